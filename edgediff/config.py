@@ -1,0 +1,183 @@
+"""Every number of the paper: Section 5.1 as `WorldConfig`, Table 1 as `LearnerConfig`, and the named presets.
+
+A field is written once, here: its default, its meaning, and the values it allows. Checks (`ConfigError`), the
+command line and the stored configuration are all made from these lines.
+"""
+
+import math
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+
+class ConfigError(ValueError):
+    """A setting that cannot be used; the message is one line: field, value, what is allowed."""
+
+
+def setting(default, text, low=None, high=None, above=None, choices=None):
+    """Declare a field: its default, its meaning, and its closed range, open lower bound or choices."""
+    return field(default=default, metadata=dict(text=text, low=low, high=high, above=above, choices=choices))
+
+
+@dataclass(frozen=True)
+class WorldConfig:
+    """The edge network of Section 5.1."""
+
+    num_workshops: int = setting(1000, "W, flow sources", 1, 1_000_000)
+    num_gateways: int = setting(8, "G, gateways", 1, 256)
+    num_slots: int = setting(1000, "T, slots per episode", 1, 1_000_000)
+    slot_s: float = setting(0.01, "length of a slot, s", above=0, high=10)
+    arrival_rate: float = setting(0.001, "lambda, flows per workshop and slot", above=0, high=10)
+    load: float = setting(1.0, "factor on lambda", above=0, high=100)
+    trace: str = setting("", "CSV of real arrivals in place of the Poisson process (empty: none)")
+    bandwidth_low_bps: float = setting(1e6, "required bandwidth b, smallest, bit/s", above=0, high=1e12)
+    bandwidth_high_bps: float = setting(20e6, "required bandwidth b, largest, bit/s", above=0, high=1e12)
+    deadline_low_s: float = setting(0.1, "T_req, smallest, s", above=0, high=1e3)
+    deadline_high_s: float = setting(1.0, "T_req, largest, s", above=0, high=1e3)
+    size_fraction: float = setting(0.5, "share of T_req that D takes to send at b: D = share * b * T_req", above=0, high=10)
+    text_work: float = setting(0.5, "workload of a text flow, TFLOP per Mbit", above=0, high=1e6)
+    image_work: float = setting(1.0, "workload of an image flow, TFLOP per Mbit", above=0, high=1e6)
+    scene3d_work: float = setting(2.0, "workload of a 3D-scene flow, TFLOP per Mbit", above=0, high=1e6)
+    trace_read_work: float = setting(0.1, "work of a token read, in tokens generated (request logs only)", 0, 1e3)
+    area_m: float = setting(100.0, "side of the square that holds everybody, m", 0, 1e7)
+    propagation_s_per_m: float = setting(5e-9, "propagation delay, s/m", 0, 1.0)
+    capacity_low_bps: float = setting(50e6, "R_max of the smallest gateway, bit/s", above=0, high=1e15)
+    capacity_high_bps: float = setting(200e6, "R_max of the largest gateway, bit/s", above=0, high=1e15)
+    topology: str = setting("even", "capacities evenly spaced, or drawn", choices=("even", "uniform"))
+    topology_seed: int = setting(0, "seed of positions and drawn capacities", 0, 2**32 - 1)
+    quiet_load: float = setting(0.2, "u_g, background share of a quiet gateway", 0, 0.99)
+    busy_load: float = setting(0.7, "u_g, background share of a busy gateway", 0, 0.99)
+    mean_stay_slots: float = setting(100.0, "mean stay in the quiet and in the busy state, slots", 1, 1e9)
+    server_tflops: float = setting(3000.0, "compute of the edge server, TFLOP/s", above=0, high=1e12)
+    compute_fraction: float = setting(0.25, "share of T_req aimed at for processing at level 0", above=0, high=10)
+    max_delay_s: float = setting(2.0, "a flow that would take longer is dropped, s", above=0, high=1e3)
+    delay_weight: float = setting(1.0, "alpha of Eqs. (9), (13), 1/s", 0, 1e3)
+    balance_weight: float = setting(0.5, "beta of Eqs. (9), (13)", 0, 1e3)
+    penalty: float = setting(1.0, "kappa of Eq. (13)", 0, 1e3)
+    priority1_weight: float = setting(1.0, "weight on H_d at priority 1", 0, 1e3)
+    priority2_weight: float = setting(1.0, "weight on H_d at priority 2", 0, 1e3)
+    priority3_weight: float = setting(1.0, "weight on H_d at priority 3", 0, 1e3)
+
+    def __post_init__(self):
+        check_fields(self)
+        for name in ("bandwidth", "deadline", "capacity"):
+            unit = "s" if name == "deadline" else "bps"
+            low, high = getattr(self, f"{name}_low_{unit}"), getattr(self, f"{name}_high_{unit}")
+            _require(low <= high, f"{name}_low_{unit}", low, f"at most {name}_high_{unit} ({high})")
+        _require(self.deadline_high_s <= self.max_delay_s, "deadline_high_s", self.deadline_high_s,
+                 f"at most max_delay_s ({self.max_delay_s})")  # fmt: skip
+        _require(self.max_delay_s / self.slot_s <= 1e5, "slot_s", self.slot_s, "at least max_delay_s / 100000")
+        flows = self.num_slots * self.flows_per_slot
+        _require(1 <= flows <= 1e7, "load", self.load, f"such that an episode has 1 to 1e7 flows (here {flows:g})")
+
+    @property
+    def flows_per_slot(self) -> float:
+        """Mean arrivals in a slot, lambda * W * load."""
+        return self.arrival_rate * self.num_workshops * self.load
+
+    @property
+    def num_actions(self) -> int:
+        """A, gateways times levels: K of Eq. (26)."""
+        return self.num_gateways * 3
+
+    @property
+    def state_dim(self) -> int:
+        """S, the length of Eq. (11): four of the flow, two per gateway, one of the server."""
+        return 5 + 2 * self.num_gateways
+
+
+@dataclass(frozen=True)
+class LearnerConfig:
+    """The learner of Table 1, and how a run is carried out."""
+
+    seed: int = setting(0, "seed of every random stream of the run", 0, 2**32 - 1)
+    gamma: float = setting(0.95, "gamma, discount factor", 0, 1)
+    entropy_temperature: float = setting(0.05, "alpha of Table 1, weight of the entropy in J", 0, 1e3)
+    tau: float = setting(0.005, "tau, soft update rate", above=0, high=1)
+    batch_size: int = setting(512, "B, batch size", 1, 1_000_000)
+    buffer_size: int = setting(1_000_000, "replay buffer, transitions", 1, 100_000_000)
+    denoising_steps: int = setting(10, "N (T_d of Table 1), denoising steps", 1, 1000)
+    hidden: int = setting(256, "h, width of the two hidden layers", 1, 4096)
+    epochs: int = setting(1000, "M, epochs", 1, 10_000_000)
+    collect_per_epoch: int = setting(1000, "N_step/collect, transitions per epoch", 1, 10_000_000)
+    updates_per_epoch: int = setting(100, "N_step/epoch, gradient steps per epoch", 0, 10_000_000)
+    actor_lr: float = setting(1e-4, "eta_actor, learning rate", above=0, high=1)
+    critic_lr: float = setting(1e-4, "eta_critic, learning rate", above=0, high=1)
+    n_step: int = setting(3, "n of n-step temporal differences", 1, 1000)
+    weight_decay: float = setting(1e-4, "lambda_wd, weight decay as L2", 0, 1)
+    num_envs: int = setting(100, "E, environments simulated side by side", 1, 100_000)
+    beta_min: float = setting(0.1, "beta_min of Eq. (22)", above=0, high=100)
+    beta_max: float = setting(10.0, "beta_max of Eq. (22)", above=0, high=100)
+    diffusion_weight: float = setting(1.0, "weight of L_d, Eq. (25), beside J", 0, 1e3)
+    confidence: float = setting(0.9, "probability that the clean latent of L_d gives the preferred action", above=0, high=0.999)
+    activation: str = setting("silu", "activation of all networks", choices=("silu", "mish"))
+    noise_head: str = setting("linear", "last layer of the noise network", choices=("linear", "tanh"))
+    reverse_variance: str = setting("beta", "variance of Eq. (20)", choices=("beta", "posterior"))
+    eval_every: int = setting(10, "epochs between evaluations", 1, 10_000_000)
+    eval_episodes: int = setting(16, "held-out episodes of an evaluation", 1, 10_000)
+    final_episodes: int = setting(64, "held-out episodes of the final table", 1, 10_000)
+    eval_draws: int = setting(8, "M, noise draws averaged when evaluating", 1, 1000)
+    device: str = setting("cpu", "where the learner runs", choices=("cpu", "cuda"))
+    threads: int = setting(1, "threads of torch", 1, 1024)
+    matmul_precision: str = setting("highest", "float32 matrix products of torch", choices=("highest", "high", "medium"))
+
+    def __post_init__(self):
+        check_fields(self)
+        _require(self.beta_min <= self.beta_max, "beta_min", self.beta_min, f"at most beta_max ({self.beta_max})")
+        _require(self.batch_size <= self.buffer_size, "batch_size", self.batch_size,
+                 f"at most buffer_size ({self.buffer_size})")  # fmt: skip
+        transitions = self.epochs * self.collect_per_epoch
+        _require(self.batch_size <= transitions, "batch_size", self.batch_size,
+                 f"at most epochs * collect_per_epoch ({transitions})")  # fmt: skip
+        for name in ("collect_per_epoch", "buffer_size"):
+            value = getattr(self, name)
+            _require(value % self.num_envs == 0, name, value, f"a multiple of num_envs ({self.num_envs})")
+        rows = self.buffer_size // self.num_envs
+        _require(self.n_step <= rows, "n_step", self.n_step, f"at most buffer_size / num_envs ({rows})")
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "paper": {},  # Table 1 as printed
+    "quick": dict(epochs=200, batch_size=256, actor_lr=3e-4, critic_lr=1e-3, eval_every=10, matmul_precision="medium"),
+    # The public code from which Table 1 descends: as many updates as transitions, one environment, five steps, a
+    # bounded noise network with Mish, the posterior variance, and no L_d.
+    "agod": dict(updates_per_epoch=1000, num_envs=1, denoising_steps=5, critic_lr=1e-3, activation="mish",
+                 noise_head="tanh", reverse_variance="posterior", diffusion_weight=0.0, eval_every=1),
+}  # fmt: skip
+
+
+def check_fields(config) -> None:
+    """Raise `ConfigError` unless every field has its declared type and lies in its declared range."""
+    for f in fields(config):
+        value = getattr(config, f.name)
+        wanted = (int, float) if f.type is float else (f.type,)
+        good = isinstance(value, wanted) and not isinstance(value, bool)
+        if good and f.type is not str:
+            good = math.isfinite(value) and _in_range(value, **f.metadata)
+        elif good and f.metadata["choices"]:
+            good = value in f.metadata["choices"]
+        _require(good, f.name, repr(value) if isinstance(value, str) else value, describe_allowed(f))
+
+
+def describe_allowed(f) -> str:
+    """Say in words which values a field takes."""
+    low, high, above, choices = (f.metadata[key] for key in ("low", "high", "above", "choices"))
+    if choices:
+        return "one of " + ", ".join(choices)
+    if f.type is str:
+        return "a text"
+    kind = "a whole number" if f.type is int else "a number"
+    return f"{kind} above {above} and at most {high:g}" if above is not None else f"{kind} from {low:g} to {high:g}"
+
+
+def as_dict(world: WorldConfig, learner: LearnerConfig) -> dict[str, dict[str, Any]]:
+    """Return both configurations as plain dictionaries, ready for JSON or a checkpoint."""
+    return {"world": asdict(world), "learner": asdict(learner)}
+
+
+def _in_range(value, low, high, above, **_) -> bool:
+    return value <= high and (value >= low if above is None else value > above)
+
+
+def _require(good: bool, name: str, value, allowed: str) -> None:
+    if not good:
+        raise ConfigError(f"{name}: {value} is not {allowed}")

@@ -1,0 +1,133 @@
+"""The clock of the edge network: one decision per flow, in E environments side by side.
+
+Habits of the Gymnasium interface (`reset(seed)`; `step(action)` giving observation, reward, terminated,
+truncated, info) with a leading axis E and automatic reset. An episode ends when its slots are used up: that is
+truncation, never termination, and `info["final_observation"]` is the state to bootstrap from.
+"""
+
+import numpy as np
+
+from edgediff.config import WorldConfig
+from edgediff.decision import Outcome, View, observe, outcome
+from edgediff.delay import drain_backlog
+from edgediff.trace import Trace, load_trace
+from edgediff.workload import FLOW, draw_topology, draw_traffic
+
+
+class Simulator:
+    """E edge networks. Environment e carries the number `first_env + e`, from which its traffic is drawn."""
+
+    def __init__(self, world: WorldConfig, num_envs: int = 1, first_env: int = 0, trace: Trace | None = None):
+        self.world, self.num_envs, self.first_env = world, num_envs, first_env
+        self.trace = load_trace(world.trace) if world.trace and trace is None else trace
+        self.topology = draw_topology(world)
+        slots, gateways = world.num_slots + 1, world.num_gateways
+        # Reservations are a timeline: what is held in every slot to come. A grant adds to a stretch of it and
+        # nothing is ever subtracted, so nothing can be lost, and an empty network holds exactly nothing.
+        horizon = slots + int(np.ceil(world.max_delay_s / world.slot_s)) + 1
+        self.held_bps = np.zeros((num_envs, horizon, gateways))
+        self.held_tflops = np.zeros((num_envs, horizon))
+        self.total_bps = np.zeros((num_envs, slots, gateways))  # R_total(t)
+        self.served_bits = np.zeros((num_envs, slots, gateways))  # bits that slots 0 .. t-1 can send
+        self.flows = np.zeros((num_envs, 1), FLOW)
+        self.num_flows, self.cursor, self.episode = np.zeros((3, num_envs), np.int64)
+        self.backlog_bits = np.zeros((num_envs, gateways))
+        self._rows = np.arange(num_envs)
+
+    def reset(self, seed: int) -> np.ndarray:
+        """Start episode 0 of every environment on the traffic of `seed`; return the observation, (E, S)."""
+        self.seed = seed
+        self.episode[:] = -1
+        for row in self._rows:
+            self._next_episode(row)
+        return observe(self.world, self.view())
+
+    def view(self) -> View:
+        """Return what is known at the decision at hand."""
+        flow = self.flows[self._rows, self.cursor]
+        slot = flow["slot"]
+        available_bps = np.maximum(self.total_bps[self._rows, slot] - self.held_bps[self._rows, slot], 0.0)
+        server_tflops = np.maximum(self.world.server_tflops - self.held_tflops[self._rows, slot], 0.0)
+        capacity_bps, propagation_s = self.topology
+        return View(flow, self.backlog_bits, available_bps, capacity_bps, propagation_s[flow["workshop"]], server_tflops)
+
+    def outcomes(self) -> Outcome:
+        """Try all A actions on the flows at hand without committing any: each field (E, A)."""
+        return outcome(self.world, self.view(), np.tile(np.arange(self.world.num_actions), (self.num_envs, 1)))
+
+    def step(self, action: np.ndarray):
+        """Decide the flow at hand of every environment, `action` (E,) integers in 0 .. A - 1; go to the next flow.
+
+        Returns observation (E, S), reward (E,), terminated (E,), truncated (E,), and info: what became of the
+        flows, and `final_observation`, the true next state also where an episode has just ended.
+        """
+        action = self._check(action)
+        view = self.view()
+        result = Outcome(*(field[:, 0] for field in outcome(self.world, view, action[:, None])))
+        self._commit(view.flow, result)
+        self._advance(view.flow["slot"])
+        observation = final_observation = observe(self.world, self.view())
+        truncated = self.cursor == self.num_flows
+        if truncated.any():
+            for row in self._rows[truncated]:
+                self._next_episode(row)
+            observation = observe(self.world, self.view())
+        info = result._asdict() | {"priority": view.flow["priority"], "final_observation": final_observation}
+        return observation, result.reward, np.zeros(self.num_envs, bool), truncated, info
+
+    def _check(self, action) -> np.ndarray:
+        action = np.asarray(action)
+        if action.shape != (self.num_envs,) or not np.issubdtype(action.dtype, np.integer):
+            raise ValueError(f"action: shape {action.shape} of {action.dtype} is not ({self.num_envs},) of integers")
+        bad = (action < 0) | (action >= self.world.num_actions)
+        if bad.any():
+            raise ValueError(f"action: {action[bad][0]} is not a whole number from 0 to {self.world.num_actions - 1}")
+        return action
+
+    def _commit(self, flow: np.ndarray, result: Outcome) -> None:
+        """Reserve r until the last bit is sent and c until T_act; queue D. A dropped flow takes nothing."""
+        row = self._rows[~result.dropped]
+        flow, result = flow[row], Outcome(*(field[row] for field in result))
+        start = flow["slot"]
+        reserve(self.held_bps, (row, result.gateway), start, start + self._slots(result.sending_s), result.rate_bps)
+        reserve(self.held_tflops, (row,), start, start + self._slots(result.delay_s), result.compute_tflops)
+        self.backlog_bits[row, result.gateway] += flow["data_bits"]
+
+    def _slots(self, time_s: np.ndarray) -> np.ndarray:
+        """Return how many slots a time takes up: it is freed at the first boundary at or after its end."""
+        return np.ceil(time_s / self.world.slot_s - 1e-9).astype(np.int64)  # 0.07 / 0.01 is 7.000000000000001
+
+    def _advance(self, before: np.ndarray) -> None:
+        """Let time jump to the next arrival, draining the queues on the way."""
+        self.cursor += 1
+        after = self.flows["slot"][self._rows, self.cursor]
+        served_bits = self.served_bits[self._rows, after] - self.served_bits[self._rows, before]
+        self.backlog_bits = drain_backlog(self.backlog_bits, served_bits)
+
+    def _next_episode(self, row: int) -> None:
+        """Draw the next episode of one environment that has a flow in it, and empty its network."""
+        while True:
+            self.episode[row] += 1
+            number = self.first_env + int(row), int(self.episode[row])
+            flows, background = draw_traffic(self.world, self.seed, *number, self.trace)
+            if flows.size > 1:
+                break
+        if flows.size > self.flows.shape[1]:
+            self.flows = np.pad(self.flows, ((0, 0), (0, flows.size - self.flows.shape[1])))
+        self.flows[row, : flows.size] = flows
+        self.num_flows[row], self.cursor[row] = flows.size - 1, 0
+        self.total_bps[row] = self.topology.capacity_bps * (1.0 - background)
+        self.served_bits[row, 1:] = np.cumsum(self.total_bps[row, :-1] * self.world.slot_s, axis=0)
+        self.held_bps[row], self.held_tflops[row], self.backlog_bits[row] = 0.0, 0.0, 0.0
+
+
+def reserve(held: np.ndarray, where: tuple[np.ndarray, ...], start, stop, amount) -> None:
+    """Add `amount[k]` to slots start[k] .. stop[k] - 1 of one timeline per k; the timelines must differ.
+
+    `held` is (E, slots) or (E, slots, G), `where` the row, or row and gateway, of each k.
+    """
+    length = stop - start
+    each = np.repeat(np.arange(length.size), length)
+    slot = np.arange(each.size) - np.repeat(np.cumsum(length) - length - start, length)
+    row, *gateway = (index[each] for index in where)
+    held[row, slot, *gateway] += amount[each]

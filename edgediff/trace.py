@@ -1,0 +1,105 @@
+"""Real arrivals: read a request log in the public LLM-inference format and cut episodes out of it."""
+
+import csv
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from edgediff.config import ConfigError, WorldConfig
+
+COLUMNS = ("TIMESTAMP", "ContextTokens", "GeneratedTokens")
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d(?:\.\d{1,9})?)(?:Z|\+00:00)?")
+
+
+class Trace(NamedTuple):
+    """A request log of n lines: seconds since the first request, tokens sent, tokens generated, all (n,)."""
+
+    time_s: np.ndarray
+    context_tokens: np.ndarray
+    generated_tokens: np.ndarray
+
+
+def load_trace(path: str) -> Trace:
+    """Read a request log.
+
+    Raises `ConfigError` with file, line and reason on a missing column, an unreadable time or number, a
+    negative count, times out of order, or too few requests to have a rate.
+    """
+    try:
+        with Path(path).open(newline="", encoding="utf-8-sig") as file:
+            return _parse(csv.reader(file), path)
+    except OSError as error:
+        raise ConfigError(f"trace: {path}: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"trace: {path}: not a text file in UTF-8 (byte {error.start})") from None
+    except csv.Error as error:
+        raise ConfigError(f"trace: {path}: not a CSV file ({error})") from None
+
+
+def _parse(reader, path: str) -> Trace:
+    header = [name.strip() for name in next(reader, [])]
+    if not header:
+        raise ConfigError(f"trace: {path}, line 1: the file is empty, expected the columns {', '.join(COLUMNS)}")
+    for name in COLUMNS:
+        if header.count(name) != 1:
+            raise ConfigError(f"trace: {path}, line 1: column {name} stands there {header.count(name)} times, not once")
+    where = [header.index(name) for name in COLUMNS]
+    times, tokens = [], []
+    for row in reader:
+        if not row:
+            continue
+        place = f"trace: {path}, line {reader.line_num}"
+        if len(row) != len(header):
+            raise ConfigError(f"{place}: {len(row)} values under {len(header)} columns")
+        time = _time(row[where[0]], place)
+        if times and time < times[-1]:
+            raise ConfigError(f"{place}: TIMESTAMP {row[where[0]]} is earlier than the line before")
+        times.append(time)
+        tokens.append([_count(row[k], name, place) for k, name in zip(where[1:], COLUMNS[1:])])
+    if len(times) < 2 or times[0] == times[-1]:
+        raise ConfigError(f"trace: {path}, line {reader.line_num}: needs requests at two different times to have a rate")
+    tokens = np.array(tokens, float)
+    if not tokens[:, 1].any():
+        raise ConfigError(f"trace: {path}, line {reader.line_num}: no request generates a token, so none is any work")
+    since_first = np.array(times) - times[0]
+    return Trace(since_first / np.timedelta64(1, "s"), tokens[:, 0], tokens[:, 1])
+
+
+def _time(text: str, place: str) -> np.datetime64:
+    match = _TIME.fullmatch(text.strip())
+    try:
+        return np.datetime64(f"{match[1]}T{match[2]}", "ns")
+    except (TypeError, ValueError):
+        raise ConfigError(f"{place}: TIMESTAMP {text!r} is not a time like 2023-11-16 18:17:03.97") from None
+
+
+def _count(text: str, name: str, place: str) -> int:
+    text = text.strip()
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+        raise ConfigError(f"{place}: {name} {text!r} is not a whole number from 0 to 999999999")
+    return int(text)
+
+
+def trace_window(world: WorldConfig, trace: Trace, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+    """Cut T slots out of a log: slot, relative size and relative work of its n requests and the next, (n + 1,).
+
+    Time is compressed so that the mean rate is lambda * W * load flows per slot. The log is a circle, closed
+    by one mean gap; the window starts anywhere on it, and a short log goes round as often as needed. Size
+    follows all tokens, work follows tokens generated plus a fraction of those read; both have mean 1 over the
+    log. The request after the window is moved to slot T, where it is only seen.
+    """
+    count = trace.time_s.size
+    lap_slots = count / world.flows_per_slot
+    position = trace.time_s / (trace.time_s[-1] * count / (count - 1)) * lap_slots
+    start = rng.uniform(0, lap_slots)
+    first = np.searchsorted(position, start)
+    laps = int(np.ceil(world.num_slots / lap_slots)) + 1
+    index = np.arange(first, count * (laps + 1))
+    slot = np.floor(position[index % count] + lap_slots * (index // count) - start).astype(np.int64)
+    inside = np.searchsorted(slot, world.num_slots)  # how many requests fall into the window
+    slot, index = np.minimum(slot[: inside + 1], world.num_slots), index[: inside + 1] % count
+    size = trace.context_tokens + trace.generated_tokens
+    work = world.trace_read_work * trace.context_tokens + trace.generated_tokens
+    return slot, size[index] / size.mean(), work[index] / work.mean()
