@@ -8,6 +8,7 @@ from torch import Tensor
 
 from edgediff.config import LearnerConfig
 from edgediff.diffusion import forward_marginal, policy, posterior_variance, variance_schedule
+from edgediff.errors import NonFiniteError
 from edgediff.losses import (
     actor_objective,
     clean_latent,
@@ -24,12 +25,10 @@ from edgediff.replay import Batch
 MODES = ("sample", "argmax", "mean")
 
 
-class NonFiniteError(FloatingPointError):
-    """A number that training cannot go on with; the message names the quantity and the step."""
-
-
 class D2SAC:
     """Networks, their targets, optimisers and random streams; `act` and `update` are the whole interface."""
+
+    METRICS = "loss_q", "loss_d", "objective", "entropy", "q", "target", "grad_q", "grad_pi"
 
     def __init__(self, state_dim: int, num_actions: int, config: LearnerConfig, seed: np.random.SeedSequence):
         self.config, self.num_actions = config, num_actions
@@ -104,17 +103,20 @@ class D2SAC:
         # Lines 18-19: targets, Eq. (17).
         polyak(self.target_critics.parameters(), self.critics.parameters(), config.tau)
         polyak(self.target_actor.parameters(), self.actor.parameters(), config.tau)
-        metrics = dict(loss_q=loss_q, objective=objective, loss_d=loss_d, entropy=entropy(log_pi).mean(),
-                       q=state_value(log_pi.exp(), q).mean(), target=target.mean(), grad_q=grad_q, grad_pi=grad_pi)  # fmt: skip
-        return {name: value.detach() for name, value in metrics.items()}
+        value = state_value(log_pi.exp(), q).mean()
+        metrics = loss_q, loss_d, objective, entropy(log_pi).mean(), value, target.mean(), grad_q, grad_pi
+        return {name: metric.detach() for name, metric in zip(self.METRICS, metrics)}
 
     def denoising_error(self, state: Tensor, a_0: Tensor) -> Tensor:
-        """Noise a clean latent (B, A) to a random step and let the actor find the noise, Eq. (25)."""
+        """Noise a clean latent (B, A) to a random step and let the actor find the noise, Eq. (25).
+
+        Taken per coordinate, so that its weight beside J means the same for any number of actions.
+        """
         options = dict(generator=self.learn_stream, device=state.device)
         i = torch.randint(1, self.config.denoising_steps + 1, (len(state),), **options)
         eps = torch.randn(a_0.shape, **options)
         a_i = forward_marginal(a_0, self.alpha_bar[i - 1, None], eps)
-        return diffusion_loss(eps, self.actor(a_i, state, i))
+        return diffusion_loss(eps, self.actor(a_i, state, i)) / self.num_actions
 
     def weights(self) -> dict[str, dict[str, Tensor]]:
         """Return what acting and bootstrapping need, by network."""

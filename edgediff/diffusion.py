@@ -4,7 +4,8 @@ Denoising steps count i = 1 .. N as in the paper; arrays hold step i at index i 
 Shapes: B batch, A actions, N denoising steps. Coefficients may be floats or tensors that broadcast.
 """
 
-from typing import Callable, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor

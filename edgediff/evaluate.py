@@ -1,40 +1,81 @@
-"""One rollout-and-summarise for everything that schedules, on held-out traffic."""
+"""Score schedulers on held-out traffic: `python -m edgediff.evaluate RUN` compares a saved run with the rules."""
 
-from typing import Callable
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+import torch
 
+from edgediff.agent import D2SAC, MODES
+from edgediff.checkpoint import load_weights, restore
+from edgediff.commandline import Parser, given_fields, guard, set_up_torch
+from edgediff.config import WorldConfig
+from edgediff.errors import ConfigError
+from edgediff.rollout import PRIORITIES, rollout, summarise
+from edgediff.rules import all_rules
 from edgediff.simulator import Simulator
 from edgediff.workload import HELD_OUT
 
-METRICS = ("completion", "latency_s", "latency_p95_s", "dropped", "imbalance", "reward",
-           "completion_p1", "completion_p2", "completion_p3")  # fmt: skip
+
+def agent_policy(agent: D2SAC, mode: str = "mean", draws: int = 8, seed: int = 0) -> Callable:
+    """Let an agent act as a policy, with a random stream of its own: evaluating never touches training."""
+    generator = torch.Generator(agent.config.device).manual_seed(seed)
+    return lambda observation, _: agent.act(observation, mode, draws, generator)
 
 
-def rollout(simulator: Simulator, policy: Callable, seed: int = HELD_OUT) -> dict[str, np.ndarray]:
-    """Play episode 0 of every environment to its end; return what became of each flow, as arrays (F,).
-
-    Environments that finish early go on into their next episode, and those flows are not counted.
-    """
-    observation = simulator.reset(seed)
-    playing = np.ones(simulator.num_envs, bool)
-    kept = []
-    names = ("completed", "delay_s", "dropped", "imbalance", "reward", "priority")
-    while playing.any():
-        observation, _, _, truncated, info = simulator.step(policy(observation, simulator))
-        kept.append([info[name][playing] for name in names])
-        playing &= ~truncated
-    return {name: np.concatenate(parts) for name, parts in zip(names, zip(*kept))}
+def compare(simulator: Simulator, policies: dict[str, Callable], seed: int = HELD_OUT) -> dict[str, dict[str, float]]:
+    """Play the same held-out episodes, one per environment, with every policy; return the summaries by name."""
+    return {name: summarise(rollout(simulator, policy, seed)) for name, policy in policies.items()}
 
 
-def summarise(flows: dict[str, np.ndarray]) -> dict[str, float]:
-    """Average over flows: the METRICS. A dropped flow counts as late, with the drop limit as its latency."""
-    completed, priority = flows["completed"], flows["priority"]
-    return {
-        "completion": float(completed.mean()),
-        "latency_s": float(flows["delay_s"].mean()),
-        "latency_p95_s": float(np.quantile(flows["delay_s"], 0.95)),
-        "dropped": float(flows["dropped"].mean()),
-        "imbalance": float(flows["imbalance"].mean()),
-        "reward": float(flows["reward"].mean()),
-    } | {f"completion_p{p}": float(completed[priority == p].mean()) if (priority == p).any() else float("nan") for p in (1, 2, 3)}  # fmt: skip
+def table(scores: dict[str, dict[str, float]]) -> str:
+    """Lay out summaries as text, one scheduler a row."""
+    header = ["completion", "latency s", "95 % s", "dropped", "balance", "reward", *(f"prio {p}" for p in PRIORITIES)]
+    width = max(map(len, scores)) + 2
+    lines = [" " * width + "".join(f"{name:>11}" for name in header)]
+    for name, score in scores.items():
+        cells = "".join(f"{value:>11.2%}" if "completion" in key or key == "dropped" else f"{value:>11.3f}"
+                        for key, value in score.items())  # fmt: skip
+        lines.append(f"{name:<{width}}{cells}")
+    return "\n".join(lines)
+
+
+def traffic_label(world: WorldConfig) -> str:
+    """Say in a few words what traffic a world has."""
+    return f"load {world.load:g}, " + (f"requests of {Path(world.trace).name}" if world.trace else "Poisson arrivals")
+
+
+def main(argv: list[str]) -> int:
+    """Compare a saved run with the rules on held-out traffic, at any load or trace."""
+    parser = Parser("python -m edgediff.evaluate", main.__doc__)
+    parser.add_argument("run", metavar="RUN", help="folder of a run")
+    parser.add_argument("--weights", default="last", help="which weights: last or best [last]")
+    parser.add_argument(
+        "--mode", default="mean", help="sample, argmax (of one noise draw) or mean (of the draws) [mean]"
+    )
+    for name in ("draws", "episodes", "device", "threads"):
+        parser.add_argument(f"--{name}", help=f"{name} [as in the run]")
+    parser.add_fields(WorldConfig)
+    args = parser.parse_args(argv)
+    for name, allowed in (("weights", ("last", "best")), ("mode", MODES)):
+        if getattr(args, name) not in allowed:
+            raise ConfigError(f"{name}: {getattr(args, name)!r} is not one of {', '.join(allowed)}")
+
+    content = load_weights(Path(args.run) / f"{args.weights}.pt")
+    args.eval_draws, args.final_episodes = args.draws, args.episodes
+    config = replace(content["learner"], **given_fields(args, type(content["learner"])))
+    world = replace(content["world"], **given_fields(args, WorldConfig))
+    set_up_torch(config)
+    agent = restore(content, world, config, np.random.SeedSequence(0))
+    label = f"d2sac, {args.mode}" + (f" of {config.eval_draws}" if args.mode == "mean" else "")
+    policies = {label: agent_policy(agent, args.mode, config.eval_draws)} | all_rules()
+    print(f"{args.run}, {args.weights} weights (epoch {content['epoch']}); {traffic_label(world)}; "
+          f"{config.final_episodes} held-out episodes")  # fmt: skip
+    print(table(compare(Simulator(world, config.final_episodes), policies, HELD_OUT + 1)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(guard("edgediff.evaluate", main))

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from edgediff.errors import NonFiniteError
 from edgediff.nstep import n_step_return
 
 
@@ -43,11 +44,11 @@ class Replay:
     def add(self, state, action, reward, next_state, terminated, truncated) -> None:
         """Store one step of all environments: (E, S), (E,), (E,), (E, S), (E,), (E,) NumPy arrays.
 
-        Raises ValueError, storing nothing, if an action is out of range or a number is not finite.
+        Raises `NonFiniteError` or, at an action out of range, ValueError; nothing is stored then.
         """
         for name, value in (("state", state), ("reward", reward), ("next_state", next_state)):
             if not np.isfinite(value).all():
-                raise ValueError(f"{name}: {value[~np.isfinite(value)][0]} is not a finite number")
+                raise NonFiniteError(f"{name}: {value[~np.isfinite(value)][0]}")
         if action.min() < 0 or action.max() >= self.num_actions:
             raise ValueError(f"action: {action.min()} .. {action.max()} is not within 0 .. {self.num_actions - 1}")
         values = state, action, reward, next_state, terminated, terminated | truncated

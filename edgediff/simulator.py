@@ -49,7 +49,9 @@ class Simulator:
         available_bps = np.maximum(self.total_bps[self._rows, slot] - self.held_bps[self._rows, slot], 0.0)
         server_tflops = np.maximum(self.world.server_tflops - self.held_tflops[self._rows, slot], 0.0)
         capacity_bps, propagation_s = self.topology
-        return View(flow, self.backlog_bits, available_bps, capacity_bps, propagation_s[flow["workshop"]], server_tflops)
+        return View(
+            flow, self.backlog_bits, available_bps, capacity_bps, propagation_s[flow["workshop"]], server_tflops
+        )
 
     def outcomes(self) -> Outcome:
         """Try all A actions on the flows at hand without committing any: each field (E, A)."""

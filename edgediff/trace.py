@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from edgediff.config import ConfigError, WorldConfig
+from edgediff.config import WorldConfig
+from edgediff.errors import ConfigError
 
 COLUMNS = ("TIMESTAMP", "ContextTokens", "GeneratedTokens")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d(?:\.\d{1,9})?)(?:Z|\+00:00)?")
@@ -59,7 +60,9 @@ def _parse(reader, path: str) -> Trace:
         times.append(time)
         tokens.append([_count(row[k], name, place) for k, name in zip(where[1:], COLUMNS[1:])])
     if len(times) < 2 or times[0] == times[-1]:
-        raise ConfigError(f"trace: {path}, line {reader.line_num}: needs requests at two different times to have a rate")
+        raise ConfigError(
+            f"trace: {path}, line {reader.line_num}: needs requests at two different times to have a rate"
+        )
     tokens = np.array(tokens, float)
     if not tokens[:, 1].any():
         raise ConfigError(f"trace: {path}, line {reader.line_num}: no request generates a token, so none is any work")

@@ -64,9 +64,7 @@ def draw_topology(world: WorldConfig) -> Topology:
     return Topology(capacity_bps, distance_m * world.propagation_s_per_m)
 
 
-def draw_traffic(
-    world: WorldConfig, seed: int, environment: int, episode: int, trace: Trace | None = None
-) -> Traffic:
+def draw_traffic(world: WorldConfig, seed: int, environment: int, episode: int, trace: Trace | None = None) -> Traffic:
     """Eq. (1): draw the flows and the background traffic of one episode."""
     rng = stream(seed, _FLOWS, environment, episode)
     if trace is None:

@@ -1,0 +1,69 @@
+"""Weights on disk: written beside the old file and renamed over it, read with `weights_only=True` and nothing else."""
+
+import os
+import pickle
+from dataclasses import fields
+from pathlib import Path
+
+import torch
+
+from edgediff.agent import D2SAC
+from edgediff.config import LearnerConfig, WorldConfig, as_dict
+from edgediff.errors import ConfigError, NonFiniteError
+
+FORMAT, VERSION = "edgediff weights", 1
+
+
+def save_weights(path: Path, agent: D2SAC, world: WorldConfig, epoch: int) -> None:
+    """Write the agent's networks and configuration; `path` holds the old file or the new one, never half of one.
+
+    Raises `NonFiniteError`, leaving the old file, if a weight is not finite.
+    """
+    for network, tensors in agent.weights().items():
+        for name, tensor in tensors.items():
+            if not torch.isfinite(tensor).all():
+                raise NonFiniteError(f"weights of {network}.{name}: not finite")
+    content = dict(format=FORMAT, version=VERSION, epoch=epoch, weights=agent.weights(), **as_dict(world, agent.config))
+    beside = path.with_name(path.name + ".tmp")
+    torch.save(content, beside)
+    os.replace(beside, path)
+
+
+def load_weights(path: Path) -> dict:
+    """Read a file of `save_weights`, with `world` and `learner` as checked configurations.
+
+    Raises `ConfigError` if it is missing, damaged, foreign, or of another version.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise ConfigError(f"run: {path} does not exist; give the folder of a run") from None
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        raise ConfigError(f"run: {path} is not a readable weights file ({_first_line(error)})") from None
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise ConfigError(f"run: {path} holds no weights of edgediff")
+    if content.get("version") != VERSION:
+        raise ConfigError(f"run: {path} has version {content.get('version')}, this program reads {VERSION}")
+    for key, config_class in (("world", WorldConfig), ("learner", LearnerConfig)):
+        given = content.get(key)
+        if not isinstance(given, dict) or set(given) != {f.name for f in fields(config_class)}:
+            raise ConfigError(f"run: {path} was written with other settings than this program has ({key})")
+        content[key] = config_class(**given)
+    return content
+
+
+def restore(content: dict, world: WorldConfig, config: LearnerConfig, seed) -> D2SAC:
+    """Build the agent that `load_weights` read, for a world of the same shape."""
+    trained = content["world"]
+    if (world.state_dim, world.num_actions) != (trained.state_dim, trained.num_actions):
+        raise ConfigError(f"num_gateways: {world.num_gateways} is not {trained.num_gateways}, as in the run")
+    agent = D2SAC(world.state_dim, world.num_actions, config, seed)
+    try:
+        agent.load_weights(content["weights"])
+    except (KeyError, TypeError, AttributeError, RuntimeError) as error:
+        raise ConfigError(f"run: the weights do not fit the stored settings ({_first_line(error)})") from None
+    return agent
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:120]

@@ -1,0 +1,9 @@
+"""The two ways in which a run can fail on purpose."""
+
+
+class ConfigError(ValueError):
+    """Something the user gave cannot be used; the message is one line: field, value, what is allowed."""
+
+
+class NonFiniteError(FloatingPointError):
+    """A number that training cannot go on with; the message names the quantity."""

@@ -1,0 +1,129 @@
+"""Algorithm 1: train the agent on the simulated edge network. `python -m edgediff.train --preset quick`."""
+
+import json
+import sys
+import time
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from edgediff.agent import D2SAC
+from edgediff.checkpoint import save_weights
+from edgediff.commandline import Parser, given_fields, guard, set_up_torch
+from edgediff.config import PRESETS, LearnerConfig, WorldConfig, as_dict
+from edgediff.errors import ConfigError, NonFiniteError
+from edgediff.evaluate import agent_policy, compare, table, traffic_label
+from edgediff.replay import Replay
+from edgediff.report import Report, budget, mean_of_updates
+from edgediff.rollout import rollout, summarise
+from edgediff.rules import all_rules
+from edgediff.simulator import Simulator
+from edgediff.workload import HELD_OUT
+
+_AGENT, _REPLAY = 100, 101  # names of the learner's random streams, beside those of the workload
+
+
+def train(world: WorldConfig, config: LearnerConfig, run: Path) -> D2SAC:
+    """Run Algorithm 1, its lines numbered as in the paper; return the trained agent.
+
+    One epoch collects from all environments, then takes its gradient steps. Episodes follow each other inside
+    the simulator. Raises `NonFiniteError` when a number goes bad; `run/last.pt` then holds the last good weights.
+    """
+    simulator, held_out = Simulator(world, config.num_envs), Simulator(world, config.eval_episodes)
+    agent = D2SAC(world.state_dim, world.num_actions, config, np.random.SeedSequence(config.seed, spawn_key=(_AGENT,)))
+    replay = Replay(config.buffer_size, config.num_envs, world.state_dim, world.num_actions, config.device)
+    seed = np.random.SeedSequence(config.seed, spawn_key=(_REPLAY,)).generate_state(1, np.uint64)[0]
+    sampling = torch.Generator(config.device).manual_seed(int(seed))
+    best_reward, transitions, steps, started = -np.inf, 0, 0, None
+
+    with Report(run, config.epochs, agent.METRICS) as report:
+        try:
+            observation = simulator.reset(config.seed)  # line 2
+            for epoch in range(config.epochs + 1):  # line 1; epoch 0 only evaluates
+                rewards, completed, updates = [], [], []
+                for _ in range(config.collect_per_epoch // config.num_envs if epoch else 0):  # line 5
+                    action = agent.act(observation)  # line 6
+                    next_observation, reward, terminated, truncated, info = simulator.step(action)  # line 7
+                    replay.add(observation, action, reward, info["final_observation"], terminated, truncated)  # line 8
+                    observation = next_observation  # line 21
+                    rewards.append(reward)
+                    completed.append(info["completed"])
+                transitions += len(rewards) * config.num_envs
+                if len(replay) >= config.batch_size:  # line 9
+                    for _ in range(config.updates_per_epoch):
+                        batch = replay.sample(config.batch_size, config.n_step, config.gamma, sampling)  # line 10
+                        updates.append(agent.update(batch))  # lines 11-19
+                metrics = mean_of_updates(updates, steps + 1)
+                steps += len(updates)
+                save_weights(run / "last.pt", agent, world, epoch)
+                if epoch:
+                    report.epoch(epoch, transitions, steps, rewards, completed, metrics)
+                if epoch % config.eval_every == 0 or epoch == config.epochs:  # line 23
+                    score = summarise(rollout(held_out, agent_policy(agent, "mean", config.eval_draws)))
+                    report.evaluation(epoch, transitions, steps, score)
+                    if score["reward"] > best_reward:
+                        best_reward = score["reward"]
+                        save_weights(run / "best.pt", agent, world, epoch)
+                if steps and started is None:
+                    started = epoch, time.monotonic()
+                elif steps and epoch == started[0] + 3:
+                    per_epoch_s = (time.monotonic() - started[1]) / 3
+                    report.say(f"expected: about {per_epoch_s * (config.epochs - epoch) / 60:.0f} minutes more")
+        except KeyboardInterrupt:
+            save_weights(run / "last.pt", agent, world, epoch)
+            raise
+        except NonFiniteError as error:
+            raise NonFiniteError(f"{error} (epoch {epoch}, after gradient step {steps})") from None
+    return agent  # line 25
+
+
+def create_run_folder(run: Path) -> None:
+    """Make the folder of a run, which must not exist yet: nothing is ever overwritten."""
+    try:
+        run.parent.mkdir(parents=True, exist_ok=True)
+        run.mkdir()
+    except OSError as error:
+        if run.exists():
+            raise ConfigError(f"run: {run} exists and is left as it is; name a folder that does not exist") from None
+        raise ConfigError(f"run: {run} cannot be created ({error.strerror})") from None
+
+
+def main(argv: list[str]) -> int:
+    """Train the diffusion-based scheduler, and compare it with simple rules on held-out traffic."""
+    parser = Parser("python -m edgediff.train", main.__doc__)
+    parser.add_argument("--preset", default="paper", help=f"named settings: {', '.join(PRESETS)} [paper]")
+    parser.add_argument("--run", help="folder for weights and logs, which must not exist [runs/PRESET-TIME]")
+    parser.add_fields(LearnerConfig)
+    parser.add_fields(WorldConfig)
+    args = parser.parse_args(argv)
+    if args.preset not in PRESETS:
+        raise ConfigError(f"preset: {args.preset!r} is not one of {', '.join(PRESETS)}")
+    config = LearnerConfig(**PRESETS[args.preset] | given_fields(args, LearnerConfig))
+    world = WorldConfig(**given_fields(args, WorldConfig))
+    set_up_torch(config)
+    final = Simulator(world, config.final_episodes)  # reads the trace, if any, before anything is written
+    run = Path(args.run or f"runs/{args.preset}-{datetime.now():%Y%m%d-%H%M%S}")
+    create_run_folder(run)
+    (run / "config.json").write_text(json.dumps(as_dict(world, config), indent=2))
+
+    print(f"edgediff, preset {args.preset}, seed {config.seed}, {traffic_label(world)}; run folder {run}")
+    print(budget(world, config), flush=True)
+    try:
+        agent = train(world, config, run)
+    except KeyboardInterrupt:
+        print(f"\ninterrupted; the weights are in {run / 'last.pt'}", file=sys.stderr)
+        return 130
+    except NonFiniteError as error:
+        print(f"stopped: {error}; the last good weights are in {run / 'last.pt'}", file=sys.stderr)
+        return 1
+    policies = {f"d2sac, mean of {config.eval_draws}": agent_policy(agent, "mean", config.eval_draws)} | all_rules()
+    scores = compare(final, policies, HELD_OUT + 1)
+    print(f"\n{traffic_label(world)}; {config.final_episodes} held-out episodes; last weights\n{table(scores)}")
+    print(f"\nlast and best weights, CSV and TensorBoard files: {run}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(guard("edgediff.train", main))

@@ -1,0 +1,183 @@
+"""The agent: what flows where, what is reproducible, and that it learns what is known to be best."""
+
+import copy
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from edgediff.agent import D2SAC
+from edgediff.config import LearnerConfig
+from edgediff.diffusion import posterior_variance
+from edgediff.errors import NonFiniteError
+from edgediff.replay import Batch
+
+S, A, B = 5, 6, 32
+CONFIG = LearnerConfig(hidden=32, batch_size=B, denoising_steps=5)
+
+
+def agent(seed=0, **changes):
+    return D2SAC(S, A, replace(CONFIG, **changes), np.random.SeedSequence(seed))
+
+
+def batch(seed=0):
+    g = torch.Generator().manual_seed(seed)
+    state, following = torch.randn(2, B, S, generator=g)
+    action = torch.randint(A, (B,), generator=g)
+    return Batch(state, action, torch.randn(B, generator=g), torch.full((B,), 0.9), following)
+
+
+def parameters(agent):
+    return torch.cat([t.flatten() for network in agent.weights().values() for t in network.values()])
+
+
+def test_same_seed_same_bits():
+    one, two, other = agent(0), agent(0), agent(1)
+    for k in range(3):
+        a, b = one.update(batch(k)), two.update(batch(k))
+        assert all(torch.equal(a[name], b[name]) for name in a)
+    assert torch.equal(parameters(one), parameters(two))
+    assert not torch.equal(parameters(one), parameters(other))
+    observation = np.random.default_rng(0).random((40, S), dtype=np.float32)
+    assert np.array_equal(one.act(observation), two.act(observation))
+
+
+def test_nothing_outside_the_agent_is_random():
+    """Neither building, acting nor updating reads or moves torch's global stream."""
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    one = agent()
+    one.update(batch())
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_acting_with_another_generator_leaves_training_alone():
+    one, two = agent(), agent()
+    observation = np.zeros((8, S), np.float32)
+    one.act(observation, "mean", 4, torch.Generator().manual_seed(0))
+    one.update(batch()), two.update(batch())
+    assert torch.equal(parameters(one), parameters(two))
+    assert np.array_equal(one.act(observation), two.act(observation))
+
+
+def test_an_update_moves_the_networks_and_their_targets_by_tau():
+    one = agent(tau=0.25)
+    before = copy.deepcopy(one.weights())
+    one.update(batch())
+    after = one.weights()
+    for name in ("actor", "critics"):
+        for key, value in after[name].items():
+            assert not torch.equal(value, before[name][key])
+            target = before[f"target_{name}"][key]
+            torch.testing.assert_close(after[f"target_{name}"][key], target + 0.25 * (value - target))
+
+
+def test_no_gradient_reaches_the_target_networks():
+    one = agent()
+    one.update(batch())
+    for network in (one.target_actor, one.target_critics):
+        assert all(p.grad is None and not p.requires_grad for p in network.parameters())
+
+
+def test_the_target_uses_target_networks_only():
+    """With online networks changed beyond recognition, y = R + 0.9 V' is what it was."""
+    one, two = agent(), agent()
+    with torch.no_grad():
+        for p in [*two.actor.parameters(), *two.critics.parameters()]:
+            p.add_(1.0)
+    assert torch.equal(one.update(batch())["target"], two.update(batch())["target"])
+
+
+def test_without_discount_the_target_is_the_return():
+    b = batch()._replace(discount=torch.zeros(B))
+    torch.testing.assert_close(agent().update(b)["target"], b.n_step_return.mean())
+
+
+def test_the_actor_step_leaves_the_critics_alone():
+    """Q carries no gradient in J: the critics move the same whatever the weight of L_d."""
+    one, two = agent(diffusion_weight=0.0), agent(diffusion_weight=9.0)
+    one.update(batch()), two.update(batch())
+    assert all(torch.equal(a, b) for a, b in zip(one.critics.parameters(), two.critics.parameters()))
+    assert not all(torch.equal(a, b) for a, b in zip(one.actor.parameters(), two.actor.parameters()))
+
+
+def test_the_first_step_of_adam_has_the_size_of_the_learning_rate():
+    one = agent(actor_lr=1e-3, critic_lr=1e-2, weight_decay=0.0)
+    before = copy.deepcopy(one.weights())
+    one.update(batch())
+    for name, rate in (("actor", 1e-3), ("critics", 1e-2)):
+        moved = [(one.weights()[name][k] - before[name][k]).abs().max() for k in before[name]]
+        assert max(moved).item() == pytest.approx(rate, rel=1e-3)
+
+
+def test_modes_of_acting():
+    """A single draw is random even at its argmax; the mean over many draws repeats far more often."""
+    one, observation = agent(), np.random.default_rng(0).random((256, S), dtype=np.float32)
+
+    def repeats(*mode):
+        return (one.act(observation, *mode) == one.act(observation, *mode)).mean()
+
+    assert repeats("sample") < 0.3 and repeats("argmax") < 0.3  # a fresh policy: about 1 / 6
+    assert repeats("mean", 1000) > 0.5
+    for mode in ("sample", "argmax", "mean"):
+        action = one.act(observation, mode, 3)
+        assert action.shape == (256,) and action.min() == 0 and action.max() == A - 1
+
+
+def test_a_fresh_policy_is_sure_of_each_draw_and_uniform_over_draws():
+    """The chain amplifies noise 12.5 times, so that exploration comes from the noise, not from the softmax."""
+    one = D2SAC(21, 24, LearnerConfig(), np.random.SeedSequence(0))
+    state = torch.zeros(4000, 21)
+    with torch.no_grad():
+        pi = one.log_policy(one.actor, state, one.act_stream).exp()
+    assert 0.85 < pi.max(dim=1).values.mean() < 0.95
+    assert (pi.mean(dim=0) - 1 / 24).abs().max() < 0.03
+
+
+def test_reverse_variance_is_the_one_asked_for():
+    assert torch.equal(agent().variance, agent().schedule.beta)
+    posterior = agent(reverse_variance="posterior")
+    assert torch.equal(posterior.variance, posterior_variance(posterior.schedule))
+
+
+@pytest.mark.parametrize("mode", ["sample", "argmax", "mean"])
+def test_what_is_not_finite_is_named(mode):
+    one, observation = agent(), np.zeros((3, S), np.float32)
+    with pytest.raises(NonFiniteError, match="observation"):
+        one.act(np.full((3, S), np.nan, np.float32), mode)
+    with torch.no_grad():
+        one.actor.rest[-1].bias[2] = float("nan")
+    with pytest.raises(NonFiniteError, match="action probabilities"):
+        one.act(observation, mode)
+
+
+def test_saved_weights_act_alike():
+    one, two = agent(0), agent(1)
+    one.update(batch())
+    two.load_weights(copy.deepcopy(one.weights()))
+    two.act_stream.set_state(one.act_stream.get_state())
+    observation = np.random.default_rng(0).random((40, S), dtype=np.float32)
+    assert np.array_equal(one.act(observation), two.act(observation))
+
+
+def bandit(shuffled, steps=150):
+    """Train on one-step problems: in context c, action c pays 1 and the others nothing. Return how often it is taken."""
+    config = replace(CONFIG, actor_lr=3e-3, critic_lr=3e-3, batch_size=128)
+    one, g = D2SAC(A, A, config, np.random.SeedSequence(0)), torch.Generator().manual_seed(0)
+    for _ in range(steps):
+        context, action = torch.randint(A, (2, 128), generator=g)
+        reward = (context == action).float()
+        reward = reward[torch.randperm(128, generator=g)] if shuffled else reward
+        state = torch.nn.functional.one_hot(context, A).float()
+        one.update(Batch(state, action, reward, torch.zeros(128), state))
+    return np.mean([one.act(np.eye(A, dtype=np.float32), "mean", 8) == np.arange(A) for _ in range(50)])
+
+
+def test_learns_a_problem_with_a_known_best_action():
+    assert bandit(shuffled=False) > 0.9
+
+
+def test_learns_nothing_from_shuffled_rewards():
+    """The negative control: the same rewards in another order teach nothing."""
+    assert bandit(shuffled=True) < 0.6

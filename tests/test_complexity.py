@@ -1,0 +1,55 @@
+"""Eq. (27) against counts of the products that really run."""
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from edgediff import complexity
+from edgediff.agent import D2SAC
+from edgediff.config import LearnerConfig
+from edgediff.networks import TIME_DIM
+from edgediff.replay import Batch
+
+S, A, H, N, B = 21, 24, 64, 10, 128
+
+
+@pytest.fixture
+def agent():
+    return D2SAC(S, A, LearnerConfig(hidden=H, batch_size=B), np.random.SeedSequence(0))
+
+
+def counted(run):
+    with FlopCounterMode(display=False) as counter:
+        run()
+    return counter.get_total_flops() / 2  # a multiply-add is two operations
+
+
+def test_parameters_by_hand(agent):
+    """24 + 21 + 16 inputs; the step embedding's small network 16-32-16; three layers with biases."""
+    expected = (16 * 32 + 32) + (32 * 16 + 16) + (61 * 64 + 64) + (64 * 64 + 64) + (64 * 24 + 24)
+    assert complexity.parameter_count(agent.actor) == expected
+    assert complexity.parameter_count(agent.critics) == 2 * ((21 * 64 + 64) + (64 * 64 + 64) + (64 * 24 + 24))
+
+
+def test_printed_cost():
+    assert complexity.printed_cost(10, p_d=100, p_a=7, p_c=20) == 1027
+
+
+def test_cost_of_a_decision_is_what_runs(agent):
+    embedding = N * (2 * TIME_DIM * 2 * TIME_DIM + TIME_DIM * H)  # once per batch
+    run = counted(lambda: agent.act(np.zeros((B, S), np.float32)))
+    assert run - embedding == B * complexity.chain_cost(agent.actor, N)
+
+
+def test_cost_of_an_update_is_what_runs(agent):
+    """Within 5 %: nobody asks for the gradient of the state, which the rule of thumb counts."""
+    batch = Batch(
+        torch.zeros(B, S), torch.zeros(B, dtype=torch.long), torch.zeros(B), torch.zeros(B), torch.zeros(B, S)
+    )
+    run = counted(lambda: agent.update(batch))
+    assert run == pytest.approx(complexity.update_cost(agent.actor, agent.critics, N, B), rel=0.05)
+    printed = complexity.printed_cost(
+        N, *[complexity.parameter_count(n) for n in (agent.actor, agent.actor, agent.critics)]
+    )
+    assert run > 2.5 * B * printed  # what the paper's formula leaves out

@@ -1,0 +1,143 @@
+"""Request logs: reading, refusing, and cutting episodes."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgediff.config import WorldConfig
+from edgediff.errors import ConfigError
+from edgediff.trace import Trace, load_trace, trace_window
+from edgediff.workload import draw_traffic, mean_data_bits, work_per_bit
+
+REAL = Path(__file__).parents[2] / "shared" / "data" / "AzureLLMInferenceTrace_code.csv"
+HEADER = "TIMESTAMP,ContextTokens,GeneratedTokens\n"
+GOOD = HEADER + "2023-11-16 18:17:03.9799600,4808,10\n2023-11-16 18:17:04.0319600,3180,8\n2023-11-16 18:17:05,110,27\n"
+
+
+@pytest.fixture
+def write(tmp_path):
+    def _write(text, name="log.csv"):
+        path = tmp_path / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return str(path)
+
+    return _write
+
+
+def test_reads_times_and_tokens(write):
+    trace = load_trace(write(GOOD))
+    np.testing.assert_allclose(trace.time_s, [0, 0.052, 1.02004])
+    assert trace.context_tokens.tolist() == [4808, 3180, 110]
+    assert trace.generated_tokens.tolist() == [10, 8, 27]
+
+
+def test_columns_may_stand_in_any_order_among_others(write):
+    text = "id,GeneratedTokens,TIMESTAMP,ContextTokens\n7,1,2024-05-10T00:00:00+00:00,2\n8,3,2024-05-10T00:00:02Z,4\n\n"
+    trace = load_trace(write(text))
+    assert trace.time_s.tolist() == [0, 2]
+    assert trace.context_tokens.tolist() == [2, 4] and trace.generated_tokens.tolist() == [1, 3]
+
+
+LINE = "2023-11-16 18:17:06,1,1\n"
+
+
+@pytest.mark.parametrize(
+    "text, line, reason",
+    [
+        ("", 1, "empty"),
+        (HEADER, 1, "two different times"),
+        (HEADER + LINE, 2, "two different times"),
+        (HEADER + LINE + LINE, 3, "two different times"),
+        ("TIMESTAMP,ContextTokens\n", 1, "GeneratedTokens stands there 0 times"),
+        ("TIMESTAMP,TIMESTAMP,ContextTokens,GeneratedTokens\n", 1, "TIMESTAMP stands there 2 times"),
+        (GOOD + "yesterday,1,1\n", 5, "'yesterday' is not a time"),
+        (GOOD + "2023-13-16 18:17:06,1,1\n", 5, "is not a time"),
+        (GOOD + ",1,1\n", 5, "is not a time"),
+        (GOOD + "2023-11-16 18:17:06,-1,1\n", 5, "ContextTokens '-1'"),
+        (GOOD + "2023-11-16 18:17:06,1,-7\n", 5, "GeneratedTokens '-7'"),
+        (GOOD + "2023-11-16 18:17:06,1.5,1\n", 5, "ContextTokens '1.5'"),
+        (GOOD + "2023-11-16 18:17:06,nan,1\n", 5, "ContextTokens 'nan'"),
+        (GOOD + "2023-11-16 18:17:06,1,\n", 5, "GeneratedTokens ''"),
+        (GOOD + "2023-11-16 18:17:06,1\n", 5, "2 values under 3 columns"),
+        (GOOD + "2023-11-16 18:17:06,1,1,1\n", 5, "4 values under 3 columns"),
+        (GOOD + "2023-11-16 18:17:04,1,1\n", 5, "earlier than the line before"),
+        (GOOD + "2023-11-16 18:17:06,99999999999999,1\n", 5, "99999999999999"),
+        (HEADER + "2023-11-16 18:17:06,5,0\n2023-11-16 18:17:07,5,0\n", 3, "no request generates"),
+    ],
+)
+def test_refuses_a_malformed_log_with_file_line_and_reason(write, text, line, reason):
+    path = write(text)
+    with pytest.raises(ConfigError) as error:
+        load_trace(path)
+    message = str(error.value)
+    assert message.startswith(f"trace: {path}, line {line}: ") and reason in message and "\n" not in message
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00T", HEADER.encode() + b"2023-11-16 18:17:06,\x00,1\n"])
+def test_refuses_what_is_not_text(write, content):
+    with pytest.raises(ConfigError, match="trace: .*log.csv"):
+        load_trace(write(content))
+
+
+def test_refuses_a_missing_file_and_a_folder(tmp_path):
+    for path in (tmp_path / "none.csv", tmp_path):
+        with pytest.raises(ConfigError, match="trace: "):
+            load_trace(str(path))
+
+
+def regular(count=50):
+    return Trace(np.arange(count, dtype=float), np.full(count, 30.0), np.full(count, 10.0))
+
+
+@pytest.mark.parametrize("load", [0.05, 1.0, 8.0])
+def test_time_is_compressed_to_the_mean_rate(rng, load):
+    """A regular log gives exactly lambda * W * load flows per slot, however short it is: it goes round."""
+    world = WorldConfig(load=load)
+    slot, size, work = trace_window(world, regular(), rng)
+    assert abs(slot.size - 1 - 1000 * load) <= 1
+    assert (np.diff(slot) >= 0).all() and slot[-1] == world.num_slots > slot[-2]
+    assert np.allclose(size, 1) and np.allclose(work, 1)
+
+
+def test_windows_start_anywhere(rng):
+    """Bursts are kept: 9 of 10 requests in the first tenth of the log stay together, at a random place."""
+    time_s = np.concatenate([np.linspace(0, 10, 900), np.linspace(10.5, 100, 100)])
+    trace = Trace(time_s, np.ones(1000), np.arange(1000.0))
+    starts, counts = [], []
+    for _ in range(200):
+        slot, size, _ = trace_window(WorldConfig(num_slots=100), trace, rng)
+        counts.append(slot.size - 1)
+        starts.append(size[0])
+    assert np.mean(counts) == pytest.approx(100, rel=0.35) and max(counts) > 500 and min(counts) < 20
+    assert len(set(starts)) > 50
+
+
+def test_size_and_work_have_the_mean_of_the_synthetic_traffic(rng):
+    """Over one whole lap of any log: mean D and mean workload are those of Eq. (1)."""
+    trace = Trace(np.arange(1000.0), rng.integers(1, 5000, 1000) * 1.0, rng.integers(1, 500, 1000) * 1.0)
+    flows = draw_traffic(WorldConfig(num_slots=1000), 0, 0, 0, trace).flows[:-1]
+    world = WorldConfig()
+    assert abs(flows.size - 1000) <= 1
+    assert flows["data_bits"].mean() == pytest.approx(mean_data_bits(world), rel=0.01)
+    assert flows["work_tflop"].mean() == pytest.approx(mean_data_bits(world) * work_per_bit(world).mean(), rel=0.01)
+    np.testing.assert_allclose(flows["data_bits"] / flows["bandwidth_bps"], flows["deadline_s"] / 2)
+    assert all(len(set(flows["workshop"][flows["slot"] == t])) == (flows["slot"] == t).sum() for t in range(1000))
+
+
+def test_size_follows_all_tokens_and_work_those_generated(rng):
+    """Tokens (30, 10) and (10, 30): sizes 40 and 40; work 0.1 * 30 + 10 = 13 and 0.1 * 10 + 30 = 31."""
+    trace = Trace(np.array([0.0, 1.0]), np.array([30.0, 10.0]), np.array([10.0, 30.0]))
+    _, size, work = trace_window(WorldConfig(), trace, rng)
+    assert np.allclose(size, 1)
+    np.testing.assert_allclose(np.unique(work.round(9)), [13 / 22, 31 / 22])
+
+
+@pytest.mark.skipif(not REAL.exists(), reason="the public trace is not here")
+def test_the_real_log():
+    trace = load_trace(str(REAL))
+    assert trace.time_s.size == 8819
+    counts = [draw_traffic(replace(WorldConfig(), load=2.0), 0, 0, k, trace).flows.size - 1 for k in range(60)]
+    assert np.mean(counts) == pytest.approx(2000, rel=0.2)
+    assert np.std(counts) > 3 * np.sqrt(2000)  # far burstier than Poisson

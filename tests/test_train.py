@@ -1,0 +1,227 @@
+"""The command line, run as a user would: what it writes, what it refuses, how it stops."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from edgediff import evaluate, train
+from edgediff.checkpoint import load_weights
+from edgediff.commandline import guard
+from edgediff.config import LearnerConfig
+
+TINY = ("--epochs 4 --collect-per-epoch 40 --num-envs 4 --updates-per-epoch 3 --batch-size 64 --hidden 16 "
+        "--denoising-steps 2 --eval-every 2 --eval-episodes 2 --final-episodes 3 --num-slots 60 --buffer-size 400").split()  # fmt: skip
+REAL_LOG = "TIMESTAMP,ContextTokens,GeneratedTokens\n" + "".join(
+    f"2024-05-10 00:00:{k:02d}.5,{100 + 7 * k},{1 + k % 5}\n" for k in range(50)
+)
+
+
+@pytest.fixture
+def call(tmp_path, monkeypatch, capsys):
+    """Run one of the two programs in an empty folder; return status, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def _call(program, *argv):
+        status = guard(program.__name__, program.main, [*map(str, argv)])
+        return status, *capsys.readouterr()
+
+    return _call
+
+
+def rows(path):
+    with open(path) as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_run_from_start_to_end(call, tmp_path):
+    status, out, _ = call(train, "--preset", "quick", "--run", "r", *TINY)
+    assert status == 0
+    assert (
+        "budget: 4 epochs x 40 = 160 transitions (about 3 episodes of 60 flows), 9 gradient steps of 64 samples" in out
+    )
+    for name in (
+        "d2sac, mean of 8",
+        "round robin, level 2",
+        "random",
+        "smallest wait",
+        "most available",
+        "one-step greedy",
+    ):
+        assert f"\n{name}" in out
+    run = tmp_path / "r"
+    trained, scored = rows(run / "train.csv"), rows(run / "evaluation.csv")
+    assert [r["epoch"] for r in trained] == ["1", "2", "3", "4"] and [r["epoch"] for r in scored] == ["0", "2", "4"]
+    assert [r["gradient_steps"] for r in trained] == ["0", "3", "6", "9"]  # 40 transitions are no batch of 64
+    assert trained[0]["loss_q"] == "" and float(trained[1]["loss_q"]) > 0
+    assert json.loads((run / "config.json").read_text())["learner"]["batch_size"] == 64
+    assert load_weights(run / "last.pt")["epoch"] == 4
+    best = max(scored, key=lambda r: float(r["reward"]))
+    assert load_weights(run / "best.pt")["epoch"] == int(best["epoch"])
+    events = EventAccumulator(str(run)).Reload()
+    assert {"train/reward", "train/loss_q", "train/loss_d", "evaluation/completion"} <= set(events.Tags()["scalars"])
+    assert [e.step for e in events.Scalars("evaluation/completion")] == [0, 80, 160]
+
+    status, again, _ = call(evaluate, "r")
+    assert status == 0 and again.splitlines()[-8:] == out.splitlines()[-10:-2]  # the same table from the saved run
+
+
+def test_the_same_seed_gives_the_same_run(call, tmp_path):
+    for name, seed in (("a", 3), ("b", 3), ("c", 4)):
+        assert call(train, "--run", name, "--seed", seed, *TINY)[0] == 0
+    weights = [load_weights(tmp_path / name / "last.pt")["weights"]["actor"] for name in "abc"]
+    assert all(torch.equal(weights[0][k], weights[1][k]) for k in weights[0])
+    assert not all(torch.equal(weights[0][k], weights[2][k]) for k in weights[0])
+    assert (tmp_path / "a/train.csv").read_text() == (tmp_path / "b/train.csv").read_text()
+
+
+def test_evaluation_does_not_touch_training(call, tmp_path):
+    call(train, "--run", "a", *TINY)
+    call(train, "--run", "b", *TINY, "--eval-every", 1, "--eval-episodes", 1, "--eval-draws", 2)
+    assert (tmp_path / "a/train.csv").read_text() == (tmp_path / "b/train.csv").read_text()
+
+
+def test_training_and_evaluating_on_a_request_log(call, tmp_path):
+    (tmp_path / "log.csv").write_text(REAL_LOG)
+    status, out, _ = call(train, "--run", "r", "--trace", "log.csv", *TINY)
+    assert status == 0 and "requests of log.csv" in out
+    (tmp_path / "other.csv").write_text(REAL_LOG.replace("2024", "2023"))
+    status, out, _ = call(evaluate, "r", "--trace", "other.csv", "--load", 2, "--mode", "argmax", "--episodes", 2)
+    assert status == 0 and "load 2, requests of other.csv; 2 held-out episodes" in out and "d2sac, argmax" in out
+
+
+@pytest.mark.parametrize("mode", ["sample", "argmax", "mean"])
+def test_evaluation_modes_repeat(call, mode):
+    call(train, "--run", "r", *TINY)
+    one, two = (call(evaluate, "r", "--mode", mode, "--weights", "best", "--draws", 2) for _ in range(2))
+    assert one == two and one[0] == 0
+
+
+MISTAKES = [
+    ("--no-such-flag 1", "--no-such-flag"),
+    ("--batch 64", "--batch"),  # no abbreviations
+    ("--batch-size", "batch-size"),
+    ("--batch-size x", "batch_size: 'x' is not a whole number from 1 to 1000000"),
+    ("--batch-size 1.5", "batch_size: '1.5'"),
+    ("--denoising-steps 0", "denoising_steps: 0 is not a whole number from 1 to 1000"),
+    ("--batch-size 600 --buffer-size 500", "batch_size: 600 is not at most buffer_size (500)"),
+    ("--n-step 0", "n_step: 0"),
+    ("--load -1", "load: -1.0 is not a number above 0 and at most 100"),
+    ("--load nan", "load: nan"),
+    ("--gamma 1.5", "gamma: 1.5 is not a number from 0 to 1"),
+    ("--hidden 0", "hidden: 0 is not a whole number from 1 to 4096"),
+    ("--preset huge", "preset: 'huge' is not one of paper, quick, agod"),
+    ("--trace none.csv", "trace: none.csv: No such file"),
+    ("--device tpu", "device: 'tpu' is not one of cpu, cuda"),
+]
+
+
+@pytest.mark.parametrize("flags, message", MISTAKES, ids=[flags for flags, _ in MISTAKES])
+def test_mistakes_are_one_line_and_status_2(call, tmp_path, flags, message):
+    status, out, err = call(train, "--run", "r", *flags.split())
+    assert status == 2 and out == "" and err.count("\n") == 1
+    assert err.startswith("edgediff.train: ") and message in err
+    assert os.listdir(tmp_path) == []  # nothing was written
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_an_absent_gpu_is_said(call):
+    status, _, err = call(train, "--device", "cuda")
+    assert status == 2 and "device: cuda is not available" in err
+
+
+def test_an_existing_folder_is_never_written_to(call, tmp_path):
+    (tmp_path / "r").mkdir()
+    (tmp_path / "r/last.pt").write_text("precious")
+    status, _, err = call(train, "--run", "r", *TINY)
+    assert (
+        status == 2 and err == "edgediff.train: run: r exists and is left as it is; name a folder that does not exist\n"
+    )
+    assert os.listdir(tmp_path / "r") == ["last.pt"] and (tmp_path / "r/last.pt").read_text() == "precious"
+
+
+def test_a_folder_that_cannot_be_made(call, tmp_path):
+    (tmp_path / "file").write_text("")
+    status, _, err = call(train, "--run", "file/r", *TINY)
+    assert status == 2 and err.startswith("edgediff.train: run: file/r cannot be created") and err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "argv, message",
+    [
+        (["none"], "run: none/last.pt does not exist"),
+        (["r", "--mode", "best"], "mode: 'best' is not one of sample, argmax, mean"),
+        (["r", "--weights", "first"], "weights: 'first' is not one of last, best"),
+        (["r", "--draws", "0"], "eval_draws: 0"),
+        (["r", "--load", "0"], "load: 0.0 is not"),
+        (["r", "--num-gateways", "4"], "num_gateways: 4 is not 8, as in the run"),
+        ([], "RUN"),
+    ],
+)
+def test_evaluate_refuses_as_plainly(call, argv, message):
+    call(train, "--run", "r", *TINY)
+    status, out, err = call(evaluate, *argv)
+    assert status == 2 and out == "" and err.count("\n") == 1 and message in err
+
+
+def test_nan_stops_the_run_names_step_and_quantity_and_keeps_good_weights(call, tmp_path, monkeypatch):
+    """The fifth gradient step goes bad, in the third epoch: the weights of the second one stay."""
+    right, calls = train.D2SAC.update, []
+
+    def wrong(self, batch):
+        calls.append(1)
+        metrics = right(self, batch)
+        return metrics | {"loss_q": metrics["loss_q"] * float("nan")} if len(calls) == 5 else metrics
+
+    monkeypatch.setattr(train.D2SAC, "update", wrong)
+    status, _, err = call(train, "--run", "r", *TINY)
+    assert status == 1
+    reason = "loss_q: nan at gradient step 5 (epoch 3, after gradient step 3)"
+    assert err.splitlines()[-1] == f"stopped: {reason}; the last good weights are in r/last.pt"
+    assert load_weights(tmp_path / "r/last.pt")["epoch"] == 2
+
+
+def test_nan_in_an_observation_stops_the_run(call, monkeypatch):
+    from edgediff import simulator
+
+    right, calls = simulator.observe, []
+
+    def wrong(world, view):
+        state = right(world, view)
+        calls.append(1)
+        return state * float("nan") if len(calls) > 200 else state
+
+    monkeypatch.setattr(simulator, "observe", wrong)
+    status, _, err = call(train, "--run", "r", *TINY)
+    last = err.splitlines()[-1]
+    assert status == 1 and last.startswith("stopped: ") and "last good weights" in last
+    assert "next_state: nan" in last and "(epoch 1, after gradient step 0)" in last
+
+
+def test_learning_rates_that_explode_are_noticed(call, tmp_path):
+    status, _, err = call(train, "--run", "r", *TINY, "--critic-lr", 1, "--actor-lr", 1, "--epochs", 60,
+                          "--weight-decay", 1, "--confidence", 0.999, "--diffusion-weight", 1000)  # fmt: skip
+    assert status in (0, 1) and load_weights(tmp_path / "r/last.pt")
+    assert status == 0 or "gradient step" in err
+
+
+def test_interrupt_saves_and_says_where(tmp_path):
+    command = [sys.executable, "-m", "edgediff.train", "--run", "r", *TINY, "--epochs", "100000"]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "r/best.pt").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.splitlines()[-1] == "interrupted; the weights are in r/last.pt" and "Traceback" not in err
+    assert load_weights(tmp_path / "r/last.pt")["learner"] == LearnerConfig(
+        epochs=100_000, collect_per_epoch=40, num_envs=4, updates_per_epoch=3, batch_size=64, hidden=16,
+        denoising_steps=2, eval_every=2, eval_episodes=2, final_episodes=3, buffer_size=400)  # fmt: skip
