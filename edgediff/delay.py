@@ -14,7 +14,7 @@ def transmission_delay(data_bits, rate_bps):
 
 
 def allocate(asked, available):
-    """Grant what is asked up to what is there, Eqs. (4) and (7): no sum of grants can exceed a capacity.
+    """Grant what is asked up to what is there, Eq. (4) and Eq. (7): no sum of grants can exceed a capacity.
 
     The paper writes Eq. (4) as a sum over f in f_w(t), a tuple; meant are the flows assigned to the gateway.
     """

@@ -57,7 +57,7 @@ def reverse_mean_printed(a_i: Tensor, eps_theta: Tensor, beta_i) -> Tensor:
 
 
 def reverse_step(mean: Tensor, variance_i, z: Tensor) -> Tensor:
-    """Draw a_{i-1}, Eqs. (20) and (23): mu + sqrt(variance_i) z, with variance beta_i.
+    """Draw a_{i-1}, Eq. (20) and Eq. (23): mu + sqrt(variance_i) z, with variance beta_i.
 
     The paper adds noise at every step; at i = 1 the mean itself is the result, and this is not called.
     """

@@ -74,8 +74,11 @@ class Report:
     def evaluation(self, epoch: int, transitions: int, steps: int, score: dict[str, float]) -> None:
         """Log an evaluation and print it."""
         self._log("evaluation", epoch, transitions, steps, score)
-        self.say(f"epoch {epoch:>4}  held-out traffic: completion {score['completion']:.1%}, reward {score['reward']:+.3f}, "
-                 f"latency {score['latency_s']:.3f} s, dropped {score['dropped']:.1%}")  # fmt: skip
+        completion, latency_s, dropped = score["completion"], score["latency_s"], score["dropped"]
+        self.say(
+            f"epoch {epoch:>4}  held-out traffic: completion {completion:.1%}, reward {score['reward']:+.3f}, "
+            f"latency {latency_s:.3f} s, dropped {dropped:.1%}"
+        )
 
     def _log(self, name: str, epoch: int, transitions: int, steps: int, row: dict[str, float]) -> None:
         for key, value in row.items():

@@ -132,4 +132,4 @@ def reserve(held: np.ndarray, where: tuple[np.ndarray, ...], start, stop, amount
     each = np.repeat(np.arange(length.size), length)
     slot = np.arange(each.size) - np.repeat(np.cumsum(length) - length - start, length)
     row, *gateway = (index[each] for index in where)
-    held[row, slot, *gateway] += amount[each]
+    held[(row, slot, *gateway)] += amount[each]

@@ -65,7 +65,7 @@ def draw_topology(world: WorldConfig) -> Topology:
 
 
 def draw_traffic(world: WorldConfig, seed: int, environment: int, episode: int, trace: Trace | None = None) -> Traffic:
-    """Eq. (1): draw the flows and the background traffic of one episode."""
+    """Draw the flows of one episode, Eq. (1), and its background traffic."""
     rng = stream(seed, _FLOWS, environment, episode)
     if trace is None:
         slot, workshop = draw_arrivals(world, rng)
@@ -90,7 +90,7 @@ def draw_traffic(world: WorldConfig, seed: int, environment: int, episode: int, 
 
 
 def draw_arrivals(world: WorldConfig, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Eq. (1): let each workshop start a flow in each slot with probability 1 - exp(-lambda), independently.
+    """Let each workshop start a flow in each slot, Eq. (1), with probability 1 - exp(-lambda * load), independently.
 
     Returns slot and workshop of the n flows in order, and of one more in slot T. A Bernoulli process over the
     T * W cells of (slot, workshop) is a binomial number of cells, chosen without repetition.

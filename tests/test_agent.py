@@ -162,7 +162,7 @@ def test_saved_weights_act_alike():
 
 
 def bandit(shuffled, steps=150):
-    """Train on one-step problems: in context c, action c pays 1 and the others nothing. Return how often it is taken."""
+    """Train where in context c action c pays 1 and the others nothing; return how often the right one is taken."""
     config = replace(CONFIG, actor_lr=3e-3, critic_lr=3e-3, batch_size=128)
     one, g = D2SAC(A, A, config, np.random.SeedSequence(0)), torch.Generator().manual_seed(0)
     for _ in range(steps):

@@ -144,7 +144,10 @@ def test_the_printed_step_leaves_noise_behind_even_with_the_oracle():
 
 
 def test_the_chain_uses_each_noise_once_and_in_order():
-    """With no prediction the chain is linear: a_0 = a_N / sqrt(alpha_bar_N) + sum_i sqrt(beta_i / alpha_bar_{i-1}) z_i."""
+    """With no prediction the chain is linear.
+
+    a_0 = a_N / sqrt(alpha_bar_N) + sum_{i > 1} sqrt(beta_i / alpha_bar_{i-1}) z_i.
+    """
     noise = normal(STEPS, 2, 3, seed=9)
     found = D.denoise(lambda a, i: torch.zeros_like(a), SCHEDULE, SCHEDULE.beta, noise)
     expected = noise[0] / SCHEDULE.alpha_bar[-1].sqrt()

@@ -56,7 +56,7 @@ def test_entropy_of_known_distributions():
 
 
 def test_actor_gradient_vanishes_at_logits_q_over_temperature():
-    """The maximum of J over all policies is the Boltzmann policy, where J = temperature * logsumexp(Q / temperature)."""
+    """J is largest at the Boltzmann policy, where it is temperature * logsumexp(Q / temperature)."""
     q, temperature = torch.randn(5, A, dtype=torch.float64), 0.3
     logits = (q / temperature).requires_grad_()
     best = losses.actor_objective(torch.log_softmax(logits, 1), q, temperature)
@@ -78,7 +78,7 @@ def test_actor_objective_averages_over_the_batch_and_sums_over_actions():
 
 def test_clean_latent_gives_the_preferred_action_its_confidence():
     q = torch.randn(9, A)
-    latent = losses.clean_latent(q, 0.9)
+    latent = losses.clean_latent(q)
     pi = torch.softmax(latent, 1)
     assert torch.equal(pi.argmax(1), q.argmax(1))
     torch.testing.assert_close(pi.max(1).values, torch.full((9,), 0.9))

@@ -1,0 +1,124 @@
+"""How fast things are here, on one thread, and what Eq. (27) leaves out: `python experiments/benchmark.py`."""
+
+import sys
+import time
+
+import numpy as np
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from edgediff import complexity
+from edgediff.agent import D2SAC
+from edgediff.commandline import Parser, given_fields, guard, set_up_torch
+from edgediff.config import PRESETS, LearnerConfig, WorldConfig
+from edgediff.errors import ConfigError
+from edgediff.replay import Replay
+from edgediff.rules import RoundRobin
+from edgediff.simulator import Simulator
+
+
+def seconds_per_call(call, seconds: float = 2.0) -> float:
+    """Return the median time of a call, after a warm-up, over about `seconds`."""
+    for _ in range(3):
+        call()
+    times, until = [], time.perf_counter() + seconds
+    while time.perf_counter() < until:
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return float(np.median(times))
+
+
+def simulate(world: WorldConfig, num_envs: int) -> float:
+    """Return simulated decisions per second under round robin."""
+    simulator, policy = Simulator(world, num_envs), RoundRobin(1)
+    observation = simulator.reset(0)
+    return num_envs / seconds_per_call(lambda: simulator.step(policy(observation, simulator)))
+
+
+class Products(TorchDispatchMode):
+    """Record the operands' layout of every matrix product while active."""
+
+    def __init__(self):
+        super().__init__()
+        self.layouts = []
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        if function in (torch.ops.aten.mm.default, torch.ops.aten.addmm.default):
+            self.layouts.append([(x.shape, x.stride()) for x in args[-2:]])
+        return function(*args, **(kwargs or {}))
+
+    def alone(self):
+        """Return a call that carries out the same products, in order, and nothing else."""
+        operands = []
+        for layouts in self.layouts:
+            left, right = (torch.randn(1 + sum((n - 1) * s for n, s in zip(*x))).as_strided(*x) for x in layouts)
+            operands.append((left, right, left @ right))
+
+        def run():
+            for left, right, out in operands:
+                torch.mm(left, right, out=out)
+
+        return run
+
+
+def filled_replay(world: WorldConfig, config: LearnerConfig, agent: D2SAC) -> Replay:
+    """Collect a few thousand real transitions."""
+    simulator = Simulator(world, config.num_envs)
+    replay = Replay(config.buffer_size, config.num_envs, world.state_dim, world.num_actions, config.device)
+    observation = simulator.reset(0)
+    while len(replay) < 4 * config.batch_size:
+        action = agent.act(observation)
+        observation_, reward, terminated, truncated, info = simulator.step(action)
+        replay.add(observation, action, reward, info["final_observation"], terminated, truncated)
+        observation = observation_
+    return replay
+
+
+def main(argv: list[str]) -> int:
+    """Measure simulator, acting and updating, and count what they compute."""
+    parser = Parser("python experiments/benchmark.py", main.__doc__)
+    parser.add_argument("--preset", default="paper", choices=PRESETS, help="named settings [paper]")
+    parser.add_fields(LearnerConfig)
+    args = parser.parse_args(argv)
+    world, config = WorldConfig(), LearnerConfig(**PRESETS[args.preset] | given_fields(args, LearnerConfig))
+    if config.device != "cpu":
+        raise ConfigError("device: the benchmark times one CPU thread, allowed: cpu")
+    set_up_torch(config)
+    agent = D2SAC(world.state_dim, world.num_actions, config, np.random.SeedSequence(0))
+    print(f"preset {args.preset}, {config.threads} thread, matrix products at precision {config.matmul_precision}\n")
+
+    for num_envs in (1, 100, 1000):
+        print(f"simulator, E = {num_envs:<5}{simulate(world, num_envs):>12,.0f} decisions/s under round robin")
+    for batch in (1, 16, 256):
+        observation = np.random.default_rng(0).random((batch, world.state_dim), dtype=np.float32)
+        rate = batch / seconds_per_call(lambda: agent.act(observation))  # noqa: B023
+        print(f"acting, batch {batch:<6}{rate:>12,.0f} decisions/s")
+
+    replay, generator = filled_replay(world, config, agent), torch.Generator(config.device).manual_seed(0)
+    update = lambda: agent.update(replay.sample(config.batch_size, config.n_step, config.gamma, generator))  # noqa: E731
+    update()
+    with Products() as products:
+        update()
+    alone = products.alone()
+    both = [(seconds_per_call(update, 1.0), seconds_per_call(alone, 0.5)) for _ in range(8)]
+    update_ms, alone_ms = (1e3 * float(np.median(column)) for column in zip(*both))
+    ratio = np.median([a / b for a, b in both])
+    print(f"update, B = {config.batch_size:<8}{update_ms:>12.1f} ms; its {len(products.layouts)} matrix products alone "
+          f"{alone_ms:.1f} ms; ratio {ratio:.2f}\n")  # fmt: skip
+
+    p_d, p_c = complexity.parameter_count(agent.actor), complexity.parameter_count(agent.critics)
+    steps = config.denoising_steps
+    update_adds = complexity.update_cost(agent.actor, agent.critics, steps, config.batch_size)
+    printed = complexity.printed_cost(steps, p_d, p_d, p_c)
+    print(f"parameters: actor {p_d:,}, critics {p_c:,}")
+    print(
+        f"multiply-adds of a decision: {complexity.chain_cost(agent.actor, steps):,} (paper: K P_d = {steps * p_d:,})"
+    )
+    print(f"multiply-adds of an update: {update_adds:,}, {update_adds // config.batch_size:,} a sample "
+          f"(Eq. 27: {printed:,}, without batch, target chain and backward pass)")  # fmt: skip
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(guard("benchmark", main))
