@@ -5,8 +5,8 @@ setup(
     version="0.1.0",
     description="Diffusion-based deep reinforcement learning for scheduling AIGC flows at the network edge",
     license="MIT",
-    packages=["edgediff"],
+    packages=["edgediff", "edgediff.baselines"],
     python_requires=">=3.10",
     install_requires=["torch>=2.10,<2.14", "numpy", "tqdm", "tensorboard"],
-    extras_require={"test": ["pytest"]},
+    extras_require={"test": ["pytest"], "experiments": ["matplotlib"]},
 )

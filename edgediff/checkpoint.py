@@ -7,14 +7,15 @@ from pathlib import Path
 
 import torch
 
-from edgediff.agent import D2SAC
+from edgediff.agents import build_agent
 from edgediff.config import LearnerConfig, WorldConfig, as_dict
 from edgediff.errors import ConfigError, NonFiniteError
+from edgediff.learner import Learner
 
 FORMAT, VERSION = "edgediff weights", 1
 
 
-def save_weights(path: Path, agent: D2SAC, world: WorldConfig, epoch: int) -> None:
+def save_weights(path: Path, agent: Learner, world: WorldConfig, epoch: int) -> None:
     """Write the agent's networks and configuration; `path` holds the old file or the new one, never half of one.
 
     Raises `NonFiniteError`, leaving the old file, if a weight is not finite.
@@ -52,12 +53,12 @@ def load_weights(path: Path) -> dict:
     return content
 
 
-def restore(content: dict, world: WorldConfig, config: LearnerConfig, seed) -> D2SAC:
+def restore(content: dict, world: WorldConfig, config: LearnerConfig, seed) -> Learner:
     """Build the agent that `load_weights` read, for a world of the same shape."""
     trained = content["world"]
     if (world.state_dim, world.num_actions) != (trained.state_dim, trained.num_actions):
         raise ConfigError(f"num_gateways: {world.num_gateways} is not {trained.num_gateways}, as in the run")
-    agent = D2SAC(world.state_dim, world.num_actions, config, seed)
+    agent = build_agent(world, config, seed)
     try:
         agent.load_weights(content["weights"])
     except (KeyError, TypeError, AttributeError, RuntimeError) as error:

@@ -61,3 +61,6 @@ def guard(program: str, main: Callable[[list[str]], int], argv: list[str] | None
     except ConfigError as error:
         print(f"{program}: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print(f"{program}: interrupted", file=sys.stderr)
+        return 130

@@ -89,6 +89,7 @@ class WorldConfig:
 class LearnerConfig:
     """The learner of Table 1, and how a run is carried out."""
 
+    agent: str = setting("d2sac", "who learns", choices=("d2sac", "sac", "dqn", "ppo"))
     seed: int = setting(0, "seed of every random stream of the run", 0, 2**32 - 1)
     gamma: float = setting(0.95, "gamma, discount factor", 0, 1)
     entropy_temperature: float = setting(0.05, "alpha of Table 1, weight of the entropy in J", 0, 1e3)
@@ -114,6 +115,11 @@ class LearnerConfig:
     activation: str = setting("silu", "activation of all networks", choices=("silu", "mish"))
     noise_head: str = setting("linear", "last layer of the noise network", choices=("linear", "tanh"))
     reverse_variance: str = setting("beta", "variance of Eq. (20)", choices=("beta", "posterior"))
+    epsilon_final: float = setting(0.05, "dqn: exploration rate in the end", 0, 1)
+    epsilon_share: float = setting(0.2, "dqn: share of the run over which the rate falls from 1", above=0, high=1)
+    clip: float = setting(0.2, "ppo: how far the ratio of new to old policy counts", above=0, high=1)
+    gae_lambda: float = setting(0.95, "ppo: lambda of generalised advantages", 0, 1)
+    passes: int = setting(10, "ppo: passes over a rollout", 1, 1000)
     eval_every: int = setting(10, "epochs between evaluations", 1, 10_000_000)
     eval_episodes: int = setting(16, "held-out episodes of an evaluation", 1, 10_000)
     final_episodes: int = setting(64, "held-out episodes of the final table", 1, 10_000)

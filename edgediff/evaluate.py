@@ -8,21 +8,28 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from edgediff.agent import D2SAC, MODES
 from edgediff.checkpoint import load_weights, restore
 from edgediff.commandline import Parser, given_fields, guard, set_up_torch
 from edgediff.config import WorldConfig
 from edgediff.errors import ConfigError
+from edgediff.learner import MODES, Learner
 from edgediff.rollout import PRIORITIES, rollout, summarise
 from edgediff.rules import all_rules
 from edgediff.simulator import Simulator
 from edgediff.workload import HELD_OUT
 
 
-def agent_policy(agent: D2SAC, mode: str = "mean", draws: int = 8, seed: int = 0) -> Callable:
-    """Let an agent act as a policy, with a random stream of its own: evaluating never touches training."""
+def agent_policy(agent: Learner, mode: str = "mean", seed: int = 0) -> dict[str, Callable]:
+    """Return {label: policy} of an agent, with a random stream of its own: evaluating never touches training.
+
+    Only d2sac has noise to average over; for the others the mean of the draws is the one policy there is.
+    """
+    if mode == "mean" and agent.config.agent != "d2sac":
+        mode = "argmax"
+    draws = agent.config.eval_draws
     generator = torch.Generator(agent.config.device).manual_seed(seed)
-    return lambda observation, _: agent.act(observation, mode, draws, generator)
+    label = f"{agent.config.agent}, {mode}" + (f" of {draws}" if mode == "mean" else "")
+    return {label: lambda observation, _: agent.act(observation, mode, draws, generator)}
 
 
 def compare(simulator: Simulator, policies: dict[str, Callable], seed: int = HELD_OUT) -> dict[str, dict[str, float]]:
@@ -69,8 +76,7 @@ def main(argv: list[str]) -> int:
     world = replace(content["world"], **given_fields(args, WorldConfig))
     set_up_torch(config)
     agent = restore(content, world, config, np.random.SeedSequence(0))
-    label = f"d2sac, {args.mode}" + (f" of {config.eval_draws}" if args.mode == "mean" else "")
-    policies = {label: agent_policy(agent, args.mode, config.eval_draws)} | all_rules()
+    policies = agent_policy(agent, args.mode) | all_rules()
     print(f"{args.run}, {args.weights} weights (epoch {content['epoch']}); {traffic_label(world)}; "
           f"{config.final_episodes} held-out episodes")  # fmt: skip
     print(table(compare(Simulator(world, config.final_episodes), policies, HELD_OUT + 1)))

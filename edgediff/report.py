@@ -18,8 +18,11 @@ from edgediff.rollout import SCORES
 def budget(world: WorldConfig, config: LearnerConfig) -> str:
     """Say before training what will be spent: transitions, gradient steps, episodes."""
     transitions = config.epochs * config.collect_per_epoch
-    warm_up = math.ceil(config.batch_size / config.collect_per_epoch) - 1  # epochs before the buffer holds a batch
-    updates = (config.epochs - warm_up) * config.updates_per_epoch
+    if config.agent == "ppo":
+        updates = config.epochs * config.passes * math.ceil(config.collect_per_epoch / config.batch_size)
+    else:
+        warm_up = math.ceil(config.batch_size / config.collect_per_epoch) - 1  # epochs before the buffer holds a batch
+        updates = (config.epochs - warm_up) * config.updates_per_epoch
     flows = world.num_slots * world.flows_per_slot
     return (f"budget: {config.epochs} epochs x {config.collect_per_epoch} = {transitions:,} transitions "
             f"(about {transitions / flows:,.0f} episodes of {flows:,.0f} flows), "

@@ -13,6 +13,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from edgediff import evaluate, train
+from edgediff.agent import D2SAC
 from edgediff.checkpoint import load_weights
 from edgediff.commandline import guard
 from edgediff.config import LearnerConfig
@@ -173,14 +174,14 @@ def test_evaluate_refuses_as_plainly(call, argv, message):
 
 def test_nan_stops_the_run_names_step_and_quantity_and_keeps_good_weights(call, tmp_path, monkeypatch):
     """The fifth gradient step goes bad, in the third epoch: the weights of the second one stay."""
-    right, calls = train.D2SAC.update, []
+    right, calls = D2SAC.update, []
 
     def wrong(self, batch):
         calls.append(1)
         metrics = right(self, batch)
         return metrics | {"loss_q": metrics["loss_q"] * float("nan")} if len(calls) == 5 else metrics
 
-    monkeypatch.setattr(train.D2SAC, "update", wrong)
+    monkeypatch.setattr(D2SAC, "update", wrong)
     status, _, err = call(train, "--run", "r", *TINY)
     assert status == 1
     reason = "loss_q: nan at gradient step 5 (epoch 3, after gradient step 3)"

@@ -1,0 +1,74 @@
+"""Double deep Q-learning with epsilon-greedy exploration and n-step targets.
+
+H. van Hasselt, A. Guez, D. Silver, "Deep reinforcement learning with double Q-learning", 2016. The target
+network follows softly, Eq. (17), as for the other agents here.
+"""
+
+import copy
+
+import torch
+from torch import Tensor
+
+from edgediff.learner import Learner, descend
+from edgediff.losses import polyak, state_value, td_target
+from edgediff.networks import mlp
+from edgediff.replay import Batch
+
+
+def epsilon(decisions: int, horizon: int, final: float) -> float:
+    """Let the exploration rate fall linearly from 1 to `final` over `horizon` decisions, then stay."""
+    return max(final, 1.0 - (1.0 - final) * decisions / horizon)
+
+
+def epsilon_greedy(q: Tensor, rate: float) -> Tensor:
+    """Give every action rate / A, and the best one the rest: pi (B, A) from q (B, A)."""
+    return rate / q.shape[1] + (1.0 - rate) * greedy(q)
+
+
+def greedy(q: Tensor) -> Tensor:
+    """Put all probability on the best action, (B, A)."""
+    return torch.nn.functional.one_hot(q.argmax(dim=1), q.shape[1]).to(q.dtype)
+
+
+def double_q_value(q_online: Tensor, q_target: Tensor) -> Tensor:
+    """Choose with one network, value with the other, Eq. 4 of that paper: Q'(s, argmax_a Q(s, a)), (B,).
+
+    With one network for both it is the max backup, Eq. (14) of ours, and overestimates.
+    """
+    return state_value(greedy(q_online), q_target)
+
+
+class DQN(Learner):
+    """One Q network and its target."""
+
+    NETWORKS = "q", "target_q"
+    METRICS = "loss_q", "q", "target", "grad_q"
+
+    def build(self) -> None:
+        """Create networks and the optimiser."""
+        c = self.config
+        self.q = mlp(self.state_dim, c.hidden, self.num_actions, c.activation).to(c.device)
+        self.target_q = copy.deepcopy(self.q).requires_grad_(False)
+        self.q_optimiser = self.adam(self.q, c.critic_lr)
+        self.decisions, self.horizon = 0, c.epsilon_share * c.epochs * c.collect_per_epoch
+
+    def probabilities(self, state: Tensor, generator: torch.Generator) -> Tensor:
+        """Return the epsilon-greedy policy, (B, A); its most likely action is the greedy one."""
+        return epsilon_greedy(self.q(state), epsilon(self.decisions, self.horizon, self.config.epsilon_final))
+
+    def act(self, observation, mode="sample", draws=1, generator=None):
+        """Choose actions as every agent does, and count those of training, by which epsilon falls."""
+        action = super().act(observation, mode, draws, generator)
+        self.decisions += len(action) if generator is None else 0
+        return action
+
+    def update(self, batch: Batch) -> dict[str, Tensor]:
+        """Take one gradient step on the squared error to the double-Q target."""
+        with torch.no_grad():
+            next_value = double_q_value(self.q(batch.next_state), self.target_q(batch.next_state))
+            target = td_target(batch.n_step_return, batch.discount, next_value)
+        q = self.q(batch.state)
+        loss_q = (q.gather(1, batch.action[:, None])[:, 0] - target).square().mean()
+        grad_q = descend(self.q_optimiser, loss_q)
+        polyak(self.target_q.parameters(), self.q.parameters(), self.config.tau)
+        return self.logged(loss_q, q.detach().max(dim=1).values.mean(), target.mean(), grad_q)

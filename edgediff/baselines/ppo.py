@@ -1,0 +1,106 @@
+"""Proximal policy optimisation with a clipped ratio, generalised advantages and vectorised rollouts.
+
+J. Schulman et al., "Proximal policy optimization algorithms", 2017 (Eq. 7 there), with advantages from
+J. Schulman et al., "High-dimensional continuous control using generalized advantage estimation", 2016 (Eq. 16).
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from edgediff.learner import Learner, descend
+from edgediff.losses import entropy
+from edgediff.networks import mlp
+from edgediff.replay import Replay
+
+
+class Sample(NamedTuple):
+    """B decisions of the last rollout."""
+
+    state: Tensor  # (B, S)
+    action: Tensor  # (B,)
+    old_log_pi: Tensor  # (B,) of the action, when it was taken
+    advantage: Tensor  # (B,)
+    value_target: Tensor  # (B,)
+
+
+def advantages(reward, value, next_value, terminated, cut, gamma: float, lam: float) -> Tensor:
+    """Sum up discounted temporal differences backwards: A_t = delta_t + gamma lam A_{t+1}, (T, E).
+
+    delta_t = r_t + gamma (1 - terminated_t) V(s_{t+1}) - V(s_t), with the true next state also where an episode
+    was cut; the sum stops there. All arguments are (T, E).
+    """
+    delta = reward + gamma * torch.where(terminated, 0.0, next_value) - value
+    result = torch.zeros_like(delta)
+    running = torch.zeros_like(delta[0])
+    for t in range(len(delta) - 1, -1, -1):
+        running = delta[t] + gamma * lam * torch.where(cut[t], 0.0, running)
+        result[t] = running
+    return result
+
+
+def clipped_objective(log_pi: Tensor, old_log_pi: Tensor, advantage: Tensor, clip: float) -> Tensor:
+    """Score a policy near the old one: mean of min(ratio A, clip(ratio, 1 - clip, 1 + clip) A); arguments (B,)."""
+    ratio = (log_pi - old_log_pi).exp()
+    return torch.minimum(ratio * advantage, ratio.clamp(1 - clip, 1 + clip) * advantage).mean()
+
+
+class PPO(Learner):
+    """An actor and a state value, both learned from each rollout a few times over."""
+
+    NETWORKS = "actor", "critic"
+    METRICS = "objective", "loss_v", "entropy", "grad_pi", "grad_v"
+
+    def build(self) -> None:
+        """Create networks and optimisers."""
+        c = self.config
+        self.actor = mlp(self.state_dim, c.hidden, self.num_actions, c.activation).to(c.device)
+        self.critic = mlp(self.state_dim, c.hidden, 1, c.activation).to(c.device)
+        self.actor_optimiser = self.adam(self.actor, c.actor_lr)
+        self.critic_optimiser = self.adam(self.critic, c.critic_lr)
+
+    def probabilities(self, state: Tensor, generator: torch.Generator) -> Tensor:
+        """Return pi(. | s) = softmax of the actor's logits, (B, A)."""
+        return torch.softmax(self.actor(state), dim=1)
+
+    def memory(self) -> Replay:
+        """Create a buffer that holds exactly one rollout: what was collected since the last update."""
+        c = self.config
+        return Replay(c.collect_per_epoch, c.num_envs, self.state_dim, self.num_actions, c.device)
+
+    def batches(self, memory: Replay, generator: torch.Generator) -> Iterator[Sample]:
+        """Cut the rollout into shuffled batches, `passes` times over."""
+        if not len(memory):
+            return
+        c = self.config
+        rollout = self.prepare(memory)
+        for _ in range(c.passes):
+            order = torch.randperm(len(memory), generator=generator, device=c.device)
+            for index in order.split(c.batch_size):
+                yield Sample(*(column[index] for column in rollout))
+
+    @torch.no_grad()
+    def prepare(self, memory: Replay) -> Sample:
+        """Value the rollout with the networks that made it."""
+        c = self.config
+        value, next_value = self.critic(memory.state)[..., 0], self.critic(memory.next_state)[..., 0]
+        flags = memory.terminated, memory.cut
+        advantage = advantages(memory.reward, value, next_value, *flags, c.gamma, c.gae_lambda)
+        log_pi = torch.log_softmax(self.actor(memory.state), dim=-1).gather(-1, memory.action[..., None])[..., 0]
+        standard = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
+        columns = memory.state, memory.action, log_pi, standard, advantage + value
+        return Sample(*(column.flatten(0, 1) for column in columns))
+
+    def update(self, batch: Sample) -> dict[str, Tensor]:
+        """Take one gradient step on the clipped objective with entropy, and one on the value."""
+        c = self.config
+        log_pi = torch.log_softmax(self.actor(batch.state), dim=1)
+        h = entropy(log_pi).mean()
+        taken = log_pi.gather(1, batch.action[:, None])[:, 0]
+        objective = clipped_objective(taken, batch.old_log_pi, batch.advantage, c.clip) + c.entropy_temperature * h
+        grad_pi = descend(self.actor_optimiser, -objective)
+        loss_v = (self.critic(batch.state)[:, 0] - batch.value_target).square().mean()
+        grad_v = descend(self.critic_optimiser, loss_v)
+        return self.logged(objective, loss_v, h, grad_pi, grad_v)
