@@ -5,11 +5,12 @@ import copy
 import torch
 from torch import Tensor
 
-from edgediff.diffusion import forward_marginal, policy, posterior_variance, variance_schedule
+from edgediff.diffusion import REVERSE_MEANS, forward_marginal, policy, posterior_variance, variance_schedule
 from edgediff.learner import Learner, descend
 from edgediff.losses import (
     actor_objective,
     clean_latent,
+    clean_latent_of_values,
     critic_loss,
     diffusion_loss,
     entropy,
@@ -45,7 +46,9 @@ class D2SAC(Learner):
         """Draw the chain's noise and return log pi(. | s, noise), Eq. (26), (B, A)."""
         shape = self.config.denoising_steps, len(state), self.num_actions
         noise = torch.randn(shape, generator=generator, device=state.device)
-        return policy(actor.denoise(state, self.schedule, self.variance, noise))
+        return policy(
+            actor.denoise(state, self.schedule, self.variance, noise, REVERSE_MEANS[self.config.reverse_mean])
+        )
 
     def probabilities(self, state: Tensor, generator: torch.Generator) -> Tensor:
         """Return pi(. | s) given one draw of the chain's noise, Eq. (26), (B, A)."""
@@ -69,8 +72,11 @@ class D2SAC(Learner):
             q = self.critics.minimum(batch.state)
         log_pi = self.log_policy(self.actor, batch.state, self.learn_stream)
         objective = actor_objective(log_pi, q, config.entropy_temperature)
-        loss_d = self.denoising_error(batch.state, clean_latent(q, config.confidence))
-        grad_pi = descend(self.actor_optimiser, config.diffusion_weight * loss_d - objective)
+        values = config.latent == "values"
+        a_0 = clean_latent_of_values(q) if values else clean_latent(q, config.confidence)
+        loss_d = self.denoising_error(batch.state, a_0)
+        loss = config.diffusion_weight * loss_d - config.objective_weight * objective
+        grad_pi = descend(self.actor_optimiser, loss)
 
         # Lines 18-19: targets, Eq. (17).
         polyak(self.target_critics.parameters(), self.critics.parameters(), config.tau)

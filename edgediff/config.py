@@ -112,6 +112,15 @@ class LearnerConfig:
     confidence: float = setting(
         0.9, "probability that the clean latent of L_d gives the preferred action", above=0, high=0.999
     )
+    objective_weight: float = setting(1.0, "weight of J", 0, 1e3)
+    latent: str = setting(
+        "preferred", "clean latent of L_d: the preferred action, or all values", choices=("preferred", "values")
+    )
+    reverse_mean: str = setting(
+        "corrected",
+        "Eqs. (21), (24) as they should be, or as printed",
+        choices=("corrected", "printed_21", "printed_24"),
+    )
     activation: str = setting("silu", "activation of all networks", choices=("silu", "mish"))
     noise_head: str = setting("linear", "last layer of the noise network", choices=("linear", "tanh"))
     reverse_variance: str = setting("beta", "variance of Eq. (20)", choices=("beta", "posterior"))

@@ -91,17 +91,27 @@ def posterior_variance(schedule: Schedule) -> Tensor:
     return schedule.beta * (1 - before) / (1 - schedule.alpha_bar)
 
 
-def denoise(predict_noise: Callable, schedule: Schedule, variance: Tensor, noise: Tensor) -> Tensor:
+REVERSE_MEANS = {
+    "corrected": reverse_mean,
+    "printed_21": lambda a_i, eps_theta, beta_i, _: reverse_mean_printed(a_i, eps_theta, beta_i),
+    "printed_24": lambda a_i, eps_theta, beta_i, _: reverse_step_expanded_printed(a_i, eps_theta, beta_i, 0.0),
+}
+
+
+def denoise(
+    predict_noise: Callable, schedule: Schedule, variance: Tensor, noise: Tensor, mean: Callable = reverse_mean
+) -> Tensor:
     """Run the reverse chain from a_N to a_0, Eq. (19).
 
     `predict_noise(a_i, i)` is eps_theta for a given state, (B, A); `variance` (N,) is beta or the posterior
-    variance; `noise` (N, B, A) holds a_N and then the z of steps N .. 2. Returns the logits a_0, (B, A).
+    variance; `noise` (N, B, A) holds a_N and then the z of steps N .. 2; `mean` is Eq. (21), or a printed form
+    to compare with. Returns the logits a_0, (B, A).
     Gradients flow through all N steps.
     """
     beta, alpha_bar, variance = schedule.beta.tolist(), schedule.alpha_bar.tolist(), variance.tolist()
     a = noise[0]
     for k, i in enumerate(range(len(beta), 0, -1), start=1):
-        a = reverse_mean(a, predict_noise(a, i), beta[i - 1], alpha_bar[i - 1])
+        a = mean(a, predict_noise(a, i), beta[i - 1], alpha_bar[i - 1])
         if i > 1:
             a = reverse_step(a, variance[i - 1], noise[k])
     return a

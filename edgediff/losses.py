@@ -65,6 +65,11 @@ def clean_latent(q: Tensor, confidence: float = 0.9) -> Tensor:
     return c * (torch.nn.functional.one_hot(q.argmax(dim=1), num_actions) - 1 / num_actions)
 
 
+def clean_latent_of_values(q: Tensor, scale: float = 0.1, limit: float = 5.0) -> Tensor:
+    """Choose the clean latent a_0 of Eq. (25) otherwise: all values at once, clip((Q - mean_a Q) / scale), (B, A)."""
+    return ((q - q.mean(dim=1, keepdim=True)) / scale).clamp(-limit, limit)
+
+
 def diffusion_loss(eps: Tensor, eps_theta: Tensor) -> Tensor:
     """Compare true and predicted noise, Eq. (25): L_d = E ||eps - eps_theta||^2, (B, A) -> scalar.
 

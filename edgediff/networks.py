@@ -4,11 +4,12 @@ Shapes: B batch, S state, A actions, N denoising steps, H hidden.
 """
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
-from edgediff.diffusion import Schedule, denoise
+from edgediff.diffusion import Schedule, denoise, reverse_mean
 
 ACTIVATIONS = {"silu": nn.SiLU, "mish": nn.Mish}
 TIME_DIM = 16
@@ -50,7 +51,9 @@ class NoiseNetwork(nn.Module):
         """Predict the noise, (B, A), in a_i (B, A) at state (B, S) and step i (B,), 1 .. N."""
         return self.rest(self.first(torch.cat([a_i, state, self.time(self.embedding[i - 1])], dim=-1)))
 
-    def denoise(self, state: Tensor, schedule: Schedule, variance: Tensor, noise: Tensor) -> Tensor:
+    def denoise(
+        self, state: Tensor, schedule: Schedule, variance: Tensor, noise: Tensor, mean: Callable = reverse_mean
+    ) -> Tensor:
         """Run the chain of Eq. (19) at `state` (B, S) with `noise` (N, B, A); return the logits a_0, (B, A)."""
         of_action, of_state, of_time = self.first.weight.split(self.sizes, dim=1)
         from_state = nn.functional.linear(state, of_state, self.first.bias)  # (B, H)
@@ -59,7 +62,7 @@ class NoiseNetwork(nn.Module):
         def predict_noise(a_i: Tensor, i: int) -> Tensor:
             return self.rest(torch.addmm(from_state + from_step[i - 1], a_i, of_action.T))
 
-        return denoise(predict_noise, schedule, variance, noise)
+        return denoise(predict_noise, schedule, variance, noise, mean)
 
 
 class TwinCritics(nn.Module):

@@ -49,7 +49,7 @@ class Report:
         self.bar = tqdm(total=epochs, unit="epoch", dynamic_ncols=True)
         self.writer = SummaryWriter(str(run))
         self.tables = {
-            "train": Table(run / "train.csv", ("reward", "completion", *metrics)),
+            "train": Table(run / "train.csv", ("reward", "completion", "latency_s", *metrics)),
             "evaluation": Table(run / "evaluation.csv", SCORES),
         }
 
@@ -66,9 +66,10 @@ class Report:
         """Print a line above the bar."""
         self.bar.write(text)
 
-    def epoch(self, epoch: int, transitions: int, steps: int, rewards, completed, metrics: dict[str, float]) -> None:
-        """Log an epoch: mean reward and completion of its decisions, means over its gradient steps."""
-        row = {"reward": float(np.mean(rewards)), "completion": float(np.mean(completed)), **metrics}
+    def epoch(self, epoch: int, transitions: int, steps: int, decisions: list, metrics: dict[str, float]) -> None:
+        """Log an epoch: means over its decisions, given as (reward, completed, delay_s) arrays, and over its updates."""
+        means = np.mean(decisions, axis=(0, 2)).tolist()
+        row = dict(zip(("reward", "completion", "latency_s"), means)) | metrics
         self._log("train", epoch, transitions, steps, row)
         shown = {name: f"{row[name]:.2f}" for name in ("reward", "completion", "loss_q", "loss_d") if name in row}
         self.bar.set_postfix(shown | {"steps": steps}, refresh=False)

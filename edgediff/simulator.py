@@ -5,6 +5,8 @@ truncated, info) with a leading axis E and automatic reset. An episode ends when
 truncation, never termination, and `info["final_observation"]` is the state to bootstrap from.
 """
 
+import copy
+
 import numpy as np
 
 from edgediff.config import WorldConfig
@@ -32,7 +34,8 @@ class Simulator:
         self.flows = np.zeros((num_envs, 1), FLOW)
         self.num_flows, self.cursor, self.episode = np.zeros((3, num_envs), np.int64)
         self.backlog_bits = np.zeros((num_envs, gateways))
-        self._rows = np.arange(num_envs)
+        self._rows = self._source = np.arange(num_envs)  # rows of the state, and of the traffic they meet
+        self._restarts = True
 
     def reset(self, seed: int) -> np.ndarray:
         """Start episode 0 of every environment on the traffic of `seed`; return the observation, (E, S)."""
@@ -44,9 +47,9 @@ class Simulator:
 
     def view(self) -> View:
         """Return what is known at the decision at hand."""
-        flow = self.flows[self._rows, self.cursor]
+        flow = self.flows[self._source, self.cursor]
         slot = flow["slot"]
-        available_bps = np.maximum(self.total_bps[self._rows, slot] - self.held_bps[self._rows, slot], 0.0)
+        available_bps = np.maximum(self.total_bps[self._source, slot] - self.held_bps[self._rows, slot], 0.0)
         server_tflops = np.maximum(self.world.server_tflops - self.held_tflops[self._rows, slot], 0.0)
         capacity_bps, propagation_s = self.topology
         return View(
@@ -69,13 +72,27 @@ class Simulator:
         self._commit(view.flow, result)
         self._advance(view.flow["slot"])
         observation = final_observation = observe(self.world, self.view())
-        truncated = self.cursor == self.num_flows
-        if truncated.any():
+        truncated = self.cursor == self.num_flows[self._source]
+        if truncated.any() and self._restarts:
             for row in self._rows[truncated]:
                 self._next_episode(row)
             observation = observe(self.world, self.view())
         info = result._asdict() | {"priority": view.flow["priority"], "final_observation": final_observation}
         return observation, result.reward, np.zeros(self.num_envs, bool), truncated, info
+
+    def fork(self, copies: int) -> "Simulator":
+        """Return a simulator that holds every environment `copies` times, as it is now, before the same future.
+
+        Copies e * copies .. e * copies + copies - 1 belong to environment e. Their episodes do not restart:
+        at the end they report truncation at every further step. This is for oracles only.
+        """
+        fork = copy.copy(self)
+        fork._source, fork._restarts = np.repeat(self._source, copies), False
+        fork.num_envs = self.num_envs * copies
+        fork._rows = np.arange(fork.num_envs)
+        for name in ("held_bps", "held_tflops", "backlog_bits", "cursor"):
+            setattr(fork, name, np.repeat(getattr(self, name), copies, axis=0))
+        return fork
 
     def _check(self, action) -> np.ndarray:
         action = np.asarray(action)
@@ -101,9 +118,9 @@ class Simulator:
 
     def _advance(self, before: np.ndarray) -> None:
         """Let time jump to the next arrival, draining the queues on the way."""
-        self.cursor += 1
-        after = self.flows["slot"][self._rows, self.cursor]
-        served_bits = self.served_bits[self._rows, after] - self.served_bits[self._rows, before]
+        self.cursor = np.minimum(self.cursor + 1, self.num_flows[self._source])
+        after = self.flows["slot"][self._source, self.cursor]
+        served_bits = self.served_bits[self._source, after] - self.served_bits[self._source, before]
         self.backlog_bits = drain_backlog(self.backlog_bits, served_bits)
 
     def _next_episode(self, row: int) -> None:

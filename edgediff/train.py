@@ -41,22 +41,21 @@ def train(world: WorldConfig, config: LearnerConfig, run: Path) -> Learner:
         try:
             observation = simulator.reset(config.seed)  # line 2
             for epoch in range(config.epochs + 1):  # line 1; epoch 0 only evaluates
-                rewards, completed, updates = [], [], []
+                decisions, updates = [], []
                 for _ in range(config.collect_per_epoch // config.num_envs if epoch else 0):  # line 5
                     action = agent.act(observation)  # line 6
                     next_observation, reward, terminated, truncated, info = simulator.step(action)  # line 7
                     memory.add(observation, action, reward, info["final_observation"], terminated, truncated)  # line 8
                     observation = next_observation  # line 21
-                    rewards.append(reward)
-                    completed.append(info["completed"])
-                transitions += len(rewards) * config.num_envs
+                    decisions.append((reward, info["completed"], info["delay_s"]))
+                transitions += len(decisions) * config.num_envs
                 for batch in agent.batches(memory, sampling):  # lines 9, 10
                     updates.append(agent.update(batch))  # lines 11-19
                 metrics = mean_of_updates(updates, steps + 1)
                 steps += len(updates)
                 save_weights(run / "last.pt", agent, world, epoch)
                 if epoch:
-                    report.epoch(epoch, transitions, steps, rewards, completed, metrics)
+                    report.epoch(epoch, transitions, steps, decisions, metrics)
                 if epoch % config.eval_every == 0 or epoch == config.epochs:  # line 23
                     (score,) = compare(held_out, agent_policy(agent)).values()
                     report.evaluation(epoch, transitions, steps, score)

@@ -157,6 +157,20 @@ def test_the_chain_uses_each_noise_once_and_in_order():
     assert (1 / SCHEDULE.alpha_bar[-1].sqrt()).item() == pytest.approx(12.5, abs=0.05)  # a fresh network amplifies
 
 
+@pytest.mark.parametrize("form", ["corrected", "printed_21", "printed_24"])
+def test_a_chain_can_run_on_the_printed_forms(form):
+    """With a constant prediction of 1 and no noise at N = 2, a_0 = -(f_2 / sqrt(alpha_1) + f_1) in each form's f_i."""
+    schedule = D.variance_schedule(2)
+    (b1, b2), (_, bar2) = schedule.beta.tolist(), schedule.alpha_bar.tolist()
+    right = b2 / math.sqrt(1 - bar2), b1 / math.sqrt(b1)  # beta_i / sqrt(1 - alpha_bar_i)
+    wrong = {"printed_21": (math.sqrt(b2), math.sqrt(b1)), "printed_24": (b2, b1)}
+    f2, f1 = wrong.get(form, right)
+    expected = -(f2 / math.sqrt(1 - b2)) / math.sqrt(1 - b1) - f1 / math.sqrt(1 - b1)
+    zeros = torch.zeros(2, 1, 1, dtype=torch.float64)
+    found = D.denoise(lambda a, i: torch.ones_like(a), schedule, schedule.beta, zeros, D.REVERSE_MEANS[form])
+    assert found.item() == pytest.approx(expected)
+
+
 def test_the_chain_counts_down_from_N_to_1():
     asked = []
     D.denoise(lambda a, i: asked.append(i) or a, SCHEDULE, SCHEDULE.beta, normal(STEPS, 1, 2))
