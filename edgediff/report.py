@@ -67,7 +67,7 @@ class Report:
         self.bar.write(text)
 
     def epoch(self, epoch: int, transitions: int, steps: int, decisions: list, metrics: dict[str, float]) -> None:
-        """Log an epoch: means over its decisions, given as (reward, completed, delay_s) arrays, and over its updates."""
+        """Log an epoch: means over its decisions (reward, completed, delay_s), and over its updates."""
         means = np.mean(decisions, axis=(0, 2)).tolist()
         row = dict(zip(("reward", "completion", "latency_s"), means)) | metrics
         self._log("train", epoch, transitions, steps, row)

@@ -11,8 +11,10 @@ from edgediff.baselines import dqn, ppo
 from edgediff.config import LearnerConfig, WorldConfig
 
 A = 6
-CONFIG = LearnerConfig(hidden=32, denoising_steps=3, epochs=40, num_envs=50, collect_per_epoch=250, buffer_size=20_000,
-                       updates_per_epoch=20, batch_size=128, actor_lr=3e-3, critic_lr=3e-3, gamma=0, n_step=1)  # fmt: skip
+CONFIG = LearnerConfig(
+    **dict(hidden=32, denoising_steps=3, epochs=40, num_envs=50, collect_per_epoch=250, buffer_size=20_000),
+    **dict(updates_per_epoch=20, batch_size=128, actor_lr=3e-3, critic_lr=3e-3, gamma=0.0, n_step=1),
+)
 
 
 def test_epsilon_falls_linearly_and_stays():

@@ -87,7 +87,7 @@ def test_clean_latent_gives_the_preferred_action_its_confidence():
 
 
 def test_clean_latent_of_values_by_hand():
-    """Q = 1, 1.1, 1.3, 4 has mean 1.85: differences / 0.1 are -8.5, -7.5, -5.5 and 21.5, clipped at 5; then 0.2 / 0.1."""
+    """Q = 1, 1.1, 1.3, 4 has mean 1.85: differences / 0.1 are -8.5, -7.5, -5.5, 21.5, clipped at 5; then 0.2 / 0.1."""
     assert losses.clean_latent_of_values(torch.tensor([[1.0, 1.1, 1.3, 4.0]])).tolist() == [[-5, -5, -5, 5]]
     torch.testing.assert_close(losses.clean_latent_of_values(torch.tensor([[1.2, 0.8]])), torch.tensor([[2.0, -2.0]]))
 
