@@ -106,3 +106,17 @@ def test_observation_by_hand():
     state = observe(WORLD, view(backlog=(5e6, 1e6), server=750.0))
     assert state.dtype == np.float32 and state.shape == (1, WORLD.state_dim)
     np.testing.assert_allclose(state[0], [0.2, 0.2, 2 / 3, 0.4, 0.25, 0.05, 0.5, 0.8, 0.25], rtol=1e-6)
+
+
+def test_observation_scales_with_the_world():
+    """Deadlines up to 0.8 s at b up to 20 Mbit/s: the largest D is 8 Mbit, and 0.4 s is half of the longest."""
+    state = observe(replace(WORLD, deadline_high_s=0.8), view())
+    np.testing.assert_allclose(state[0, :4], [0.25, 4 / 16, 2 / 3, 0.5], rtol=1e-6)
+
+
+def test_a_flow_that_takes_exactly_the_limit_is_not_dropped():
+    """2 Mbit at 10 Mbit/s and 4 TFLOP at 40: 0.2 + 0.1 s and no propagation."""
+    still = view()._replace(propagation_s=np.zeros((1, 2)))
+    result = of(outcome(replace(WORLD, max_delay_s=1.0), still, np.array([[0]])))
+    limit = replace(WORLD, deadline_low_s=0.1, deadline_high_s=0.2, max_delay_s=result["delay_s"])
+    assert not of(outcome(limit, still, np.array([[0]])))["dropped"]

@@ -62,6 +62,10 @@ def test_embedding_by_hand():
         assert row[9].item() == pytest.approx(math.cos(i * 10_000 ** (-1 / 7)), abs=1e-6)
 
 
+def test_steps_are_embedded_from_1_to_N():
+    assert torch.equal(network().embedding.float(), sinusoidal_embedding(torch.arange(1, N + 1)))
+
+
 def test_the_critics_are_two_and_the_minimum_is_the_smaller():
     critics = TwinCritics(S, A, H, "silu")
     state = torch.randn(50, S)
