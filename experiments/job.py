@@ -1,4 +1,4 @@
-"""One job of a grid: train (or take a rule), freeze, score on held-out traffic; rows of a CSV on stdout's file.
+"""One job of a grid: train (or take a rule), freeze, score on held-out traffic, write a CSV.
 
 Called by `run.py` as `python experiments/job.py OUTPUT.csv` with the job as JSON on standard input.
 """
@@ -53,21 +53,21 @@ def run_job(job: dict) -> list[dict]:
             training = {name: f"{float(row[name]):.6g}" for name in TRAINING}
             rows.append({"phase": "training", **who, "load": world.load, **spent, **training})
     for given in job["evaluate"]:
-        given = dict(given)
-        mode, draws = given.pop("mode", "mean"), given.pop("eval_draws", config.eval_draws)
-        frozen_world = replace(world, **given)
+        choice = {name: given[name] for name in ("mode", "eval_draws") if name in given}
+        frozen_world = replace(world, **{name: value for name, value in given.items() if name not in choice})
         if agent is None:
             policies = {who["agent"]: rules_and_oracle()[who["agent"]]}
         else:
-            agent.config = replace(config, eval_draws=draws)
-            policies = agent_policy(agent, mode)
+            agent.config = replace(config, eval_draws=choice.get("eval_draws", config.eval_draws))
+            policies = agent_policy(agent, choice.get("mode", "mean"))
         # Every seed has traffic of its own, the same for all who are compared.
-        simulator = Simulator(frozen_world, job["episodes"])
-        for label, score in compare(simulator, policies, HELD_OUT + 1 + job["seed"]).items():
-            told = who | {"variant": label} if "mode" in job.get("sweep", "") else who
-            traffic = Path(frozen_world.trace).name or "Poisson"
-            rounded = {name: f"{value:.6g}" for name, value in score.items()}
-            rows.append({"phase": "frozen", **told, "traffic": traffic, "load": frozen_world.load, **spent, **rounded})
+        ((label, score),) = compare(
+            Simulator(frozen_world, job["episodes"]), policies, HELD_OUT + 1 + job["seed"]
+        ).items()
+        told = who | {"variant": label} if choice else who
+        traffic = Path(frozen_world.trace).name or "Poisson"
+        rounded = {name: f"{value:.6g}" for name, value in score.items()}
+        rows.append({"phase": "frozen", **told, "traffic": traffic, "load": frozen_world.load, **spent, **rounded})
     return rows
 
 
