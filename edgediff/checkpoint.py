@@ -1,7 +1,7 @@
 """Weights on disk: written beside the old file and renamed over it, read with `weights_only=True` and nothing else."""
 
 import os
-import pickle
+import warnings
 from dataclasses import fields
 from pathlib import Path
 
@@ -18,7 +18,7 @@ FORMAT, VERSION = "edgediff weights", 1
 def save_weights(path: Path, agent: Learner, world: WorldConfig, epoch: int) -> None:
     """Write the agent's networks and configuration; `path` holds the old file or the new one, never half of one.
 
-    Raises `NonFiniteError`, leaving the old file, if a weight is not finite.
+    Raises `NonFiniteError` if a weight is not finite, `ConfigError` if the disk refuses; the old file stays then.
     """
     for network, tensors in agent.weights().items():
         for name, tensor in tensors.items():
@@ -26,8 +26,12 @@ def save_weights(path: Path, agent: Learner, world: WorldConfig, epoch: int) -> 
                 raise NonFiniteError(f"weights of {network}.{name}: not finite")
     content = dict(format=FORMAT, version=VERSION, epoch=epoch, weights=agent.weights(), **as_dict(world, agent.config))
     beside = path.with_name(path.name + ".tmp")
-    torch.save(content, beside)
-    os.replace(beside, path)
+    try:
+        torch.save(content, beside)
+        os.replace(beside, path)
+    except (OSError, RuntimeError) as error:
+        beside.unlink(missing_ok=True)
+        raise ConfigError(f"run: {path} cannot be written ({_first_line(error)}); the old one stays") from None
 
 
 def load_weights(path: Path) -> dict:
@@ -36,15 +40,18 @@ def load_weights(path: Path) -> dict:
     Raises `ConfigError` if it is missing, damaged, foreign, or of another version.
     """
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise ConfigError(f"run: {path} does not exist; give the folder of a run") from None
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+    except Exception as error:  # a damaged file can make the reader fail in any way
         raise ConfigError(f"run: {path} is not a readable weights file ({_first_line(error)})") from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ConfigError(f"run: {path} holds no weights of edgediff")
-    if content.get("version") != VERSION:
-        raise ConfigError(f"run: {path} has version {content.get('version')}, this program reads {VERSION}")
+    version, epoch = content.get("version"), content.get("epoch")
+    if type(version) is not int or version != VERSION or type(epoch) is not int:
+        raise ConfigError(f"run: {path} has version {version!s:.20}, epoch {epoch!s:.20}; this program reads {VERSION}")
     for key, config_class in (("world", WorldConfig), ("learner", LearnerConfig)):
         given = content.get(key)
         if not isinstance(given, dict) or set(given) != {f.name for f in fields(config_class)}:
@@ -62,7 +69,11 @@ def restore(content: dict, world: WorldConfig, config: LearnerConfig, seed) -> L
     try:
         agent.load_weights(content["weights"])
     except (KeyError, TypeError, AttributeError, RuntimeError) as error:
-        raise ConfigError(f"run: the weights do not fit the stored settings ({_first_line(error)})") from None
+        reason = str(error).strip().splitlines()[-1].strip()[:120]
+        raise ConfigError(f"run: the weights do not fit the stored settings ({reason})") from None
+    for name, tensors in agent.weights().items():
+        if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
+            raise ConfigError(f"run: the weights of {name} are not all finite")
     return agent
 
 

@@ -9,7 +9,7 @@ from typing import NoReturn
 import torch
 
 from edgediff.config import LearnerConfig, describe_allowed
-from edgediff.errors import ConfigError
+from edgediff.errors import ConfigError, NonFiniteError
 
 
 class Parser(argparse.ArgumentParser):
@@ -58,9 +58,10 @@ def guard(program: str, main: Callable[[list[str]], int], argv: list[str] | None
     """Run a program's main and turn a user's mistake into one line on stderr and status 2."""
     try:
         return main(sys.argv[1:] if argv is None else argv)
-    except ConfigError as error:
-        print(f"{program}: {error}", file=sys.stderr)
-        return 2
+    except (ConfigError, NonFiniteError, MemoryError) as error:
+        text = "not enough memory for these settings" if isinstance(error, MemoryError) else str(error)
+        print(f"{program}: {' '.join(text.split())}", file=sys.stderr)
+        return 1 if isinstance(error, NonFiniteError) else 2
     except KeyboardInterrupt:
         print(f"{program}: interrupted", file=sys.stderr)
         return 130

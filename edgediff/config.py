@@ -95,7 +95,7 @@ class LearnerConfig:
     entropy_temperature: float = setting(0.05, "alpha of Table 1, weight of the entropy in J", 0, 1e3)
     tau: float = setting(0.005, "tau, soft update rate", above=0, high=1)
     batch_size: int = setting(512, "B, batch size", 1, 1_000_000)
-    buffer_size: int = setting(1_000_000, "replay buffer, transitions", 1, 100_000_000)
+    buffer_size: int = setting(1_000_000, "replay buffer, transitions", 1, 10_000_000)
     denoising_steps: int = setting(10, "N (T_d of Table 1), denoising steps", 1, 1000)
     hidden: int = setting(256, "h, width of the two hidden layers", 1, 4096)
     epochs: int = setting(1000, "M, epochs", 1, 10_000_000)
@@ -106,12 +106,10 @@ class LearnerConfig:
     n_step: int = setting(3, "n of n-step temporal differences", 1, 1000)
     weight_decay: float = setting(1e-4, "lambda_wd, weight decay as L2", 0, 1)
     num_envs: int = setting(100, "E, environments simulated side by side", 1, 100_000)
-    beta_min: float = setting(0.1, "beta_min of Eq. (22)", above=0, high=100)
-    beta_max: float = setting(10.0, "beta_max of Eq. (22)", above=0, high=100)
+    beta_min: float = setting(0.1, "beta_min of Eq. (22)", 1e-6, 100)
+    beta_max: float = setting(10.0, "beta_max of Eq. (22)", 1e-6, 100)
     diffusion_weight: float = setting(1.0, "weight of L_d / A, Eq. (25), beside J", 0, 1e3)
-    confidence: float = setting(
-        0.9, "probability that the clean latent of L_d gives the preferred action", above=0, high=0.999
-    )
+    confidence: float = setting(0.9, "probability that the clean latent of L_d gives the preferred action", 0.5, 0.999)
     objective_weight: float = setting(1.0, "weight of J", 0, 1e3)
     latent: str = setting(
         "preferred", "clean latent of L_d: the preferred action, or all values", choices=("preferred", "values")
@@ -142,6 +140,9 @@ class LearnerConfig:
     def __post_init__(self):
         check_fields(self)
         _require(self.beta_min <= self.beta_max, "beta_min", self.beta_min, f"at most beta_max ({self.beta_max})")
+        n, span = self.denoising_steps, self.beta_max - self.beta_min
+        _require(self.beta_min / n + span * (2 * n - 1) / (2 * n**2) <= 30, "beta_max", self.beta_max,
+                 f"small enough for {n} denoising steps: the last beta_i would be 1")  # fmt: skip
         _require(self.batch_size <= self.buffer_size, "batch_size", self.batch_size,
                  f"at most buffer_size ({self.buffer_size})")  # fmt: skip
         transitions = self.epochs * self.collect_per_epoch

@@ -22,7 +22,7 @@ class View(NamedTuple):
     available_bps: np.ndarray  # (E, G) R_avail
     capacity_bps: np.ndarray  # (G,) R_max
     propagation_s: np.ndarray  # (E, G) from the workshop of the flow
-    server_tflops: np.ndarray  # (E,) F_avail
+    available_tflops: np.ndarray  # (E,) F_avail
 
 
 class Outcome(NamedTuple):
@@ -50,9 +50,9 @@ def observe(world: WorldConfig, view: View) -> np.ndarray:
         flow["work_tflop"][:, None] / (largest_bits * most_work),
         flow["priority"][:, None] / 3,
         flow["deadline_s"][:, None] / world.deadline_high_s,
-        view.backlog_bits / (2 * largest_bits),
+        view.backlog_bits / (2 * largest_bits),  # 20 Mbit: two of the largest flows
         view.available_bps / world.capacity_high_bps,
-        view.server_tflops[:, None] / world.server_tflops,
+        view.available_tflops[:, None] / world.server_tflops,
     ]
     return np.concatenate(columns, axis=1).astype(np.float32)
 
@@ -62,36 +62,44 @@ def decode_action(action):
     return np.divmod(action, len(LEVELS))
 
 
+def ask(world: WorldConfig, flow: np.ndarray, level: np.ndarray):
+    """Say what a level asks for, Eq. (12): eta b in bit/s and eta C / (0.25 T_req) in TFLOP/s, both (E, K)."""
+    eta = LEVELS[level]
+    processing_s = world.compute_fraction * flow["deadline_s"][:, None]  # aimed at by level 0
+    return eta * flow["bandwidth_bps"][:, None], eta * flow["work_tflop"][:, None] / processing_s
+
+
 def outcome(world: WorldConfig, view: View, action: np.ndarray) -> Outcome:
     """Work out what each of `action` (E, K) would do to the flow at hand: Eqs. (2)-(9) and (13) in a row."""
     gateway, level = decode_action(action)
-    of_flow = {name: view.flow[name][:, None] for name in ("data_bits", "work_tflop", "deadline_s", "bandwidth_bps")}
-    data_bits, work_tflop, deadline_s, bandwidth_bps = of_flow.values()
-    available_bps = np.take_along_axis(view.available_bps, gateway, axis=1)
-    server_tflops = view.server_tflops[:, None]
-
-    asked_bps = LEVELS[level] * bandwidth_bps
-    asked_tflops = LEVELS[level] * work_tflop / (world.compute_fraction * deadline_s)
+    flow, available_tflops = view.flow, view.available_tflops[:, None]
+    available_bps, backlog_bits, propagation_s = (
+        np.take_along_axis(of_gateways, gateway, axis=1)
+        for of_gateways in (view.available_bps, view.backlog_bits, view.propagation_s)
+    )
+    asked_bps, asked_tflops = ask(world, flow, level)
     rate_bps = delay.allocate(asked_bps, available_bps)
-    compute_tflops = delay.allocate(asked_tflops, server_tflops)
+    compute_tflops = delay.allocate(asked_tflops, available_tflops)
 
-    queueing_s = delay.queueing_delay(np.take_along_axis(view.backlog_bits, gateway, axis=1), available_bps)
-    sending_s = queueing_s + delay.transmission_delay(data_bits, rate_bps)
-    processing_s = delay.processing_delay(work_tflop, compute_tflops)
-    propagation_s = np.take_along_axis(view.propagation_s, gateway, axis=1)
-    delay_s = delay.total_delay(sending_s, 0.0, processing_s, propagation_s)
+    transmission_s = delay.transmission_delay(flow["data_bits"][:, None], rate_bps)
+    queueing_s = delay.queueing_delay(backlog_bits, available_bps)
+    processing_s = delay.processing_delay(flow["work_tflop"][:, None], compute_tflops)
+    delay_s = delay.total_delay(transmission_s, queueing_s, processing_s, propagation_s)
 
-    dropped = delay_s > world.max_delay_s
-    delay_s = np.where(dropped, world.max_delay_s, delay_s)
-    rate_bps, compute_tflops = np.where(dropped, 0.0, rate_bps), np.where(dropped, 0.0, compute_tflops)
-    balance = objective.imbalance(objective.utilisation(_left_over(view, gateway, rate_bps), view.capacity_bps))
-    phi = objective.violations(delay_s, deadline_s, asked_bps, available_bps, asked_tflops, server_tflops)
-    weight = np.array([world.priority1_weight, world.priority2_weight, world.priority3_weight])
-    h_d = weight[view.flow["priority"] - 1][:, None] * objective.delay_deviation(delay_s, deadline_s)
-    cost = objective.objective(h_d, balance, world.delay_weight, world.balance_weight)
+    deadline_s = flow["deadline_s"][:, None]
     completed = delay.meets_deadline(delay_s, deadline_s)
-    gain = objective.reward(cost, phi, world.penalty)
-    return Outcome(gateway, rate_bps, compute_tflops, sending_s, delay_s, dropped, completed, balance, phi, gain)
+    phi = objective.violations(delay_s, deadline_s, asked_bps, available_bps, asked_tflops, available_tflops)
+    dropped = delay_s > world.max_delay_s
+    delay_s = np.minimum(delay_s, world.max_delay_s)
+    rate_bps, compute_tflops = np.where(dropped, 0.0, rate_bps), np.where(dropped, 0.0, compute_tflops)
+
+    h_r = objective.imbalance(objective.utilisation(_left_over(view, gateway, rate_bps), view.capacity_bps))
+    weight = np.array([world.priority1_weight, world.priority2_weight, world.priority3_weight])
+    h_d = weight[flow["priority"] - 1][:, None] * objective.delay_deviation(delay_s, deadline_s)
+    cost = objective.objective(h_d, h_r, world.delay_weight, world.balance_weight)
+    gain, completed = objective.reward(cost, phi, world.penalty), completed & ~dropped
+    sending_s = transmission_s + queueing_s
+    return Outcome(gateway, rate_bps, compute_tflops, sending_s, delay_s, dropped, completed, h_r, phi, gain)
 
 
 def _left_over(view: View, gateway, rate_bps) -> np.ndarray:

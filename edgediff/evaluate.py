@@ -62,8 +62,8 @@ def main(argv: list[str]) -> int:
     parser.add_argument(
         "--mode", default="mean", help="sample, argmax (of one noise draw) or mean (of the draws) [mean]"
     )
-    for name in ("draws", "episodes", "device", "threads"):
-        parser.add_argument(f"--{name}", help=f"{name} [as in the run]")
+    for name in ("eval_draws", "final_episodes", "device", "threads"):
+        parser.add_argument(f"--{name.replace('_', '-')}", dest=name, metavar="X", help="[as in the run]")
     parser.add_fields(WorldConfig)
     args = parser.parse_args(argv)
     for name, allowed in (("weights", ("last", "best")), ("mode", MODES)):
@@ -71,7 +71,6 @@ def main(argv: list[str]) -> int:
             raise ConfigError(f"{name}: {getattr(args, name)!r} is not one of {', '.join(allowed)}")
 
     content = load_weights(Path(args.run) / f"{args.weights}.pt")
-    args.eval_draws, args.final_episodes = args.draws, args.episodes
     config = replace(content["learner"], **given_fields(args, type(content["learner"])))
     world = replace(content["world"], **given_fields(args, WorldConfig))
     set_up_torch(config)

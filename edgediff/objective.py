@@ -16,9 +16,9 @@ def imbalance(utilisations):
     return utilisations.max(axis=-1) - utilisations.min(axis=-1)
 
 
-def objective(delay_deviation_s, imbalance, delay_weight=1.0, balance_weight=0.5):
+def objective(h_d_s, h_r, delay_weight=1.0, balance_weight=0.5):
     """Weigh delay against balance, Eq. (9): O = alpha H_d + beta H_r, of the flow just decided."""
-    return delay_weight * delay_deviation_s + balance_weight * imbalance
+    return delay_weight * h_d_s + balance_weight * h_r
 
 
 def violations(delay_s, deadline_s, asked_bps, available_bps, asked_tflops, available_tflops):
@@ -31,11 +31,11 @@ def violations(delay_s, deadline_s, asked_bps, available_bps, asked_tflops, avai
     return 1 * late + 1 * short + 1 * (asked_tflops > available_tflops)
 
 
-def reward(objective, violations, penalty=1.0):
+def reward(cost, phi, penalty=1.0):
     """Turn cost into reward, Eq. (13): r = -(alpha H_d + beta H_r + kappa phi).
 
     Worked example: a flow with T_req = 0.5 s takes T_act = 0.7 s, the gateways are used between 0.2 and 0.8,
     and the gateway had less bandwidth than was asked. Then H_d = 0.2, H_r = 0.6, O = 0.2 + 0.5 * 0.6 = 0.5,
     phi = 1 (late) + 1 (short of bandwidth) = 2, and r = -(0.5 + 1 * 2) = -2.5.
     """
-    return -(objective + penalty * violations)
+    return -(cost + penalty * phi)

@@ -2,6 +2,7 @@
 
 import csv
 import math
+import time
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,7 @@ class Report:
 
     def __init__(self, run: Path, epochs: int, metrics: tuple[str, ...]):
         self.bar = tqdm(total=epochs, unit="epoch", dynamic_ncols=True)
+        self.learning_since = None  # (epoch, time) of the first gradient step
         self.writer = SummaryWriter(str(run))
         self.tables = {
             "train": Table(run / "train.csv", ("reward", "completion", "latency_s", *metrics)),
@@ -74,6 +76,11 @@ class Report:
         shown = {name: f"{row[name]:.2f}" for name in ("reward", "completion", "loss_q", "loss_d") if name in row}
         self.bar.set_postfix(shown | {"steps": steps}, refresh=False)
         self.bar.update()
+        if steps and self.learning_since is None:
+            self.learning_since = epoch, time.monotonic()
+        elif steps and epoch == self.learning_since[0] + 3:
+            per_epoch_s = (time.monotonic() - self.learning_since[1]) / 3
+            self.say(f"expected: about {per_epoch_s * (self.bar.total - epoch) / 60:.0f} minutes more")
 
     def evaluation(self, epoch: int, transitions: int, steps: int, score: dict[str, float]) -> None:
         """Log an evaluation and print it."""

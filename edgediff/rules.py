@@ -35,7 +35,7 @@ class UniformRandom:
 def smallest_wait(observation: np.ndarray, simulator: Simulator) -> np.ndarray:
     """Choose the gateway with the smallest T_q = Q / R_avail, Eq. (5), at the highest level."""
     backlog, available = _gateway_columns(observation, simulator)
-    wait = np.divide(backlog, available, out=np.full_like(backlog, np.inf), where=available > 0)
+    wait = np.divide(backlog, available, out=np.full_like(backlog, np.inf), where=available > 1e-8)  # below is rounding
     return wait.argmin(axis=1) * len(LEVELS) + len(LEVELS) - 1
 
 

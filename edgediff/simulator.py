@@ -1,8 +1,8 @@
 """The clock of the edge network: one decision per flow, in E environments side by side.
 
-Habits of the Gymnasium interface (`reset(seed)`; `step(action)` giving observation, reward, terminated,
-truncated, info) with a leading axis E and automatic reset. An episode ends when its slots are used up: that is
-truncation, never termination, and `info["final_observation"]` is the state to bootstrap from.
+Habits of the Gymnasium interface: `step(action)` gives observation, reward, terminated, truncated, info; here with
+a leading axis E and automatic reset, and `reset(seed)` gives the observation alone. An episode ends when its slots
+are used up: that is truncation, never termination, and `info["final_observation"]` is the state to bootstrap from.
 """
 
 import copy
@@ -50,10 +50,10 @@ class Simulator:
         flow = self.flows[self._source, self.cursor]
         slot = flow["slot"]
         available_bps = np.maximum(self.total_bps[self._source, slot] - self.held_bps[self._rows, slot], 0.0)
-        server_tflops = np.maximum(self.world.server_tflops - self.held_tflops[self._rows, slot], 0.0)
+        available_tflops = np.maximum(self.world.server_tflops - self.held_tflops[self._rows, slot], 0.0)
         capacity_bps, propagation_s = self.topology
         return View(
-            flow, self.backlog_bits, available_bps, capacity_bps, propagation_s[flow["workshop"]], server_tflops
+            flow, self.backlog_bits, available_bps, capacity_bps, propagation_s[flow["workshop"]], available_tflops
         )
 
     def outcomes(self) -> Outcome:

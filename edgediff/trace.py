@@ -11,7 +11,7 @@ from edgediff.config import WorldConfig
 from edgediff.errors import ConfigError
 
 COLUMNS = ("TIMESTAMP", "ContextTokens", "GeneratedTokens")
-_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d(?:\.\d{1,9})?)(?:Z|\+00:00)?")
+_TIME = re.compile(r"((?:19|20)\d\d-\d\d-\d\d)[ T](\d\d:\d\d:\d\d(?:\.\d{1,9})?)(?:Z|\+00:00)?")
 
 
 class Trace(NamedTuple):
@@ -29,20 +29,23 @@ def load_trace(path: str) -> Trace:
     negative count, times out of order, or too few requests to have a rate.
     """
     try:
-        with Path(path).open(newline="", encoding="utf-8-sig") as file:
-            return _parse(csv.reader(file), path)
-    except OSError as error:
-        raise ConfigError(f"trace: {path}: {error.strerror or error}") from None
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"trace: {path}: not a text file in UTF-8 (byte {error.start})") from None
-    except csv.Error as error:
-        raise ConfigError(f"trace: {path}: not a CSV file ({error})") from None
+        # A byte that is no UTF-8 becomes a character that no column allows, so that its line is named.
+        with Path(path).open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
+            reader = csv.reader(file, strict=True)
+            try:
+                return _parse(reader, path)
+            except csv.Error as error:
+                raise ConfigError(f"trace: {path}, line {reader.line_num}: not CSV ({error})") from None
+    except (OSError, ValueError) as error:
+        if isinstance(error, ConfigError):
+            raise
+        raise ConfigError(f"trace: {path}: {getattr(error, 'strerror', None) or error}") from None
 
 
 def _parse(reader, path: str) -> Trace:
     header = [name.strip() for name in next(reader, [])]
     if not header:
-        raise ConfigError(f"trace: {path}, line 1: the file is empty, expected the columns {', '.join(COLUMNS)}")
+        raise ConfigError(f"trace: {path}, line 1: no header, expected the columns {', '.join(COLUMNS)}")
     for name in COLUMNS:
         if header.count(name) != 1:
             raise ConfigError(f"trace: {path}, line 1: column {name} stands there {header.count(name)} times, not once")
@@ -64,8 +67,6 @@ def _parse(reader, path: str) -> Trace:
             f"trace: {path}, line {reader.line_num}: needs requests at two different times to have a rate"
         )
     tokens = np.array(tokens, float)
-    if not tokens[:, 1].any():
-        raise ConfigError(f"trace: {path}, line {reader.line_num}: no request generates a token, so none is any work")
     since_first = np.array(times) - times[0]
     return Trace(since_first / np.timedelta64(1, "s"), tokens[:, 0], tokens[:, 1])
 
@@ -103,6 +104,7 @@ def trace_window(world: WorldConfig, trace: Trace, rng: np.random.Generator) -> 
     slot = np.floor(position[index % count] + lap_slots * (index // count) - start).astype(np.int64)
     inside = np.searchsorted(slot, world.num_slots)  # how many requests fall into the window
     slot, index = np.minimum(slot[: inside + 1], world.num_slots), index[: inside + 1] % count
-    size = trace.context_tokens + trace.generated_tokens
-    work = world.trace_read_work * trace.context_tokens + trace.generated_tokens
+    # A request is at least one token of size and of work, so that none asks for nothing.
+    size = np.maximum(trace.context_tokens + trace.generated_tokens, 1.0)
+    work = np.maximum(world.trace_read_work * trace.context_tokens + trace.generated_tokens, 1.0)
     return slot, size[index] / size.mean(), work[index] / work.mean()

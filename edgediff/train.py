@@ -1,8 +1,8 @@
 """Algorithm 1: train the agent on the simulated edge network. `python -m edgediff.train --preset quick`."""
 
 import json
+import os
 import sys
-import time
 from datetime import datetime
 from pathlib import Path
 
@@ -35,7 +35,8 @@ def train(world: WorldConfig, config: LearnerConfig, run: Path) -> Learner:
     memory = agent.memory()
     seed = np.random.SeedSequence(config.seed, spawn_key=(_REPLAY,)).generate_state(1, np.uint64)[0]
     sampling = torch.Generator(config.device).manual_seed(int(seed))
-    best_reward, transitions, steps, started = -np.inf, 0, 0, None
+    best_reward, epoch, transitions, steps = -np.inf, 0, 0, 0
+    save_weights(run / "last.pt", agent, world, epoch)
 
     with Report(run, config.epochs, agent.METRICS) as report:
         try:
@@ -53,6 +54,7 @@ def train(world: WorldConfig, config: LearnerConfig, run: Path) -> Learner:
                     updates.append(agent.update(batch))  # lines 11-19
                 metrics = mean_of_updates(updates, steps + 1)
                 steps += len(updates)
+                agent.act(observation, "argmax", generator=torch.Generator(config.device))  # raises if it cannot act
                 save_weights(run / "last.pt", agent, world, epoch)
                 if epoch:
                     report.epoch(epoch, transitions, steps, decisions, metrics)
@@ -62,11 +64,6 @@ def train(world: WorldConfig, config: LearnerConfig, run: Path) -> Learner:
                     if score["reward"] > best_reward:
                         best_reward = score["reward"]
                         save_weights(run / "best.pt", agent, world, epoch)
-                if steps and started is None:
-                    started = epoch, time.monotonic()
-                elif steps and epoch == started[0] + 3:
-                    per_epoch_s = (time.monotonic() - started[1]) / 3
-                    report.say(f"expected: about {per_epoch_s * (config.epochs - epoch) / 60:.0f} minutes more")
         except KeyboardInterrupt:
             save_weights(run / "last.pt", agent, world, epoch)
             raise
@@ -81,7 +78,7 @@ def create_run_folder(run: Path) -> None:
         run.parent.mkdir(parents=True, exist_ok=True)
         run.mkdir()
     except OSError as error:
-        if run.exists():
+        if os.path.lexists(run):
             raise ConfigError(f"run: {run} exists and is left as it is; name a folder that does not exist") from None
         raise ConfigError(f"run: {run} cannot be created ({error.strerror})") from None
 
@@ -111,7 +108,8 @@ def main(argv: list[str]) -> int:
         agent = train(world, config, run)
         scores = compare(final, agent_policy(agent) | all_rules(), HELD_OUT + 1)
     except KeyboardInterrupt:
-        print(f"\ninterrupted; the weights are in {run / 'last.pt'}", file=sys.stderr)
+        where = f"the weights are in {run / 'last.pt'}" if (run / "last.pt").exists() else "nothing learned yet"
+        print(f"\ninterrupted; {where}", file=sys.stderr)
         return 130
     except NonFiniteError as error:
         print(f"stopped: {error}; the last good weights are in {run / 'last.pt'}", file=sys.stderr)

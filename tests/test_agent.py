@@ -1,6 +1,7 @@
 """The agent: what flows where, what is reproducible, and that it learns what is known to be best."""
 
 import copy
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,6 @@ import torch
 
 from edgediff.agent import D2SAC
 from edgediff.config import LearnerConfig
-from edgediff.diffusion import posterior_variance
 from edgediff.errors import NonFiniteError
 from edgediff.replay import Batch
 
@@ -135,10 +135,92 @@ def test_a_fresh_policy_is_sure_of_each_draw_and_uniform_over_draws():
     assert (pi.mean(dim=0) - 1 / 24).abs().max() < 0.03
 
 
-def test_reverse_variance_is_the_one_asked_for():
-    assert torch.equal(agent().variance, agent().schedule.beta)
-    posterior = agent(reverse_variance="posterior")
-    assert torch.equal(posterior.variance, posterior_variance(posterior.schedule))
+def chain_by_hand(net, state, noise, config):
+    """Eqs. (22), (21), (23) from their definitions, with the network's defining form."""
+    n = config.denoising_steps
+    span = config.beta_max - config.beta_min
+    bar = [1.0] + [math.exp(-config.beta_min * i / n - span * i**2 / (2 * n**2)) for i in range(1, n + 1)]
+    a = noise[0]
+    for k, i in enumerate(range(n, 0, -1), start=1):
+        alpha, beta = bar[i] / bar[i - 1], 1 - bar[i] / bar[i - 1]
+        eps = net(a, state, torch.full((len(state),), i))
+        a = (a - beta / math.sqrt(1 - bar[i]) * eps) / math.sqrt(alpha)
+        if i > 1:
+            posterior = config.reverse_variance == "posterior"
+            variance = beta * (1 - bar[i - 1]) / (1 - bar[i]) if posterior else beta
+            a = a + math.sqrt(variance) * noise[k]
+    return a, bar
+
+
+CHANGES = [
+    dict(),
+    dict(entropy_temperature=0.4),
+    dict(diffusion_weight=3.0, objective_weight=0.5),
+    dict(confidence=0.6),
+    dict(latent="values"),
+    dict(reverse_variance="posterior"),
+    dict(beta_min=0.5, beta_max=5.0),
+    dict(activation="mish", noise_head="tanh"),
+    dict(weight_decay=0.3),
+    dict(denoising_steps=1),
+]
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=str)
+def test_one_update_by_hand(change):
+    """Algorithm 1, lines 11-19, written out once more from the formulas, with the same draws, and compared."""
+    one, b = agent(actor_lr=1e-3, critic_lr=1e-3, **change), batch()
+    c, stream = one.config, torch.Generator()
+    with torch.no_grad():  # targets unlike the online networks
+        for p in [*one.target_actor.parameters(), *one.target_critics.parameters()]:
+            p.add_(0.1 * torch.randn(p.shape, generator=torch.Generator().manual_seed(p.numel())))
+    stream.set_state(one.learn_stream.get_state())
+    before = {name: copy.deepcopy(getattr(one, name)) for name in one.NETWORKS}
+    metrics = one.update(b)
+
+    def draw(*shape):
+        return torch.randn(*shape, generator=stream)
+
+    pi = torch.softmax(chain_by_hand(before["target_actor"], b.next_state, draw(c.denoising_steps, B, A), c)[0], dim=1)
+    q1, q2 = before["target_critics"].q1(b.next_state), before["target_critics"].q2(b.next_state)
+    y = (b.n_step_return + b.discount * (pi * torch.minimum(q1, q2)).sum(1)).detach()
+    taken = torch.arange(B), b.action
+    critics = before["critics"]
+    loss_q = sum(((q(b.state)[taken] - y) ** 2).mean() for q in (critics.q1, critics.q2))
+    check(metrics, critics, loss_q, one.critics, "q", c.critic_lr, c.weight_decay)
+    torch.testing.assert_close(metrics["target"], y.mean())
+
+    q = torch.minimum(one.critics.q1(b.state), one.critics.q2(b.state)).detach()  # after their step
+    a_0, bar = chain_by_hand(before["actor"], b.state, draw(c.denoising_steps, B, A), c)
+    pi = torch.softmax(a_0, dim=1)
+    h = -(pi * torch.log_softmax(a_0, dim=1)).sum(1).mean()
+    objective = (pi * q).sum(1).mean() + c.entropy_temperature * h
+    i = torch.randint(1, c.denoising_steps + 1, (B,), generator=stream)
+    eps = draw(B, A)
+    if c.latent == "values":
+        latent = ((q - q.mean(1, keepdim=True)) / 0.1).clamp(-5, 5)
+    else:
+        best = (q == q.max(1, keepdim=True).values).float()
+        latent = math.log(c.confidence * (A - 1) / (1 - c.confidence)) * (best - 1 / A)
+    bar_i = torch.tensor(bar)[i][:, None]
+    found = before["actor"](bar_i.sqrt() * latent + (1 - bar_i).sqrt() * eps, b.state, i)
+    loss_d = ((eps - found) ** 2).mean()
+    loss = c.diffusion_weight * loss_d - c.objective_weight * objective
+    check(metrics, before["actor"], loss, one.actor, "pi", c.actor_lr, c.weight_decay)
+    expected = dict(loss_q=loss_q, loss_d=loss_d, objective=objective, entropy=h, q=(pi * q).sum(1).mean())
+    for name, value in expected.items():
+        torch.testing.assert_close(metrics[name], value.detach(), rtol=1e-3, atol=1e-5)
+
+
+def check(metrics, before, loss, after, name, lr, weight_decay):
+    """The gradient has the logged norm, and Adam's first step is lr times the sign of gradient plus decay."""
+    gradients = torch.autograd.grad(loss, list(before.parameters()))
+    norm = torch.cat([g.flatten() for g in gradients]).norm()
+    torch.testing.assert_close(metrics[f"grad_{name}"], norm, rtol=1e-3, atol=1e-6)
+    for old, new, g in zip(before.parameters(), after.parameters(), gradients):
+        g = g + weight_decay * old
+        clear = g.abs() > 1e-3  # elsewhere rounding decides the sign
+        torch.testing.assert_close((new - old)[clear], (-lr * g.sign())[clear], rtol=2e-2, atol=1e-6)
 
 
 @pytest.mark.parametrize("mode", ["sample", "argmax", "mean"])

@@ -78,6 +78,8 @@ def test_code_in_a_file_does_not_run(tmp_path, monkeypatch):
     [
         (dict(format="other"), "holds no weights of edgediff"),
         (dict(version=99), "version 99"),
+        (dict(version=torch.ones(2)), "version tensor"),
+        (dict(epoch=None), "epoch None"),
         (dict(world={"num_gateways": 8}), "other settings"),
         (dict(learner=[1, 2]), "other settings"),
         (dict(learner=asdict(LearnerConfig()) | {"hidden": 10**9}), "hidden"),

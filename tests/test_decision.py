@@ -120,3 +120,10 @@ def test_a_flow_that_takes_exactly_the_limit_is_not_dropped():
     result = of(outcome(replace(WORLD, max_delay_s=1.0), still, np.array([[0]])))
     limit = replace(WORLD, deadline_low_s=0.1, deadline_high_s=0.2, max_delay_s=result["delay_s"])
     assert not of(outcome(limit, still, np.array([[0]])))["dropped"]
+
+
+def test_a_dropped_flow_is_never_in_time():
+    """Even if its deadline is the drop limit itself: 2.3 s to send, dropped at 2 s with a deadline of 2 s."""
+    world = replace(WORLD, deadline_low_s=2.0, deadline_high_s=2.0)
+    result = of(outcome(world, view(deadline_s=2.0, data_bits=23e6), np.array([[0]])))
+    assert result["dropped"] and not result["completed"] and result["violations"] == 1

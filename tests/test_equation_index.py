@@ -47,3 +47,19 @@ def test_tests_exist(row):
         file, test = name.split("::")
         tree = ast.parse(ROOT.joinpath("tests", file).read_text())
         assert test in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}, name
+
+
+def test_every_test_that_the_readme_names_exists():
+    named = set(re.findall(r"\btest_\w+\b(?!\.py)", ROOT.joinpath("README.md").read_text()))
+    defined = {
+        node.name
+        for path in ROOT.joinpath("tests").glob("test_*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef)
+    }
+    assert named and not named - defined
+
+
+def test_ci_runs_the_readmes_command():
+    command = 'pip install -e ".[test]" && pytest'
+    assert command in ROOT.joinpath("README.md").read_text() and command in ROOT.joinpath(".ci/run").read_text()

@@ -46,7 +46,7 @@ def test_reservations_sum_to_what_was_granted_at_every_moment(load):
         server = sum(s["compute"] for s in serving if clock < s["done"])
         view = simulator.view()
         np.testing.assert_allclose(view.available_bps[0], np.maximum(total_bps[clock] - held, 0), atol=1e-3)
-        np.testing.assert_allclose(view.server_tflops[0], 3000 - server, atol=1e-6)
+        np.testing.assert_allclose(view.available_tflops[0], 3000 - server, atol=1e-6)
         np.testing.assert_allclose(view.backlog_bits[0], backlog, atol=1e-3)
         assert held.max() <= simulator.topology.capacity_bps.max() and server <= 3000 + 1e-6
         assert (held <= simulator.topology.capacity_bps + 1e-3).all()

@@ -46,7 +46,7 @@ LINE = "2023-11-16 18:17:06,1,1\n"
 @pytest.mark.parametrize(
     "text, line, reason",
     [
-        ("", 1, "empty"),
+        ("", 1, "no header"),
         (HEADER, 1, "two different times"),
         (HEADER + LINE, 2, "two different times"),
         (HEADER + LINE + LINE, 3, "two different times"),
@@ -64,7 +64,9 @@ LINE = "2023-11-16 18:17:06,1,1\n"
         (GOOD + "2023-11-16 18:17:06,1,1,1\n", 5, "4 values under 3 columns"),
         (GOOD + "2023-11-16 18:17:04,1,1\n", 5, "earlier than the line before"),
         (GOOD + "2023-11-16 18:17:06,99999999999999,1\n", 5, "99999999999999"),
-        (HEADER + "2023-11-16 18:17:06,5,0\n2023-11-16 18:17:07,5,0\n", 3, "no request generates"),
+        (GOOD + "9999-11-16 18:17:06,1,1\n", 5, "is not a time"),
+        ("\n" + GOOD, 1, "no header"),
+        (GOOD + 'x"2023-11-16 18:17:06,1,1\n', 5, "is not a time"),
     ],
 )
 def test_refuses_a_malformed_log_with_file_line_and_reason(write, text, line, reason):
@@ -75,9 +77,16 @@ def test_refuses_a_malformed_log_with_file_line_and_reason(write, text, line, re
     assert message.startswith(f"trace: {path}, line {line}: ") and reason in message and "\n" not in message
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe\x00T", HEADER.encode() + b"2023-11-16 18:17:06,\x00,1\n"])
-def test_refuses_what_is_not_text(write, content):
-    with pytest.raises(ConfigError, match="trace: .*log.csv"):
+NOT_TEXT = [
+    (b"\xff\xfe\x00T", 1),
+    (HEADER.encode() + b"2023-11-16 18:17:06,\x00,1\n", 2),
+    (GOOD.encode() + b"2023\xff,1,1", 5),
+]
+
+
+@pytest.mark.parametrize("content, line", NOT_TEXT)
+def test_refuses_what_is_not_text(write, content, line):
+    with pytest.raises(ConfigError, match=f"trace: .*log.csv, line {line}: "):
         load_trace(write(content))
 
 
@@ -124,6 +133,34 @@ def test_size_and_work_have_the_mean_of_the_synthetic_traffic(rng):
     assert flows["work_tflop"].mean() == pytest.approx(mean_data_bits(world) * work_per_bit(world).mean(), rel=0.01)
     np.testing.assert_allclose(flows["data_bits"] / flows["bandwidth_bps"], flows["deadline_s"] / 2)
     assert all(len(set(flows["workshop"][flows["slot"] == t])) == (flows["slot"] == t).sum() for t in range(1000))
+
+
+def test_a_request_of_no_tokens_asks_for_one(rng):
+    trace = Trace(np.array([0.0, 1.0]), np.zeros(2), np.array([0.0, 3.0]))
+    _, size, work = trace_window(WorldConfig(), trace, rng)
+    np.testing.assert_allclose(np.unique(size), [0.5, 1.5])  # 1 and 3 tokens, mean 2
+    np.testing.assert_allclose(np.unique(work), [0.5, 1.5])
+
+
+def test_the_circle_is_closed_by_one_mean_gap(rng):
+    """Two requests a second apart come every 1 / rate = 100 slots, also from one lap to the next."""
+    world = WorldConfig(num_slots=1000, load=0.01)
+    slot, *_ = trace_window(world, Trace(np.array([0.0, 1.0]), np.ones(2), np.ones(2)), rng)
+    assert set(np.diff(slot[:-1])) <= {99, 100, 101}
+
+
+def test_a_window_may_start_anywhere_on_the_log():
+    """Sizes 1, 2, ..., 1000 in a row: over many windows the first size is spread over all of them."""
+    trace = Trace(np.arange(1000.0), np.zeros(1000), np.arange(1.0, 1001.0))
+    world = WorldConfig(num_slots=50)
+    first = [trace_window(world, trace, np.random.default_rng(k))[1][0] * 500.5 for k in range(300)]
+    np.testing.assert_allclose(np.quantile(first, [0.25, 0.5, 0.75]), [250, 500, 750], atol=100)
+
+
+def test_a_window_has_background_traffic_of_its_own():
+    one, two = (draw_traffic(WorldConfig(), 0, 0, k, regular()).background for k in (0, 1))
+    assert not np.array_equal(one, two)
+    assert np.array_equal(one, draw_traffic(WorldConfig(), 0, 0, 0).background)
 
 
 def test_size_follows_all_tokens_and_work_those_generated(rng):

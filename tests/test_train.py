@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -17,6 +18,7 @@ from edgediff.agent import D2SAC
 from edgediff.checkpoint import load_weights
 from edgediff.commandline import guard
 from edgediff.config import LearnerConfig
+from edgediff.replay import Replay
 
 TINY = """--epochs 4 --collect-per-epoch 40 --num-envs 4 --updates-per-epoch 3 --batch-size 64 --hidden 16
  --denoising-steps 2 --eval-every 2 --eval-episodes 2 --final-episodes 3 --num-slots 60 --buffer-size 400""".split()
@@ -94,14 +96,14 @@ def test_training_and_evaluating_on_a_request_log(call, tmp_path):
     status, out, _ = call(train, "--run", "r", "--trace", "log.csv", *TINY)
     assert status == 0 and "requests of log.csv" in out
     (tmp_path / "other.csv").write_text(REAL_LOG.replace("2024", "2023"))
-    status, out, _ = call(evaluate, "r", "--trace", "other.csv", "--load", 2, "--mode", "argmax", "--episodes", 2)
+    status, out, _ = call(evaluate, "r", "--trace", "other.csv", "--load", 2, "--mode", "argmax", "--final-episodes", 2)
     assert status == 0 and "load 2, requests of other.csv; 2 held-out episodes" in out and "d2sac, argmax" in out
 
 
 @pytest.mark.parametrize("mode", ["sample", "argmax", "mean"])
 def test_evaluation_modes_repeat(call, mode):
     call(train, "--run", "r", *TINY)
-    one, two = (call(evaluate, "r", "--mode", mode, "--weights", "best", "--draws", 2) for _ in range(2))
+    one, two = (call(evaluate, "r", "--mode", mode, "--weights", "best", "--eval-draws", 2) for _ in range(2))
     assert one == two and one[0] == 0
 
 
@@ -117,6 +119,7 @@ MISTAKES = [
     ("--load -1", "load: -1.0 is not a number above 0 and at most 100"),
     ("--load nan", "load: nan"),
     ("--gamma 1.5", "gamma: 1.5 is not a number from 0 to 1"),
+    ("--beta-max 100 --denoising-steps 1", "beta_max: 100.0 is not small enough for 1 denoising steps"),
     ("--hidden 0", "hidden: 0 is not a whole number from 1 to 4096"),
     ("--preset huge", "preset: 'huge' is not one of paper, quick, agod"),
     ("--trace none.csv", "trace: none.csv: No such file"),
@@ -160,7 +163,8 @@ def test_a_folder_that_cannot_be_made(call, tmp_path):
         (["none"], "run: none/last.pt does not exist"),
         (["r", "--mode", "best"], "mode: 'best' is not one of sample, argmax, mean"),
         (["r", "--weights", "first"], "weights: 'first' is not one of last, best"),
-        (["r", "--draws", "0"], "eval_draws: 0"),
+        (["r", "--eval-draws", "0"], "eval_draws: 0"),
+        (["none\nhere"], "run: none here/last.pt does not exist"),
         (["r", "--load", "0"], "load: 0.0 is not"),
         (["r", "--num-gateways", "4"], "num_gateways: 4 is not 8, as in the run"),
         ([], "RUN"),
@@ -206,11 +210,101 @@ def test_nan_in_an_observation_stops_the_run(call, monkeypatch):
     assert "next_state: nan" in last and "(epoch 2, after gradient step 0)" in last
 
 
-def test_learning_rates_that_explode_are_noticed(call, tmp_path):
-    status, _, err = call(train, "--run", "r", *TINY, "--critic-lr", 1, "--actor-lr", 1, "--epochs", 60,
-                          "--weight-decay", 1, "--confidence", 0.999, "--diffusion-weight", 1000)  # fmt: skip
-    assert status in (0, 1) and load_weights(tmp_path / "r/last.pt")
-    assert status == 0 or "gradient step" in err
+def test_weights_that_cannot_act_never_replace_those_that_can(call, tmp_path, monkeypatch):
+    """Every weight is finite after the fifth gradient step, but the chain that they make is not."""
+    right, calls = D2SAC.update, []
+
+    def wrong(self, batch):
+        calls.append(1)
+        metrics = right(self, batch)
+        if len(calls) == 5:
+            with torch.no_grad():
+                self.actor.rest[-1].bias.fill_(3e38)
+        return {name: torch.zeros(()) for name in metrics}
+
+    monkeypatch.setattr(D2SAC, "update", wrong)
+    status, _, err = call(train, "--run", "r", *TINY)
+    assert status == 1 and err.splitlines()[-1].startswith("stopped: action probabilities: not finite (epoch 3")
+    assert load_weights(tmp_path / "r/last.pt")["epoch"] == 2
+    assert call(evaluate, "r", "--mode", "sample")[0] == 0
+
+
+def test_weights_that_are_not_finite_are_refused(call, tmp_path):
+    call(train, "--run", "r", *TINY)
+    content = torch.load(tmp_path / "r/last.pt", weights_only=True)
+    content["weights"]["actor"]["first.bias"][0] = float("nan")
+    torch.save(content, tmp_path / "r/last.pt")
+    status, out, err = call(evaluate, "r")
+    assert status == 2 and out == "" and err.count("\n") == 1 and "weights of actor are not all finite" in err
+
+
+def test_the_loop_stores_what_truncation_asks_for(call, monkeypatch):
+    """Episodes of 15 slots end while collecting: the true last state is stored, as truncated, not as terminated."""
+    stored, right = [], Replay.add
+    monkeypatch.setattr(Replay, "add", lambda self, *step: stored.append(step) or right(self, *step))
+    asked, sample = [], Replay.sample
+    monkeypatch.setattr(Replay, "sample", lambda self, *given: asked.append(given[:3]) or sample(self, *given))
+    assert call(train, "--run", "r", *TINY, "--num-slots", 15, "--n-step", 2, "--gamma", 0.9)[0] == 0
+    assert set(asked) == {(64, 2, 0.9)}
+    assert np.array([step[5] for step in stored]).any() and not np.array([step[4] for step in stored]).any()
+    for now, later in zip(stored, stored[1:]):
+        goes_on = (now[3] == later[0]).all(axis=1)  # is the stored next state where the next step starts?
+        assert np.array_equal(goes_on, ~now[5])
+
+
+def test_a_full_disk_is_an_error_that_is_seen(call, tmp_path, monkeypatch):
+    right, calls = torch.save, []
+
+    def full(content, path):
+        calls.append(1)
+        if len(calls) > 3:
+            path.write_bytes(b"half a file")
+            raise OSError(28, "No space left on device")
+        right(content, path)
+
+    monkeypatch.setattr(torch, "save", full)
+    status, _, err = call(train, "--run", "r", *TINY)
+    assert status == 2 and "cannot be written" in err and "No space left" in err
+    assert load_weights(tmp_path / "r/last.pt") and not list((tmp_path / "r").glob("*.tmp"))
+
+
+def test_a_malformed_log_on_the_command_line(call, tmp_path):
+    (tmp_path / "log.csv").write_text(REAL_LOG.replace("00:00:07.5", "noon"))
+    status, out, err = call(train, "--run", "r", "--trace", "log.csv", *TINY)
+    assert status == 2 and out == "" and err.startswith("edgediff.train: trace: log.csv, line 9: TIMESTAMP")
+    assert os.listdir(tmp_path) == ["log.csv"]
+
+
+def test_a_folder_without_permission(call, monkeypatch):
+    def refuse(path, *args, **kwargs):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.mkdir", refuse)
+    status, _, err = call(train, "--run", "r", *TINY)
+    assert status == 2 and err == "edgediff.train: run: r cannot be created (Permission denied)\n"
+
+
+@pytest.mark.parametrize("moment", ["reset", "compare"])
+def test_an_interrupt_at_an_odd_moment(call, monkeypatch, moment):
+    """During the very first reset, and during the final table."""
+
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    if moment == "reset":
+        monkeypatch.setattr(train.Simulator, "reset", interrupt)
+    else:
+        right, calls = train.compare, []
+        monkeypatch.setattr(
+            train, "compare", lambda *a: calls.append(1) or (interrupt if len(calls) > 3 else right)(*a)
+        )
+    status, _, err = call(train, "--run", "r", *TINY)
+    assert status == 130 and err.splitlines()[-1] == "interrupted; the weights are in r/last.pt"
+
+
+def test_the_expected_time_is_said(call):
+    _, out, _ = call(train, "--run", "r", *TINY, "--epochs", 8)
+    assert "expected: about 0 minutes more" in out
 
 
 def test_interrupt_saves_and_says_where(tmp_path):
