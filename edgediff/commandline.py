@@ -16,7 +16,7 @@ class Parser(argparse.ArgumentParser):
     """An argument parser that refuses abbreviations, and raises `ConfigError` where others print and exit."""
 
     def __init__(self, prog: str, description: str):
-        super().__init__(prog=prog, description=description, allow_abbrev=False)
+        super().__init__(prog=prog, usage=f"{prog} [--flag value ...]", description=description, allow_abbrev=False)
 
     def add_fields(self, config_class) -> None:
         """Add one flag per field, named after it; the help shows meaning, allowed values and default."""

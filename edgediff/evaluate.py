@@ -56,7 +56,7 @@ def traffic_label(world: WorldConfig) -> str:
 
 def main(argv: list[str]) -> int:
     """Compare a saved run with the rules on held-out traffic, at any load or trace."""
-    parser = Parser("python -m edgediff.evaluate", main.__doc__)
+    parser = Parser("python -m edgediff.evaluate RUN", main.__doc__)
     parser.add_argument("run", metavar="RUN", help="folder of a run")
     parser.add_argument("--weights", default="last", help="which weights: last or best [last]")
     parser.add_argument(

@@ -104,7 +104,7 @@ def run_one(name: str, job: dict, folder: Path) -> tuple[str, str]:
 
 def main(argv: list[str]) -> int:
     """Run every job of a spec that is not done yet."""
-    parser = Parser("python experiments/run.py", main.__doc__)
+    parser = Parser("python experiments/run.py SPEC", main.__doc__)
     parser.add_argument("spec", metavar="SPEC", help="a JSON file, see experiments/specs")
     parser.add_argument("--workers", type=int, default=2, help="processes at a time on this machine [2]")
     parser.add_argument("--results", default=str(HERE / "results"), help="folder of all results")
