@@ -54,6 +54,7 @@ def draw(axes, series: dict[str, tuple]) -> None:
     """Draw each series with its band."""
     for name, (x, values) in series.items():
         middle, low, high = np.array([interval(column) for column in values.T]).T
+        x = x / 1000 if x.max() > 1000 else x  # flows are drawn in thousands
         axes.plot(x, middle, color=COLOURS.get(name), label=NAMES.get(name, name), lw=1.6)
         axes.fill_between(x, low, high, color=COLOURS.get(name), alpha=0.18, lw=0)
     axes.grid(alpha=0.3)
@@ -73,7 +74,7 @@ def two_readings(metric: str, label: str, output: str) -> None:
     rows = read("headline")
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.4))
     draw(left, by_seed(rows, "training", "flows", metric))
-    left.set(xlabel="flows seen while training (load 1)", ylabel=label, title="while training, exploring")
+    left.set(xlabel="thousand flows seen while training (load 1)", ylabel=label, title="while training, exploring")
     draw(right, by_seed(rows, "frozen", "load", metric))
     right.set(xlabel="offered load (1 = the paper's rate)", title="trained at load 1, then frozen; held-out traffic")
     finish(figure, right, RESULTS / output)
