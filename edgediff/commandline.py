@@ -58,8 +58,11 @@ def guard(program: str, main: Callable[[list[str]], int], argv: list[str] | None
     """Run a program's main and turn a user's mistake into one line on stderr and status 2."""
     try:
         return main(sys.argv[1:] if argv is None else argv)
-    except (ConfigError, NonFiniteError, MemoryError) as error:
-        text = "not enough memory for these settings" if isinstance(error, MemoryError) else str(error)
+    except (ConfigError, NonFiniteError, MemoryError, RuntimeError) as error:
+        out_of_memory = isinstance(error, MemoryError) or "allocate memory" in str(error)
+        if isinstance(error, RuntimeError) and not out_of_memory:
+            raise
+        text = "not enough memory for these settings" if out_of_memory else str(error)
         print(f"{program}: {' '.join(text.split())}", file=sys.stderr)
         return 1 if isinstance(error, NonFiniteError) else 2
     except KeyboardInterrupt:

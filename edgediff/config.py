@@ -4,7 +4,7 @@ A field is written once, here: its default, its meaning, and the values it allow
 command line and the stored configuration are all made from these lines.
 """
 
-import math
+import os
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -131,6 +131,7 @@ class LearnerConfig:
     eval_episodes: int = setting(16, "held-out episodes of an evaluation", 1, 10_000)
     final_episodes: int = setting(64, "held-out episodes of the final table", 1, 10_000)
     eval_draws: int = setting(8, "M, noise draws averaged when evaluating", 1, 1000)
+    checkpoint_every_s: float = setting(50.0, "time between two saved states of a run, s", 0, 1e6)
     device: str = setting("cpu", "where the learner runs", choices=("cpu", "cuda"))
     threads: int = setting(1, "threads of torch", 1, 1024)
     matmul_precision: str = setting(
@@ -158,14 +159,28 @@ class LearnerConfig:
 PRESETS: dict[str, dict[str, Any]] = {
     "paper": {},  # Table 1 as printed
     # A few minutes on one core: 20,000 gradient steps, half the batch, half the chain, larger learning rates; and an
-    # entropy that weighs less, since at 0.05 it costs every actor more reward than the actors differ by.
-    "quick": dict(epochs=200, batch_size=256, denoising_steps=5, actor_lr=3e-4, critic_lr=1e-3, eval_every=20,
-                  entropy_temperature=0.01),
+    # entropy that weighs less, since at 0.05 it costs every actor more reward than the actors differ by. An actor
+    # slower than its critics, at 3e-4, lags behind them: 0.05 less reward at load 1. One-step targets: in a short run
+    # much of the buffer comes from far worse policies, and longer returns carry their later actions along.
+    "quick": dict(epochs=200, batch_size=256, denoising_steps=5, actor_lr=1e-3, critic_lr=1e-3, n_step=1,
+                  eval_every=20, entropy_temperature=0.01),
     # The public code from which Table 1 descends: as many updates as transitions, one environment, five steps, a
     # bounded noise network with Mish, the posterior variance, and no L_d.
     "agod": dict(updates_per_epoch=1000, num_envs=1, denoising_steps=5, critic_lr=1e-3, activation="mish",
                  noise_head="tanh", reverse_variance="posterior", diffusion_weight=0.0, eval_every=1),
 }  # fmt: skip
+
+
+# Where an agent wants other settings than the preset's: an MLP actor as fast as its critics collapses for good
+# onto one gateway in the first epochs, which the noise of the diffusion actor prevents.
+TUNED: dict[tuple[str, str], dict[str, Any]] = {("quick", "sac"): dict(actor_lr=3e-4)}
+
+
+def preset_fields(name: str, agent: str) -> dict[str, Any]:
+    """Return the fields that a preset sets for an agent."""
+    if name not in PRESETS:
+        raise ConfigError(f"preset: {name!r} is not one of {', '.join(PRESETS)}")
+    return PRESETS[name] | TUNED.get((name, agent), {})
 
 
 def check_fields(config) -> None:
@@ -175,7 +190,7 @@ def check_fields(config) -> None:
         wanted = (int, float) if f.type is float else (f.type,)
         good = isinstance(value, wanted) and not isinstance(value, bool)
         if good and f.type is not str:
-            good = math.isfinite(value) and _in_range(value, **f.metadata)
+            good = _in_range(value, **f.metadata)  # which NaN and the infinities are not
         elif good and f.metadata["choices"]:
             good = value in f.metadata["choices"]
         _require(good, f.name, repr(value) if isinstance(value, str) else value, describe_allowed(f))
@@ -191,6 +206,18 @@ def describe_allowed(f) -> str:
     if f.type is int:
         return f"a whole number from {low} to {high}"
     return f"a number from {low:g} to {high:g}" if above is None else f"a number above {above:g} and at most {high:g}"
+
+
+def check_memory(world: WorldConfig, learner: LearnerConfig) -> None:
+    """Raise `ConfigError` if buffer, environments and flows could not fit into this computer's memory."""
+    transitions = learner.collect_per_epoch if learner.agent == "ppo" else learner.buffer_size
+    flows = learner.num_envs * world.num_slots * world.flows_per_slot
+    held = learner.num_envs * (world.num_slots + world.max_delay_s / world.slot_s) * world.num_gateways
+    numbers = world.num_workshops * world.num_gateways + 3 * held + 8 * flows
+    needed_gb = (transitions * (8 * world.state_dim + 14) + 8 * numbers) / 1e9
+    present_gb = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9
+    _require(needed_gb < 0.8 * present_gb, "buffer_size, num_envs, num_slots, load", f"{needed_gb:.1f} GB in all",
+             f"below 80 % of the memory here, {present_gb:.1f} GB")  # fmt: skip
 
 
 def as_dict(world: WorldConfig, learner: LearnerConfig) -> dict[str, dict[str, Any]]:

@@ -1,8 +1,12 @@
-"""The two ways in which a run can fail on purpose."""
+"""The ways in which a run can fail on purpose."""
 
 
 class ConfigError(ValueError):
     """Something the user gave cannot be used; the message is one line: field, value, what is allowed."""
+
+
+class DamagedFile(ConfigError):
+    """A file that is not what was written, or not written by this program."""
 
 
 class NonFiniteError(FloatingPointError):

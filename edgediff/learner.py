@@ -3,8 +3,6 @@
 D2SAC and the baselines differ in their networks, in the policy these stand for, and in one gradient step.
 """
 
-from collections.abc import Iterator
-
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -13,13 +11,14 @@ from edgediff.config import LearnerConfig
 from edgediff.errors import NonFiniteError
 from edgediff.replay import Batch, Replay
 
-MODES = ("sample", "argmax", "mean")
+MODES = ("sample", "argmax", "mean")  # of evaluating; training explores
 
 
 class Learner:
-    """An agent; a child names its `NETWORKS` and `METRICS`, and writes `build`, `probabilities` and `update`."""
+    """An agent; a child names its NETWORKS, OPTIMISERS and METRICS, and writes `build`, `probabilities`, `update`."""
 
     NETWORKS: tuple[str, ...]
+    OPTIMISERS: tuple[str, ...]
     METRICS: tuple[str, ...]
 
     def __init__(self, state_dim: int, num_actions: int, config: LearnerConfig, seed: np.random.SeedSequence):
@@ -39,6 +38,10 @@ class Learner:
         """Return the policy pi(. | s) that is sampled while training, (B, A)."""
         raise NotImplementedError
 
+    def deployed(self, state: Tensor, generator: torch.Generator) -> Tensor:
+        """Return the policy that is evaluated, (B, A): the one of training, unless a child keeps a steadier one."""
+        return self.probabilities(state, generator)
+
     def update(self, batch) -> dict[str, Tensor]:
         """Take one gradient step; return the METRICS as detached scalars.
 
@@ -47,21 +50,23 @@ class Learner:
         raise NotImplementedError
 
     @torch.inference_mode()
-    def act(self, observation: np.ndarray, mode: str = "sample", draws: int = 1, generator=None) -> np.ndarray:
+    def act(self, observation: np.ndarray, mode: str = "explore", draws: int = 1, generator=None) -> np.ndarray:
         """Choose actions (E,) for observations (E, S).
 
-        `sample` draws from pi, as in training; `argmax` takes its most likely action; `mean` the most likely
-        action of pi averaged over `draws` noise draws, which matters only where pi itself is random. Raises
-        `NonFiniteError` if the observation or the probabilities are not finite.
+        `explore` draws from the policy of training. Of the deployed policy, `sample` draws; `argmax` takes the
+        most likely action; `mean` the most likely one of pi averaged over `draws` noise draws, which matters only
+        where pi itself is random. Raises `NonFiniteError` if the observation or the probabilities are not finite.
         """
         generator = generator or self.act_stream
+        policy = self.probabilities if mode == "explore" else self.deployed
         draws = draws if mode == "mean" else 1
         state = torch.as_tensor(observation, device=self.config.device)
-        pi = self.probabilities(state.repeat(draws, 1), generator).view(draws, len(state), -1).mean(dim=0)
+        pi = policy(state.repeat(draws, 1), generator).view(draws, len(state), -1).mean(dim=0)
         for name, value in (("observation", state), ("action probabilities", pi)):
             if not torch.isfinite(value).all():
                 raise NonFiniteError(f"{name}: not finite")
-        action = torch.multinomial(pi, 1, generator=generator)[:, 0] if mode == "sample" else pi.argmax(dim=1)
+        drawn = mode in ("explore", "sample")
+        action = torch.multinomial(pi, 1, generator=generator)[:, 0] if drawn else pi.argmax(dim=1)
         return action.cpu().numpy()
 
     def memory(self):
@@ -69,11 +74,13 @@ class Learner:
         c = self.config
         return Replay(c.buffer_size, c.num_envs, self.state_dim, self.num_actions, c.device)
 
-    def batches(self, memory: Replay, generator: torch.Generator) -> Iterator[Batch]:
-        """Draw an epoch's batches, Algorithm 1, lines 9 and 10: none until the buffer holds one."""
-        c = self.config
-        for _ in range(c.updates_per_epoch if len(memory) >= c.batch_size else 0):
-            yield memory.sample(c.batch_size, c.n_step, c.gamma, generator)
+    def num_updates(self, memory: Replay) -> int:
+        """Return how many gradient steps an epoch has, Algorithm 1, line 9: none until the buffer holds a batch."""
+        return self.config.updates_per_epoch if len(memory) >= self.config.batch_size else 0
+
+    def batch(self, memory: Replay, k: int, generator: torch.Generator) -> Batch:
+        """Draw the batch of an epoch's gradient step number k, Algorithm 1, line 10."""
+        return memory.sample(self.config.batch_size, self.config.n_step, self.config.gamma, generator)
 
     def adam(self, network: nn.Module, lr: float) -> torch.optim.Adam:
         """Create the optimiser of Table 1: Adam with weight decay as L2."""
@@ -88,6 +95,22 @@ class Learner:
         for name in self.NETWORKS:
             getattr(self, name).load_state_dict(weights[name])
 
+    def snapshot(self) -> dict:
+        """Return all that the agent's future depends on; a child adds what it counts or keeps."""
+        return {
+            "weights": self.weights(),
+            "moments": {name: moments(getattr(self, name)) for name in self.OPTIMISERS},
+            "streams": {name: getattr(self, name).get_state() for name in ("act_stream", "learn_stream")},
+        }
+
+    def load_snapshot(self, saved: dict) -> None:
+        """Put a saved state in place."""
+        self.load_weights(saved["weights"])
+        for name in self.OPTIMISERS:
+            load_moments(getattr(self, name), saved["moments"][name])
+        for name in ("act_stream", "learn_stream"):
+            getattr(self, name).set_state(saved["streams"][name])
+
     def logged(self, *values: Tensor) -> dict[str, Tensor]:
         """Pair the METRICS with their values."""
         return {name: value.detach() for name, value in zip(self.METRICS, values)}
@@ -101,3 +124,20 @@ def descend(optimiser: torch.optim.Optimizer, loss: Tensor) -> Tensor:
     norm = torch.nn.utils.get_total_norm([p.grad for p in parameters])
     optimiser.step()
     return norm
+
+
+def moments(optimiser: torch.optim.Adam) -> list[dict[str, Tensor]]:
+    """Return what Adam remembers of each parameter: step count and both moments; empty before the first step."""
+    return [dict(optimiser.state[p]) for group in optimiser.param_groups for p in group["params"]]
+
+
+def load_moments(optimiser: torch.optim.Adam, saved: list[dict[str, Tensor]]) -> None:
+    """Put saved moments in place; ValueError if they do not fit the parameters."""
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
+    for p, values in zip(parameters, saved, strict=True):
+        shapes = {"step": (), "exp_avg": p.shape, "exp_avg_sq": p.shape} if values else {}
+        if {name: value.shape for name, value in values.items()} != shapes or any(
+            value.dtype != torch.float32 for value in values.values()
+        ):
+            raise ValueError("moments of another shape or type")
+        optimiser.state[p] = {name: value.to(p.device) for name, value in values.items()}

@@ -27,6 +27,8 @@ class Replay:
     of an episode, nor from the newest row to the oldest.
     """
 
+    _COLUMNS = "state", "action", "reward", "terminated", "cut"
+
     def __init__(self, capacity: int, num_envs: int, state_dim: int, num_actions: int, device: str = "cpu"):
         self.rows, self.num_envs, self.num_actions = capacity // num_envs, num_envs, num_actions
         shape = self.rows, num_envs
@@ -44,19 +46,53 @@ class Replay:
     def add(self, state, action, reward, next_state, terminated, truncated) -> None:
         """Store one step of all environments: (E, S), (E,), (E,), (E, S), (E,), (E,) NumPy arrays.
 
-        Raises `NonFiniteError` or, at an action out of range, ValueError; nothing is stored then.
+        Raises `NonFiniteError` or, at a wrong shape or an action out of range, ValueError; nothing is stored then.
         """
-        for name, value in (("state", state), ("reward", reward), ("next_state", next_state)):
-            if not np.isfinite(value).all():
-                raise NonFiniteError(f"{name}: {value[~np.isfinite(value)][0]}")
-        if action.min() < 0 or action.max() >= self.num_actions:
+        given = dict(state=state, action=action, reward=reward, next_state=next_state, terminated=terminated,
+                     truncated=truncated)  # fmt: skip
+        for name, value in given.items():
+            shape = tuple((self.state if name.endswith("state") else self.reward).shape[1:])
+            if np.shape(value) != shape:
+                raise ValueError(f"{name}: shape {np.shape(value)} is not {shape}")
+            good = np.abs(value) <= np.finfo(np.float32).max  # what is larger would be stored as infinity
+            if not good.all():
+                raise NonFiniteError(f"{name}: {value[~good][0]}")
+        if action.dtype.kind not in "iu" or action.min() < 0 or action.max() >= self.num_actions:
             raise ValueError(f"action: {action.min()} .. {action.max()} is not within 0 .. {self.num_actions - 1}")
-        values = state, action, reward, next_state, terminated, terminated | truncated
-        columns = self.state, self.action, self.reward, self.next_state, self.terminated, self.cut
-        for column, value in zip(columns, values):
-            column[self.next_row] = torch.as_tensor(value)
+        given["cut"] = terminated | truncated
+        for name in ("next_state", *self._COLUMNS):
+            getattr(self, name)[self.next_row] = torch.as_tensor(given[name])
         self.next_row = (self.next_row + 1) % self.rows
         self.filled = min(self.filled + 1, self.rows)
+
+    def snapshot(self) -> dict:
+        """Return what is stored. A next state is kept only where it is not the state of the row that follows."""
+        columns = {name: getattr(self, name)[: self.filled] for name in self._COLUMNS}
+        return columns | {"next_state": self.next_state[: self.filled][self._apart()], "next_row": self.next_row}
+
+    def load_snapshot(self, saved: dict) -> None:
+        """Put what was stored in place; ValueError if it does not fit the buffer."""
+        self.filled, self.next_row = len(saved["reward"]), int(saved["next_row"])
+        if self.filled > self.rows or self.next_row != self.filled % self.rows and self.filled < self.rows:
+            raise ValueError("replay: more rows than the buffer has")
+        for name in self._COLUMNS:
+            mine, given = getattr(self, name)[: self.filled], saved[name]
+            if given.shape != mine.shape or given.dtype != mine.dtype:
+                raise ValueError(f"replay: {name} of another shape")
+            mine.copy_(given)
+        if not all(torch.isfinite(saved[name]).all() for name in ("state", "reward", "next_state")):
+            raise ValueError("replay: not finite")
+        if ((saved["action"] < 0) | (saved["action"] >= self.num_actions)).any():
+            raise ValueError("replay: action out of range")
+        self.next_state[: self.filled] = self.state[: self.filled].roll(-1, 0)
+        self.next_state[: self.filled][self._apart()] = saved["next_state"].to(self.state.device)
+
+    def _apart(self) -> Tensor:
+        """Mark what was cut, and the newest row, (filled, E)."""
+        apart = self.cut[: self.filled].clone()
+        if self.filled:
+            apart[self.next_row - 1] = True
+        return apart
 
     def sample(self, batch_size: int, n: int, gamma: float, generator: torch.Generator) -> Batch:
         """Draw `batch_size` transitions uniformly, with repetition, Algorithm 1, line 10."""

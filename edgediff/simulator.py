@@ -19,6 +19,8 @@ from edgediff.workload import FLOW, draw_topology, draw_traffic
 class Simulator:
     """E edge networks. Environment e carries the number `first_env + e`, from which its traffic is drawn."""
 
+    _STATE = "episode", "cursor", "backlog_bits", "held_bps", "held_tflops"
+
     def __init__(self, world: WorldConfig, num_envs: int = 1, first_env: int = 0, trace: Trace | None = None):
         self.world, self.num_envs, self.first_env = world, num_envs, first_env
         self.trace = load_trace(world.trace) if world.trace and trace is None else trace
@@ -26,9 +28,8 @@ class Simulator:
         slots, gateways = world.num_slots + 1, world.num_gateways
         # Reservations are a timeline: what is held in every slot to come. A grant adds to a stretch of it and
         # nothing is ever subtracted, so nothing can be lost, and an empty network holds exactly nothing.
-        horizon = slots + int(np.ceil(world.max_delay_s / world.slot_s)) + 1
-        self.held_bps = np.zeros((num_envs, horizon, gateways))
-        self.held_tflops = np.zeros((num_envs, horizon))
+        self.held_bps = np.zeros(timeline_shape(world, num_envs))
+        self.held_tflops = np.zeros(self.held_bps.shape[:2])
         self.total_bps = np.zeros((num_envs, slots, gateways))  # R_total(t)
         self.served_bits = np.zeros((num_envs, slots, gateways))  # bits that slots 0 .. t-1 can send
         self.flows = np.zeros((num_envs, 1), FLOW)
@@ -94,9 +95,28 @@ class Simulator:
             setattr(fork, name, np.repeat(getattr(self, name), copies, axis=0))
         return fork
 
+    def snapshot(self) -> dict:
+        """Return what the traffic does not tell: who is where in it, and what is held. The rest is drawn again."""
+        return {name: getattr(self, name) for name in self._STATE}
+
+    def load_snapshot(self, saved: dict) -> None:
+        """Put a saved state in place, on the traffic of the last `reset`; ValueError if it does not fit."""
+        given = {name: np.array(saved[name]) for name in self._STATE}
+        for name, value in given.items():
+            mine = getattr(self, name)
+            if value.shape != mine.shape or value.dtype != mine.dtype or not ((value >= 0) & (value < 2**62)).all():
+                raise ValueError(f"simulator: {name} of another shape, or out of range")
+        self.episode = given["episode"] - 1
+        for row in self._rows:
+            self._next_episode(row)
+        if (self.episode != given["episode"]).any() or (given["cursor"] >= self.num_flows).any():
+            raise ValueError("simulator: cursor beyond the episode")
+        for name, value in given.items():
+            setattr(self, name, value)
+
     def _check(self, action) -> np.ndarray:
         action = np.asarray(action)
-        if action.shape != (self.num_envs,) or not np.issubdtype(action.dtype, np.integer):
+        if action.shape != (self.num_envs,) or action.dtype.kind not in "iu":
             raise ValueError(f"action: shape {action.shape} of {action.dtype} is not ({self.num_envs},) of integers")
         bad = (action < 0) | (action >= self.world.num_actions)
         if bad.any():
@@ -138,6 +158,12 @@ class Simulator:
         self.total_bps[row] = self.topology.capacity_bps * (1.0 - background)
         self.served_bits[row, 1:] = np.cumsum(self.total_bps[row, :-1] * self.world.slot_s, axis=0)
         self.held_bps[row], self.held_tflops[row], self.backlog_bits[row] = 0.0, 0.0, 0.0
+
+
+def timeline_shape(world: WorldConfig, num_envs: int) -> tuple[int, int, int]:
+    """Return (E, slots, G): an episode, the slot after it, and what the longest flow adds."""
+    longest = int(np.ceil(world.max_delay_s / world.slot_s))
+    return num_envs, world.num_slots + longest + 2, world.num_gateways
 
 
 def reserve(held: np.ndarray, where: tuple[np.ndarray, ...], start, stop, amount) -> None:

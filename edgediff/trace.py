@@ -1,6 +1,7 @@
 """Real arrivals: read a request log in the public LLM-inference format and cut episodes out of it."""
 
 import csv
+import hashlib
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -29,21 +30,26 @@ def load_trace(path: str) -> Trace:
     negative count, times out of order, or too few requests to have a rate.
     """
     try:
+        if not Path(path).is_file():
+            raise ConfigError(f"trace: {path}: {'is no file' if Path(path).exists() else 'No such file or directory'}")
         # A byte that is no UTF-8 becomes a character that no column allows, so that its line is named.
         with Path(path).open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
-            reader = csv.reader(file, strict=True)
-            try:
-                return _parse(reader, path)
-            except csv.Error as error:
-                raise ConfigError(f"trace: {path}, line {reader.line_num}: not CSV ({error})") from None
+            return _parse(csv.reader(file, strict=True), path)
     except (OSError, ValueError) as error:
         if isinstance(error, ConfigError):
             raise
         raise ConfigError(f"trace: {path}: {getattr(error, 'strerror', None) or error}") from None
 
 
+def fingerprint(trace: Trace | None) -> str:
+    """Return a digest of what a trace holds, empty for none: whether a file is still the one a run began with."""
+    if trace is None:
+        return ""
+    return hashlib.sha256(b"".join(np.ascontiguousarray(column).tobytes() for column in trace)).hexdigest()
+
+
 def _parse(reader, path: str) -> Trace:
-    header = [name.strip() for name in next(reader, [])]
+    header = [name.strip() for name in next(_rows(reader, path), [])]
     if not header:
         raise ConfigError(f"trace: {path}, line 1: no header, expected the columns {', '.join(COLUMNS)}")
     for name in COLUMNS:
@@ -51,7 +57,7 @@ def _parse(reader, path: str) -> Trace:
             raise ConfigError(f"trace: {path}, line 1: column {name} stands there {header.count(name)} times, not once")
     where = [header.index(name) for name in COLUMNS]
     times, tokens = [], []
-    for row in reader:
+    for row in _rows(reader, path):
         if not row:
             continue
         place = f"trace: {path}, line {reader.line_num}"
@@ -59,7 +65,7 @@ def _parse(reader, path: str) -> Trace:
             raise ConfigError(f"{place}: {len(row)} values under {len(header)} columns")
         time = _time(row[where[0]], place)
         if times and time < times[-1]:
-            raise ConfigError(f"{place}: TIMESTAMP {row[where[0]]} is earlier than the line before")
+            raise ConfigError(f"{place}: TIMESTAMP {row[where[0]]!r} is earlier than the line before")
         times.append(time)
         tokens.append([_count(row[k], name, place) for k, name in zip(where[1:], COLUMNS[1:])])
     if len(times) < 2 or times[0] == times[-1]:
@@ -69,6 +75,19 @@ def _parse(reader, path: str) -> Trace:
     tokens = np.array(tokens, float)
     since_first = np.array(times) - times[0]
     return Trace(since_first / np.timedelta64(1, "s"), tokens[:, 0], tokens[:, 1])
+
+
+def _rows(reader, path: str):
+    """Go through the rows; a row that is not CSV, as where a quote is never closed, is named by its first line."""
+    while True:
+        first = reader.line_num + 1
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise ConfigError(f"trace: {path}, line {first}: not CSV ({error})") from None
+        yield row
 
 
 def _time(text: str, place: str) -> np.datetime64:

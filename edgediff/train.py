@@ -1,7 +1,6 @@
 """Algorithm 1: train the agent on the simulated edge network. `python -m edgediff.train --preset quick`."""
 
-import json
-import os
+import signal
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -10,110 +9,176 @@ import numpy as np
 import torch
 
 from edgediff.agents import build_agent
-from edgediff.checkpoint import save_weights
+from edgediff.checkpoint import Parts, Progress, capture, reinstate, resumed_settings, save_weights, versions
 from edgediff.commandline import Parser, given_fields, guard, set_up_torch
-from edgediff.config import PRESETS, LearnerConfig, WorldConfig, as_dict
+from edgediff.config import PRESETS, LearnerConfig, WorldConfig, check_memory, preset_fields
+from edgediff.decision import observe
 from edgediff.errors import ConfigError, NonFiniteError
 from edgediff.evaluate import agent_policy, compare, table, traffic_label
+from edgediff.keeper import Keeper, Stop
 from edgediff.learner import Learner
 from edgediff.report import Report, budget, mean_of_updates
 from edgediff.rules import all_rules
+from edgediff.runfolder import (
+    create,
+    generations,
+    lock,
+    newest_state,
+    remove_leftovers,
+    require_state,
+    save_state,
+    write_settings,
+)
 from edgediff.simulator import Simulator
+from edgediff.trace import fingerprint, load_trace
 from edgediff.workload import HELD_OUT
 
 _AGENT, _REPLAY = 100, 101  # names of the learner's random streams, beside those of the workload
 
 
-def train(world: WorldConfig, config: LearnerConfig, run: Path) -> Learner:
+def build(world: WorldConfig, config: LearnerConfig) -> Parts:
+    """Create simulator, agent, replay memory and the stream that samples it, all fresh from the run's seed."""
+    simulator = Simulator(world, config.num_envs)
+    simulator.reset(config.seed)
+    agent = build_agent(world, config, np.random.SeedSequence(config.seed, spawn_key=(_AGENT,)))
+    seed = np.random.SeedSequence(config.seed, spawn_key=(_REPLAY,)).generate_state(1, np.uint64)[0]
+    return Parts(simulator, agent, agent.memory(), torch.Generator(config.device).manual_seed(int(seed)))
+
+
+def train(world: WorldConfig, config: LearnerConfig, run: Path, saved: dict | None = None) -> Learner:
     """Run Algorithm 1, its lines numbered as in the paper; return the trained agent.
 
     One epoch collects from all environments, then takes its gradient steps. Episodes follow each other inside
-    the simulator. Raises `NonFiniteError` when a number goes bad; `run/last.pt` then holds the last good weights.
+    the simulator. `saved` is the state of a run to go on from. Raises `NonFiniteError` when a number goes bad;
+    `run/last.pt` then holds the last good weights. Raises `Stop` after SIGINT or SIGTERM; all is saved then.
     """
-    simulator, held_out = Simulator(world, config.num_envs), Simulator(world, config.eval_episodes)
-    agent = build_agent(world, config, np.random.SeedSequence(config.seed, spawn_key=(_AGENT,)))
-    memory = agent.memory()
-    seed = np.random.SeedSequence(config.seed, spawn_key=(_REPLAY,)).generate_state(1, np.uint64)[0]
-    sampling = torch.Generator(config.device).manual_seed(int(seed))
-    best_reward, epoch, transitions, steps = -np.inf, 0, 0, 0
-    save_weights(run / "last.pt", agent, world, epoch)
+    parts = simulator, agent, memory, sampling = build(world, config)
+    held_out = Simulator(world, config.eval_episodes, trace=simulator.trace)
+    at = reinstate(saved, parts) if saved else Progress()
+    remove_leftovers(run)
+    observation = observe(world, simulator.view())  # line 2
+    report = Report(run, config, agent.METRICS, at.epoch, saved["tables"] if saved else {})
+    write_settings(run, world, config, at.extended)
 
-    with Report(run, config.epochs, agent.METRICS) as report:
+    def save():
+        save_state(run, capture(world, config, parts, at, report.texts()))
+
+    with report, Keeper(config.checkpoint_every_s, save) as keeper:
         try:
-            observation = simulator.reset(config.seed)  # line 2
-            for epoch in range(config.epochs + 1):  # line 1; epoch 0 only evaluates
-                decisions, updates = [], []
-                for _ in range(config.collect_per_epoch // config.num_envs if epoch else 0):  # line 5
+            if not saved:
+                save_weights(run / "last.pt", agent, world, at.epoch)
+            if not saved or saved["learner"] != config:
+                keeper.save()
+            while at.epoch <= config.epochs:  # line 1; epoch 0 only evaluates
+                while at.epoch and len(at.decisions) < config.collect_per_epoch // config.num_envs:  # line 5
                     action = agent.act(observation)  # line 6
                     next_observation, reward, terminated, truncated, info = simulator.step(action)  # line 7
                     memory.add(observation, action, reward, info["final_observation"], terminated, truncated)  # line 8
                     observation = next_observation  # line 21
-                    decisions.append((reward, info["completed"], info["delay_s"]))
-                transitions += len(decisions) * config.num_envs
-                for batch in agent.batches(memory, sampling):  # lines 9, 10
-                    updates.append(agent.update(batch))  # lines 11-19
-                metrics = mean_of_updates(updates, steps + 1)
-                steps += len(updates)
-                agent.act(observation, "argmax", generator=torch.Generator(config.device))  # raises if it cannot act
-                save_weights(run / "last.pt", agent, world, epoch)
-                if epoch:
-                    report.epoch(epoch, transitions, steps, decisions, metrics)
-                if epoch % config.eval_every == 0 or epoch == config.epochs:  # line 23
-                    (score,) = compare(held_out, agent_policy(agent)).values()
-                    report.evaluation(epoch, transitions, steps, score)
-                    if score["reward"] > best_reward:
-                        best_reward = score["reward"]
-                        save_weights(run / "best.pt", agent, world, epoch)
-        except KeyboardInterrupt:
-            save_weights(run / "last.pt", agent, world, epoch)
+                    at.decisions.append(np.array([reward, info["completed"], info["delay_s"]]))
+                    keeper.tick()
+                while at.epoch and len(at.updates) < agent.num_updates(memory):  # line 9
+                    batch = agent.batch(memory, len(at.updates), sampling)  # line 10
+                    at.updates.append(agent.update(batch))  # lines 11-19
+                    keeper.tick()
+                metrics = mean_of_updates(at.updates, at.steps + 1)
+                agent.act(observation, generator=torch.Generator(config.device))  # raises if it cannot act
+                score = {}
+                if at.epoch % config.eval_every == 0 or at.epoch == config.epochs:  # line 23
+                    (score,) = compare(held_out, keeper.interruptible(agent_policy(agent))).values()
+                save_weights(run / "last.pt", agent, world, at.epoch)
+                at.transitions += len(at.decisions) * config.num_envs
+                at.steps += len(at.updates)
+                if at.epoch:
+                    report.epoch(at, metrics)
+                if score:
+                    report.evaluation(at, score)
+                    if score["reward"] > at.best_reward:
+                        at.best_reward = score["reward"]
+                        save_weights(run / "best.pt", agent, world, at.epoch)
+                at.epoch, at.decisions, at.updates = at.epoch + 1, [], []  # lines 22, 24
+                keeper.tick()
+            keeper.save()
+            report.say(keeper.cost())
+        except Stop:
+            keeper.save()
             raise
         except NonFiniteError as error:
-            raise NonFiniteError(f"{error} (epoch {epoch}, after gradient step {steps})") from None
+            raise NonFiniteError(f"{error} (epoch {at.epoch}, after gradient step {at.steps})") from None
     return agent  # line 25
 
 
-def create_run_folder(run: Path) -> None:
-    """Make the folder of a run, which must not exist yet: nothing is ever overwritten."""
-    try:
-        run.parent.mkdir(parents=True, exist_ok=True)
-        run.mkdir()
-    except OSError as error:
-        if os.path.lexists(run):
-            raise ConfigError(f"run: {run} exists and is left as it is; name a folder that does not exist") from None
-        raise ConfigError(f"run: {run} cannot be created ({error.strerror})") from None
+def new_run(args) -> tuple:
+    """Check the settings of a new run and make its folder."""
+    preset = args.preset or "paper"
+    given = given_fields(args, LearnerConfig)
+    config = LearnerConfig(**preset_fields(preset, given.get("agent", LearnerConfig.agent)) | given)
+    world = WorldConfig(**given_fields(args, WorldConfig))
+    set_up_torch(config)
+    check_memory(world, config)
+    if world.trace:
+        load_trace(world.trace)  # a bad one is refused before anything is written
+    run = Path(args.run or f"runs/{config.agent}-{preset}-{datetime.now():%Y%m%d-%H%M%S}")
+    create(run)
+    held = lock(run)
+    if generations(run):
+        raise ConfigError(f"run: {run} has just been started by another process")
+    who = f"agent {config.agent}, preset {preset}, seed {config.seed}"
+    print(f"edgediff, {who}, {traffic_label(world)}; run folder {run}")
+    return world, config, run, None, held
+
+
+def resumed_run(args) -> tuple:
+    """Read the newest state of a run; refuse what would change its result, and say what extends it."""
+    run = Path(args.resume)
+    if args.run is not None:
+        raise ConfigError(f"run: {args.run} is given beside --resume, which names the folder already")
+    if args.preset is not None:
+        raise ConfigError(f"preset: {args.preset} is given beside --resume, which takes the settings of the run")
+    require_state(run)  # a folder of something else gets no lock file
+    held = lock(run)
+    saved = newest_state(run)
+    world, config = resumed_settings(saved, given_fields(args, WorldConfig), given_fields(args, LearnerConfig))
+    set_up_torch(config)
+    check_memory(world, config)
+    if fingerprint(load_trace(world.trace) if world.trace else None) != saved["trace"]:
+        raise ConfigError(f"trace: {world.trace} is not what it was when the run began")
+    at = saved["progress"]
+    print(f"edgediff, agent {config.agent}, seed {config.seed}, {traffic_label(world)}; "
+          f"run folder {run} goes on in epoch {at['epoch']}")  # fmt: skip
+    for line in at["extended"]:
+        print(f"extended: {line}")
+    for name, version in versions().items():
+        if saved["versions"].get(name) != version:
+            print(f"note: {name} is now {version}; bit for bit the same only with {saved['versions'].get(name)}")
+    return world, config, run, saved, held
 
 
 def main(argv: list[str]) -> int:
     """Train the diffusion-based scheduler, and compare it with simple rules on held-out traffic."""
     parser = Parser("python -m edgediff.train", main.__doc__)
-    parser.add_argument("--preset", default="paper", help=f"named settings: {', '.join(PRESETS)} [paper]")
+    parser.add_argument("--preset", help=f"named settings: {', '.join(PRESETS)} [paper]")
     parser.add_argument("--run", help="folder for weights and logs, which must not exist [runs/AGENT-PRESET-TIME]")
+    parser.add_argument("--resume", metavar="RUN", help="folder of a run to go on with, with the settings it has")
     parser.add_fields(LearnerConfig)
     parser.add_fields(WorldConfig)
     args = parser.parse_args(argv)
-    if args.preset not in PRESETS:
-        raise ConfigError(f"preset: {args.preset!r} is not one of {', '.join(PRESETS)}")
-    config = LearnerConfig(**PRESETS[args.preset] | given_fields(args, LearnerConfig))
-    world = WorldConfig(**given_fields(args, WorldConfig))
-    set_up_torch(config)
-    final = Simulator(world, config.final_episodes)  # reads the trace, if any, before anything is written
-    run = Path(args.run or f"runs/{config.agent}-{args.preset}-{datetime.now():%Y%m%d-%H%M%S}")
-    create_run_folder(run)
-    (run / "config.json").write_text(json.dumps(as_dict(world, config), indent=2))
-
-    who = f"agent {config.agent}, preset {args.preset}, seed {config.seed}"
-    print(f"edgediff, {who}, {traffic_label(world)}; run folder {run}")
-    print(budget(world, config), flush=True)
-    try:
-        agent = train(world, config, run)
-        scores = compare(final, agent_policy(agent) | all_rules(), HELD_OUT + 1)
-    except KeyboardInterrupt:
-        where = f"the weights are in {run / 'last.pt'}" if (run / "last.pt").exists() else "nothing learned yet"
-        print(f"\ninterrupted; {where}", file=sys.stderr)
-        return 130
-    except NonFiniteError as error:
-        print(f"stopped: {error}; the last good weights are in {run / 'last.pt'}", file=sys.stderr)
-        return 1
+    world, config, run, saved, held = resumed_run(args) if args.resume else new_run(args)
+    with held:
+        print(budget(world, config), flush=True)
+        try:
+            agent = train(world, config, run, saved)
+            final = Simulator(world, config.final_episodes)
+            scores = compare(final, agent_policy(agent) | all_rules(), HELD_OUT + 1)
+        except (KeyboardInterrupt, Stop) as error:
+            hint = f"all is saved; go on with: python -m edgediff.train --resume {run}"
+            print(f"\nstopped; {hint if generations(run) else 'nothing saved yet'}", file=sys.stderr)
+            return 128 + getattr(error, "number", signal.SIGINT)
+        except OSError as error:
+            raise ConfigError(f"run: {run} cannot be written ({error}); go on with --resume {run}") from None
+        except NonFiniteError as error:
+            print(f"stopped: {error}; the last good weights are in {run / 'last.pt'}", file=sys.stderr)
+            return 1
     print(f"\n{traffic_label(world)}; {config.final_episodes} held-out episodes; last weights\n{table(scores)}")
     print(f"\nlast and best weights, CSV and TensorBoard files: {run}")
     return 0

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from edgediff.commandline import set_up_torch
-from edgediff.config import PRESETS, LearnerConfig, WorldConfig
+from edgediff.config import LearnerConfig, WorldConfig, preset_fields
 from edgediff.evaluate import agent_policy, compare
 from edgediff.planning import RolloutOracle
 from edgediff.rollout import SCORES
@@ -34,7 +34,7 @@ def rules_and_oracle() -> dict:
 def configurations(job: dict) -> tuple[WorldConfig, LearnerConfig]:
     """Build and check the configurations of a learner's job; a rule has the default ones."""
     learner = {"agent": job["agent"]} if job["agent"] in LEARNERS else {}
-    settings = PRESETS[job["preset"]] | job.get("learner", {}) | learner | {"seed": job["seed"]}
+    settings = preset_fields(job["preset"], job["agent"]) | job.get("learner", {}) | learner | {"seed": job["seed"]}
     return WorldConfig(**job.get("world", {})), LearnerConfig(**settings)
 
 
@@ -46,7 +46,7 @@ def run_job(job: dict) -> list[dict]:
     if job["agent"] in LEARNERS:
         set_up_torch(config)
         with tempfile.TemporaryDirectory() as run:
-            agent = train(world, config, Path(run))
+            agent = train(world, replace(config, checkpoint_every_s=1e6), Path(run))  # a job is begun anew or done
             epochs = list(csv.DictReader((Path(run) / "train.csv").open()))
         for row in epochs:
             spent = {"flows": row["transitions"], "gradient_steps": row["gradient_steps"]}

@@ -118,11 +118,23 @@ def test_modes_of_acting():
     def repeats(*mode):
         return (one.act(observation, *mode) == one.act(observation, *mode)).mean()
 
-    assert repeats("sample") < 0.3 and repeats("argmax") < 0.3  # a fresh policy: about 1 / 6
+    for mode in ("explore", "sample", "argmax"):
+        assert repeats(mode) < 0.3  # a fresh policy: about 1 / 6
     assert repeats("mean", 1000) > 0.5
     for mode in ("sample", "argmax", "mean"):
         action = one.act(observation, mode, 3)
         assert action.shape == (256,) and action.min() == 0 and action.max() == A - 1
+
+
+def test_training_explores_with_the_actor_and_evaluation_takes_the_target_actor():
+    one, observation = agent(), np.random.default_rng(0).random((64, S), dtype=np.float32)
+    for network, action in ((one.actor, 2), (one.target_actor, 4)):
+        with torch.no_grad():
+            network.rest[-1].weight.zero_()
+            network.rest[-1].bias.fill_(9.0)[action] = -9.0  # noise is taken out: this action stands out
+    assert (one.act(observation) == 2).all()
+    for mode in ("sample", "argmax", "mean"):
+        assert (one.act(observation, mode, 3) == 4).all()
 
 
 def test_a_fresh_policy_is_sure_of_each_draw_and_uniform_over_draws():
@@ -223,13 +235,13 @@ def check(metrics, before, loss, after, name, lr, weight_decay):
         torch.testing.assert_close((new - old)[clear], (-lr * g.sign())[clear], rtol=2e-2, atol=1e-6)
 
 
-@pytest.mark.parametrize("mode", ["sample", "argmax", "mean"])
+@pytest.mark.parametrize("mode", ["explore", "sample", "argmax", "mean"])
 def test_what_is_not_finite_is_named(mode):
     one, observation = agent(), np.zeros((3, S), np.float32)
     with pytest.raises(NonFiniteError, match="observation"):
         one.act(np.full((3, S), np.nan, np.float32), mode)
     with torch.no_grad():
-        one.actor.rest[-1].bias[2] = float("nan")
+        (one.actor if mode == "explore" else one.target_actor).rest[-1].bias[2] = float("nan")
     with pytest.raises(NonFiniteError, match="action probabilities"):
         one.act(observation, mode)
 
@@ -245,7 +257,7 @@ def test_saved_weights_act_alike():
 
 def bandit(shuffled, steps=150):
     """Train where in context c action c pays 1 and the others nothing; return how often the right one is taken."""
-    config = replace(CONFIG, actor_lr=3e-3, critic_lr=3e-3, batch_size=128)
+    config = replace(CONFIG, actor_lr=3e-3, critic_lr=3e-3, batch_size=128, tau=0.05)
     one, g = D2SAC(A, A, config, np.random.SeedSequence(0)), torch.Generator().manual_seed(0)
     for _ in range(steps):
         context, action = torch.randint(A, (2, 128), generator=g)

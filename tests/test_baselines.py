@@ -73,12 +73,12 @@ def test_clipped_objective_takes_the_more_careful_value(ratio, advantage, expect
 def test_a_ppo_rollout_is_used_whole_and_as_often_as_asked(generator):
     agent = ppo.PPO(2, A, replace(CONFIG, agent="ppo", passes=3, batch_size=100), np.random.SeedSequence(0))
     memory = agent.memory()
-    assert list(agent.batches(memory, generator)) == []
+    assert agent.num_updates(memory) == 0
     for t in range(5):
         state = np.stack([np.full(50, t), np.arange(50)], axis=1).astype(np.float32)
         ended = np.zeros(50, bool)
         memory.add(state, np.zeros(50, int), np.ones(50), state, ended, ended)
-    batches = list(agent.batches(memory, generator))
+    batches = [agent.batch(memory, k, generator) for k in range(agent.num_updates(memory))]
     assert [len(b.action) for b in batches] == [100, 100, 50] * 3
     for k in range(3):
         seen = torch.cat([b.state for b in batches[3 * k : 3 * k + 3]])
@@ -97,11 +97,26 @@ def test_every_agent_learns_a_problem_with_a_known_best_action(name):
             state = np.eye(A, dtype=np.float32)[context]
             action = agent.act(state)
             memory.add(state, action, (action == context).astype(float), state, no, no)
-        for batch in agent.batches(memory, generator):
-            metrics = agent.update(batch)
+        for k in range(agent.num_updates(memory)):
+            metrics = agent.update(agent.batch(memory, k, generator))
     assert tuple(metrics) == agent.METRICS
     taken = agent.act(np.eye(A, dtype=np.float32), "mean" if name == "d2sac" else "argmax", 8)
     assert taken.tolist() == list(range(A))
+
+
+@pytest.mark.parametrize("name", ["dqn", "sac"])
+def test_the_target_network_is_what_is_evaluated(name):
+    agent = CLASSES[name](A, A, replace(CONFIG, agent=name), np.random.SeedSequence(0))
+    online, target = (agent.q, agent.target_q) if name == "dqn" else (agent.actor, agent.target_actor)
+    for network, action in ((online, 0), (target, 1)):
+        with torch.no_grad():
+            network[-1].weight.zero_()
+            network[-1].bias.zero_()[action] = 50.0
+    state = np.zeros((200, A), np.float32)
+    for mode in ("sample", "argmax"):
+        assert (agent.act(state, mode) == 1).all()
+    if name == "sac":
+        assert (agent.act(state) == 0).all()
 
 
 @pytest.mark.parametrize("name", CLASSES)

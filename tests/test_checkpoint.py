@@ -1,14 +1,14 @@
 """Weights on disk: what comes back is what went in, and everything else is refused in one line."""
 
-import os
 from dataclasses import asdict
 
 import numpy as np
 import pytest
 import torch
 
+from edgediff import storage
 from edgediff.agent import D2SAC
-from edgediff.checkpoint import load_weights, restore, save_weights
+from edgediff.checkpoint import WEIGHTS, load_weights, restore, save_weights
 from edgediff.config import LearnerConfig, WorldConfig
 from edgediff.errors import ConfigError, NonFiniteError
 
@@ -31,70 +31,24 @@ def test_round_trip(saved):
     restored = restore(content, WORLD, CONFIG, np.random.SeedSequence(3))
     for name, tensors in agent().weights().items():
         assert all(torch.equal(value, restored.weights()[name][key]) for key, value in tensors.items())
-    assert os.listdir(saved.parent) == ["last.pt"]  # nothing is left beside it
-
-
-def refused(path):
-    with pytest.raises(ConfigError) as error:
-        load_weights(path)
-    message = str(error.value)
-    assert message.startswith("run: ") and "\n" not in message
-    return message
-
-
-def test_missing(tmp_path):
-    assert "does not exist" in refused(tmp_path / "none.pt")
-    assert refused(tmp_path)  # a folder
-
-
-@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.99])
-def test_truncated(saved, share):
-    data = saved.read_bytes()
-    saved.write_bytes(data[: int(len(data) * share)])
-    assert "not a readable weights file" in refused(saved)
-
-
-@pytest.mark.parametrize("content", [b"", b"hello", b"PK\x03\x04", b"\x80\x04N."])
-def test_foreign_bytes(tmp_path, content):
-    path = tmp_path / "last.pt"
-    path.write_bytes(content)
-    refused(path)
-
-
-class Evil:
-    def __reduce__(self):
-        return os.system, ("touch executed",)
-
-
-def test_code_in_a_file_does_not_run(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    torch.save({"format": "edgediff weights", "weights": Evil()}, "last.pt")
-    refused(tmp_path / "last.pt")
-    assert os.listdir(tmp_path) == ["last.pt"]
 
 
 @pytest.mark.parametrize(
     "change, reason",
     [
-        (dict(format="other"), "holds no weights of edgediff"),
-        (dict(version=99), "version 99"),
-        (dict(version=torch.ones(2)), "version tensor"),
-        (dict(epoch=None), "epoch None"),
-        (dict(world={"num_gateways": 8}), "other settings"),
-        (dict(learner=[1, 2]), "other settings"),
-        (dict(learner=asdict(LearnerConfig()) | {"hidden": 10**9}), "hidden"),
+        (dict(epoch="soon"), "epoch soon"),
+        (dict(world={"num_gateways": 8}), r"other settings.*\(world\)"),
+        (dict(learner=[1, 2]), r"other settings.*\(learner\)"),
+        (dict(learner=asdict(LearnerConfig()) | {"hidden": 10**9}), "not allowed: hidden: 1000000000 is not"),
     ],
 )
-def test_foreign_content(saved, change, reason):
-    content = torch.load(saved, weights_only=True) | change
-    torch.save(content, saved)
+def test_foreign_settings(saved, change, reason):
+    storage.write(saved, WEIGHTS, storage.read(saved, WEIGHTS) | change)
     with pytest.raises(ConfigError, match=reason):
         load_weights(saved)
-    torch.save([1, 2], saved)
-    assert "holds no weights" in refused(saved)
 
 
-@pytest.mark.parametrize("weights", [None, {}, {"actor": {}}, "x"])
+@pytest.mark.parametrize("weights", [[], {}, {"actor": {}}, "x"])
 def test_weights_that_do_not_fit(saved, weights):
     content = load_weights(saved) | {"weights": weights}
     with pytest.raises(ConfigError, match="do not fit"):

@@ -5,7 +5,7 @@ from dataclasses import fields
 
 import pytest
 
-from edgediff.config import PRESETS, LearnerConfig, WorldConfig
+from edgediff.config import PRESETS, LearnerConfig, WorldConfig, check_memory, preset_fields
 from edgediff.errors import ConfigError
 
 NUMBERS = [(c, f) for c in (WorldConfig, LearnerConfig) for f in fields(c) if f.type in (int, float)]
@@ -101,4 +101,15 @@ def test_presets_are_valid(name):
 def test_quick_is_twenty_thousand_gradient_steps():
     c = LearnerConfig(**PRESETS["quick"])
     assert c.epochs * c.updates_per_epoch == 20_000
-    assert (c.batch_size, c.actor_lr, c.critic_lr) == (256, 3e-4, 1e-3)
+    assert (c.batch_size, c.actor_lr, c.critic_lr) == (256, 1e-3, 1e-3)
+    assert preset_fields("quick", "sac") == PRESETS["quick"] | {"actor_lr": 3e-4}
+    assert preset_fields("quick", "ppo") == PRESETS["quick"]
+
+
+def test_settings_beyond_the_memory_are_refused_before_anything_is_built():
+    check_memory(WorldConfig(), LearnerConfig())
+    large_buffer = WorldConfig(num_gateways=256), LearnerConfig(buffer_size=10_000_000)
+    many_flows = WorldConfig(num_slots=900_000, load=9.0), LearnerConfig(num_envs=10_000, collect_per_epoch=10_000)
+    for world, learner in (large_buffer, many_flows):
+        with pytest.raises(ConfigError, match="buffer_size, num_envs, num_slots, load: .* GB in all is not below 80 %"):
+            check_memory(world, learner)

@@ -13,12 +13,12 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from edgediff import evaluate, train
+from edgediff import evaluate, storage, train
 from edgediff.agent import D2SAC
-from edgediff.checkpoint import load_weights
+from edgediff.checkpoint import WEIGHTS, load_weights
 from edgediff.commandline import guard
-from edgediff.config import LearnerConfig
 from edgediff.replay import Replay
+from edgediff.runfolder import newest_state
 
 TINY = """--epochs 4 --collect-per-epoch 40 --num-envs 4 --updates-per-epoch 3 --batch-size 64 --hidden 16
  --denoising-steps 2 --eval-every 2 --eval-episodes 2 --final-episodes 3 --num-slots 60 --buffer-size 400""".split()
@@ -231,9 +231,9 @@ def test_weights_that_cannot_act_never_replace_those_that_can(call, tmp_path, mo
 
 def test_weights_that_are_not_finite_are_refused(call, tmp_path):
     call(train, "--run", "r", *TINY)
-    content = torch.load(tmp_path / "r/last.pt", weights_only=True)
+    content = storage.read(tmp_path / "r/last.pt", WEIGHTS)
     content["weights"]["actor"]["first.bias"][0] = float("nan")
-    torch.save(content, tmp_path / "r/last.pt")
+    storage.write(tmp_path / "r/last.pt", WEIGHTS, content)
     status, out, err = call(evaluate, "r")
     assert status == 2 and out == "" and err.count("\n") == 1 and "weights of actor are not all finite" in err
 
@@ -255,17 +255,20 @@ def test_the_loop_stores_what_truncation_asks_for(call, monkeypatch):
 def test_a_full_disk_is_an_error_that_is_seen(call, tmp_path, monkeypatch):
     right, calls = torch.save, []
 
-    def full(content, path):
+    def full(content, file):
         calls.append(1)
-        if len(calls) > 3:
-            path.write_bytes(b"half a file")
+        if len(calls) > 5:
+            file.write(b"half a file")
             raise OSError(28, "No space left on device")
-        right(content, path)
+        right(content, file)
 
     monkeypatch.setattr(torch, "save", full)
     status, _, err = call(train, "--run", "r", *TINY)
     assert status == 2 and "cannot be written" in err and "No space left" in err
     assert load_weights(tmp_path / "r/last.pt") and not list((tmp_path / "r").glob("*.tmp"))
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    assert call(train, "--resume", "r")[0] == 0  # goes on once there is space
 
 
 def test_a_malformed_log_on_the_command_line(call, tmp_path):
@@ -286,7 +289,7 @@ def test_a_folder_without_permission(call, monkeypatch):
 
 @pytest.mark.parametrize("moment", ["reset", "compare"])
 def test_an_interrupt_at_an_odd_moment(call, monkeypatch, moment):
-    """During the very first reset, and during the final table."""
+    """During the very first reset, before the loop listens for signals, and during the final table, after it."""
 
     def interrupt(*args, **kwargs):
         raise KeyboardInterrupt
@@ -299,7 +302,8 @@ def test_an_interrupt_at_an_odd_moment(call, monkeypatch, moment):
             train, "compare", lambda *a: calls.append(1) or (interrupt if len(calls) > 3 else right)(*a)
         )
     status, _, err = call(train, "--run", "r", *TINY)
-    assert status == 130 and err.splitlines()[-1] == "interrupted; the weights are in r/last.pt"
+    last = "nothing saved yet" if moment == "reset" else "all is saved; go on with: python -m edgediff.train --resume r"
+    assert status == 130 and err.splitlines()[-1] == f"stopped; {last}"
 
 
 def test_the_expected_time_is_said(call):
@@ -307,16 +311,46 @@ def test_the_expected_time_is_said(call):
     assert "expected: about 0 minutes more" in out
 
 
-def test_interrupt_saves_and_says_where(tmp_path):
-    command = [sys.executable, "-m", "edgediff.train", "--run", "r", *TINY, "--epochs", "100000"]
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 60
-    while not (tmp_path / "r/best.pt").exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
+@pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_saves_and_says_where(tmp_path, number, status):
+    process = start(tmp_path)
+    process.send_signal(number)
     _, err = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert err.splitlines()[-1] == "interrupted; the weights are in r/last.pt" and "Traceback" not in err
-    assert load_weights(tmp_path / "r/last.pt")["learner"] == LearnerConfig(
-        epochs=100_000, collect_per_epoch=40, num_envs=4, updates_per_epoch=3, batch_size=64, hidden=16,
-        denoising_steps=2, eval_every=2, eval_episodes=2, final_episodes=3, buffer_size=400)  # fmt: skip
+    assert process.returncode == status and "Traceback" not in err
+    assert err.splitlines()[-1] == "stopped; all is saved; go on with: python -m edgediff.train --resume r"
+    at = newest_state(tmp_path / "r")["progress"]
+    assert at["epoch"] > 0 and load_weights(tmp_path / "r/last.pt")["epoch"] == at["epoch"] - 1
+
+
+def test_a_second_signal_ends_at_once_and_corrupts_nothing(tmp_path):
+    """Gradient steps that take forever: the first signal waits for the step, the second one does not."""
+    driver = (
+        "import sys, time; from edgediff import agent, commandline, train\n"
+        "agent.D2SAC.update = lambda *_: open('reached', 'w').close() or time.sleep(600)\n"
+        "sys.exit(commandline.guard('edgediff.train', train.main, sys.argv[1:]))"
+    )
+    process = subprocess.Popen([sys.executable, "-c", driver, "--run", "r", *TINY], cwd=tmp_path)
+    wait_for(lambda: (tmp_path / "reached").exists())
+    process.send_signal(signal.SIGINT)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(timeout=1)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=10) == -signal.SIGTERM
+    assert newest_state(tmp_path / "r") and load_weights(tmp_path / "r/last.pt")
+
+
+def wait_for(condition):
+    """Return once a condition holds, within a minute."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def start(folder):
+    """Start a run that would take hours; return once it has been through two epochs."""
+    command = [sys.executable, "-m", "edgediff.train", "--run", "r", *TINY, "--epochs", "100000"]
+    process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    table = folder / "r/train.csv"
+    wait_for(lambda: table.exists() and len(table.read_text().splitlines()) > 2)
+    return process

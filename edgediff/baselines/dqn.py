@@ -42,6 +42,7 @@ class DQN(Learner):
     """One Q network and its target."""
 
     NETWORKS = "q", "target_q"
+    OPTIMISERS = ("q_optimiser",)
     METRICS = "loss_q", "q", "target", "grad_q"
 
     def build(self) -> None:
@@ -53,14 +54,29 @@ class DQN(Learner):
         self.decisions, self.horizon = 0, c.epsilon_share * c.epochs * c.collect_per_epoch
 
     def probabilities(self, state: Tensor, generator: torch.Generator) -> Tensor:
-        """Return the epsilon-greedy policy, (B, A); its most likely action is the greedy one."""
+        """Return the epsilon-greedy policy, (B, A)."""
         return epsilon_greedy(self.q(state), epsilon(self.decisions, self.horizon, self.config.epsilon_final))
 
-    def act(self, observation, mode="sample", draws=1, generator=None):
+    def deployed(self, state: Tensor, generator: torch.Generator) -> Tensor:
+        """Return the greedy policy of the target network, (B, A), the steadier one, as for D2SAC."""
+        return greedy(self.target_q(state))
+
+    def act(self, observation, mode="explore", draws=1, generator=None):
         """Choose actions as every agent does, and count those of training, by which epsilon falls."""
         action = super().act(observation, mode, draws, generator)
         self.decisions += len(action) if generator is None else 0
         return action
+
+    def snapshot(self) -> dict:
+        """Return what every agent has, and how far epsilon has come."""
+        return super().snapshot() | {"decisions": self.decisions, "horizon": self.horizon}
+
+    def load_snapshot(self, saved: dict) -> None:
+        """Put a saved state in place; the horizon stays, also if epochs were added since."""
+        super().load_snapshot(saved)
+        self.decisions, self.horizon = int(saved["decisions"]), float(saved["horizon"])
+        if self.decisions < 0 or not 0 < self.horizon < float("inf"):
+            raise ValueError("decisions or horizon of epsilon out of range")
 
     def update(self, batch: Batch) -> dict[str, Tensor]:
         """Take one gradient step on the squared error to the double-Q target."""

@@ -4,7 +4,7 @@ J. Schulman et al., "Proximal policy optimization algorithms", 2017 (Eq. 7 there
 J. Schulman et al., "High-dimensional continuous control using generalized advantage estimation", 2016 (Eq. 16).
 """
 
-from collections.abc import Iterator
+import math
 from typing import NamedTuple
 
 import torch
@@ -51,6 +51,7 @@ class PPO(Learner):
     """An actor and a state value, both learned from each rollout a few times over."""
 
     NETWORKS = "actor", "critic"
+    OPTIMISERS = "actor_optimiser", "critic_optimiser"
     METRICS = "objective", "loss_v", "entropy", "grad_pi", "grad_v"
 
     def build(self) -> None:
@@ -60,6 +61,8 @@ class PPO(Learner):
         self.critic = mlp(self.state_dim, c.hidden, 1, c.activation).to(c.device)
         self.actor_optimiser = self.adam(self.actor, c.actor_lr)
         self.critic_optimiser = self.adam(self.critic, c.critic_lr)
+        none = torch.zeros(0, device=c.device)
+        self.rollout, self.order = Sample(none, none, none, none, none), none
 
     def probabilities(self, state: Tensor, generator: torch.Generator) -> Tensor:
         """Return pi(. | s) = softmax of the actor's logits, (B, A)."""
@@ -70,16 +73,33 @@ class PPO(Learner):
         c = self.config
         return Replay(c.collect_per_epoch, c.num_envs, self.state_dim, self.num_actions, c.device)
 
-    def batches(self, memory: Replay, generator: torch.Generator) -> Iterator[Sample]:
-        """Cut the rollout into shuffled batches, `passes` times over."""
-        if not len(memory):
-            return
-        c = self.config
-        rollout = self.prepare(memory)
-        for _ in range(c.passes):
-            order = torch.randperm(len(memory), generator=generator, device=c.device)
-            for index in order.split(c.batch_size):
-                yield Sample(*(column[index] for column in rollout))
+    def num_updates(self, memory: Replay) -> int:
+        """Return how many gradient steps a rollout gives: `passes` over its batches."""
+        return self.config.passes * math.ceil(len(memory) / self.config.batch_size)
+
+    def batch(self, memory: Replay, k: int, generator: torch.Generator) -> Sample:
+        """Cut batch k out of the rollout: shuffled anew for every pass, valued once, before the first."""
+        size = self.config.batch_size
+        first = k % math.ceil(len(memory) / size) * size
+        if k == 0:
+            self.rollout = self.prepare(memory)
+        if first == 0:
+            self.order = torch.randperm(len(memory), generator=generator, device=self.config.device)
+        return Sample(*(column[self.order[first : first + size]] for column in self.rollout))
+
+    def snapshot(self) -> dict:
+        """Return what every agent has, and the rollout that is being learned from."""
+        return super().snapshot() | {"rollout": list(self.rollout), "order": self.order}
+
+    def load_snapshot(self, saved: dict) -> None:
+        """Put a saved state in place."""
+        super().load_snapshot(saved)
+        device = self.config.device
+        self.rollout = Sample(*(column.to(device) for column in saved["rollout"]))
+        self.order = saved["order"].to(device)
+        size = len(self.order)
+        if any(len(column) != size for column in self.rollout) or sorted(self.order.tolist()) != list(range(size)):
+            raise ValueError("rollout and order do not belong together")
 
     @torch.no_grad()
     def prepare(self, memory: Replay) -> Sample:

@@ -20,6 +20,7 @@ class SAC(Learner):
     """An MLP from states to logits, twin critics, and their targets."""
 
     NETWORKS = "actor", "critics", "target_actor", "target_critics"
+    OPTIMISERS = "actor_optimiser", "critic_optimiser"
     METRICS = "loss_q", "objective", "entropy", "q", "target", "grad_q", "grad_pi"
 
     def build(self) -> None:
@@ -35,6 +36,10 @@ class SAC(Learner):
     def probabilities(self, state: Tensor, generator: torch.Generator) -> Tensor:
         """Return pi(. | s) = softmax of the actor's logits, (B, A)."""
         return torch.softmax(self.actor(state), dim=1)
+
+    def deployed(self, state: Tensor, generator: torch.Generator) -> Tensor:
+        """Return the target actor's policy, (B, A), as for D2SAC."""
+        return torch.softmax(self.target_actor(state), dim=1)
 
     def update(self, batch: Batch) -> dict[str, Tensor]:
         """Take one gradient step: targets, critics, actor, soft updates, as in Algorithm 1."""

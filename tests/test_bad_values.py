@@ -1,0 +1,198 @@
+"""Bad values at large: each is refused where it comes in, in one line that names it, and nothing is changed by it."""
+
+import copy
+import functools
+import gzip
+import math
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgediff.agents import CLASSES
+from edgediff.config import LearnerConfig, WorldConfig
+from edgediff.errors import ConfigError, NonFiniteError
+from edgediff.learner import MODES
+from edgediff.replay import Replay
+from edgediff.simulator import Simulator
+from edgediff.trace import load_trace
+
+NOT_FINITE = [math.nan, math.inf, -math.inf]
+
+
+def bad_settings(f):
+    """List what a field must not take, from what its declaration says it takes."""
+    low, high, above, choices = (f.metadata[key] for key in ("low", "high", "above", "choices"))
+    if f.type is str:
+        unknown = ["", f.default.upper(), f.default + " ", f.default + "\n", ",".join(choices)] if choices else []
+        return [None, True, 0, 1.5, f.default.encode(), [f.default], (f.default,), Path("log.csv"), *unknown]
+    wrong = [None, True, False, "", str(f.default), b"1", [], [f.default], (f.default,), {}, 1j, np.array([f.default])]
+    wrong += [*NOT_FINITE, np.float64("nan"), np.bool_(True), 10**400]  # no float is as large as the last one
+    if f.type is int:
+        return [*wrong, low - 1, high + 1, -high - 1, 2**64, float(f.default), f.default + 0.5, np.float64(f.default)]
+    # A float has a next neighbour: the closest value that is not allowed.
+    below = [math.nextafter(low, -math.inf)] if above is None else [above, -0.0, math.nextafter(above, -math.inf)]
+    return [*wrong, *below, math.nextafter(high, math.inf), math.floor(high) + 1, -high, -1e308, 1e308]
+
+
+SETTINGS = [
+    pytest.param(config, f.name, value, id=f"{f.name}={value!r:.30}")
+    for config in (WorldConfig, LearnerConfig)
+    for f in fields(config)
+    for value in bad_settings(f)
+]
+
+
+@pytest.mark.parametrize("config, name, value", SETTINGS)
+def test_no_field_takes_a_bad_value(config, name, value):
+    with pytest.raises(ConfigError) as error:
+        config(**{name: value})
+    message = str(error.value)
+    assert message.startswith(f"{name}: ") and len(message.splitlines()) == 1
+
+
+ACTIONS = [
+    np.array([0, 24]), np.array([-1, 0]), np.full(2, 2**63 - 1), np.full(2, -(2**63)), np.array([0, 255], np.uint8),
+    np.array([0]), np.array([0, 1, 2]), np.array([], int), np.array([[0, 1]]), np.array([[0], [1]]), np.array(3), 3,
+    np.array([0.5, 1]), np.array([0.0, 1]), np.full(2, np.nan), np.array([0, np.inf]), np.array([True, False]),
+    np.array([0j, 1]), np.array([0, 1], object), ["0", "1"], b"01", None, [0, None], [0, 10**30], {0: 1},
+    np.array([0, 1], "timedelta64[s]"),  # NumPy counts durations among the integers
+]  # fmt: skip
+
+
+@functools.cache  # one for all of them: none may change it
+def simulator():
+    started = Simulator(WorldConfig(num_slots=60, load=4), 2)
+    started.reset(0)
+    for k in range(30):  # so that there is something to spoil
+        started.step(np.array([k % 24, 23]))
+    assert started.held_bps.any() and started.held_tflops.any() and started.backlog_bits.any()
+    return started
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=repr)
+def test_no_bad_action_is_taken_and_the_simulator_stays_as_it_was(action):
+    before = copy.deepcopy(simulator().snapshot())
+    with pytest.raises(ValueError, match=r"\Aaction: "):
+        simulator().step(action)
+    after = simulator().snapshot()
+    assert before.keys() == after.keys() and all(np.array_equal(before[name], after[name]) for name in before)
+
+
+E, S, A = 3, 4, 6
+STATE, NEVER = np.ones((E, S), np.float32), np.zeros(E, bool)
+STEP = dict(state=STATE, action=np.arange(E), reward=np.ones(E), next_state=STATE, terminated=NEVER, truncated=~NEVER)
+STORED = STEP | {name: 0 * STEP[name] for name in ("state", "action", "reward", "next_state")}
+
+
+def spoilt(name, value):
+    column = STEP[name].astype(np.result_type(STEP[name], type(value)))
+    column[-1, ...] = value
+    return column
+
+
+ANY = ValueError, RuntimeError
+STEPS = [
+    # 1e39 is finite where it comes from, and infinite in the single precision of the buffer.
+    *((n, v, spoilt(n, v), NonFiniteError) for n in ("state", "reward", "next_state") for v in (*NOT_FINITE, 1e39)),
+    *(("action", v, spoilt("action", v), ValueError) for v in (-1, A, 2**62, -(2**62), 0.5)),
+    *(("action", v, spoilt("action", v), (ValueError, NonFiniteError)) for v in NOT_FINITE),
+    # What has one environment or one entry, or none, fits any number of them if nobody asks.
+    *((n, f"{k} of {E} environments", v[[0] * k], ANY) for n, v in STEP.items() for k in (0, 1, E - 1, E + 1)),
+    *((n, "no axis of environments", v[0], ANY) for n, v in STEP.items()),
+    *((n, f"{k} of {S} entries", np.ones((E, k)), ANY) for n in ("state", "next_state") for k in (0, 1, S - 1, S + 1)),
+]
+
+
+@pytest.mark.parametrize("name, column, error", [pytest.param(n, c, e, id=f"{n}: {what}") for n, what, c, e in STEPS])
+def test_no_bad_step_is_stored_not_even_in_part(name, column, error):
+    replay = Replay(3 * E, E, S, A)
+    for _ in range(4):  # the ring is full: half a row would overwrite what is stored
+        replay.add(**STORED)
+    before = copy.deepcopy(replay.snapshot())
+    with pytest.raises(error, match=None if error is ANY else rf"\A{name}: "):
+        replay.add(**STEP | {name: column})
+    after = replay.snapshot()
+    assert len(replay) == 3 * E and all(np.array_equal(before[key], after[key]) for key in before)
+
+
+@functools.cache
+def agent(name):
+    config = LearnerConfig(agent=name, hidden=16, denoising_steps=2)
+    return CLASSES[name](S, A, config, np.random.SeedSequence(0))
+
+
+@pytest.mark.parametrize("value", NOT_FINITE)
+@pytest.mark.parametrize("mode", ["explore", *MODES])
+@pytest.mark.parametrize("name", CLASSES)
+def test_no_agent_acts_on_a_bad_observation(name, mode, value):
+    with pytest.raises(NonFiniteError, match=r"\Aobservation: "):
+        agent(name).act(spoilt("state", np.float32(value)), mode)
+
+
+HEADER, ROW = "TIMESTAMP,ContextTokens,GeneratedTokens\n", "2023-11-16 18:17:0{}.25,48{},1{}\n"
+LOG = [HEADER, *(ROW.format(k, k, k) for k in range(2, 9))]  # second k stands in line k
+
+
+def damaged(line, text):
+    return "".join([*LOG[: line - 1], text + "\n", *LOG[line:]])
+
+
+LINES = {  # what stands in line 1 or 4 of a log that is good otherwise
+    "missing column": (1, "TIMESTAMP,ContextTokens"),
+    "doubled column": (1, "TIMESTAMP,ContextTokens,ContextTokens,GeneratedTokens"),
+    "columns in small letters": (1, HEADER.lower().strip()),
+    "semicolons": (1, HEADER.strip().replace(",", ";")),
+    "no header but a request": (1, ROW.format(1, 1, 1).strip()),
+    "blank header": (1, ""),
+    "missing cell": (4, "2023-11-16 18:17:04,484"),
+    "extra cell": (4, "2023-11-16 18:17:04,484,14,"),
+    "spaces only": (4, "   "),
+    "unclosed quote": (4, '2023-11-16 18:17:04,"484,14'),
+    "text behind a quote": (4, '2023-11-16 18:17:04,"48"4,14'),
+    "NUL byte": (4, "2023-11-16 18:17:04,48\x004,14"),
+    "invalid UTF-8": (4, "2023-11-16 18:17:04,48\udcff4,14"),
+}
+TOKENS = ["", "many", "-1", "+1", "1.5", "1e3", "nan", "inf", "0x10", "1_000", "1 000", "9" * 10, "9" * 5000, "٤٢", "²"]
+TIMES = ["", "soon", "4", "1700158624.25", "18:17:04", "2023-11-16", "16/11/2023 18:17:04", "2023-13-16 18:17:04",
+         "2023-02-30 18:17:04", "2023-11-16 24:17:04", "2023-11-16 18:60:04", "2023-11-16 18:17:60", "NaT", "now",
+         "2023-11-16 18:17:04+02:00", "2023-11-16 18:17:04.1234567890", "20٢٣-11-16 18:17:04", "0001-01-01 00:00:00",
+         "2023-11-16 18:17:03.2499", "1999-11-16 18:17:04"]  # fmt: skip
+LINES |= {f"tokens {text:.12}": (4, f"2023-11-16 18:17:04,484,{text}") for text in TOKENS}
+LINES |= {f"time {text}": (4, f"{text},484,14") for text in TIMES}
+LOGS = {name: (line, damaged(line, text)) for name, (line, text) in LINES.items()} | {
+    "empty file": (1, ""),
+    "header only": (1, HEADER),
+    "one request": (2, LOG[0] + LOG[1]),
+    "all at one moment": (6, HEADER + 5 * LOG[1]),
+    "line ends of Windows": (4, damaged(4, "x").replace("\n", "\r\n")),
+    "line ends of old": (4, damaged(4, "x").replace("\n", "\r")),
+    "blank lines before": (7, damaged(4, "\n\n\nx")),
+    "line break in an earlier time": (None, damaged(4, '"\n2023-11-16 18:17:01",484,14')),  # two lines to blame
+    "UTF-16": (1, "".join(LOG).encode("utf-16")),
+    "compressed": (1, gzip.compress("".join(LOG).encode(), mtime=0)),
+    "every byte there is": (1, bytes(range(256))),
+}
+
+
+def refused(path):
+    with pytest.raises(ConfigError) as error:
+        load_trace(str(path))
+    message = str(error.value)
+    assert message.startswith(f"trace: {path}") and len(message.splitlines()) == 1
+    return message.removeprefix(f"trace: {path}")
+
+
+@pytest.mark.parametrize("line, content", LOGS.values(), ids=LOGS)
+def test_no_damaged_log_is_read_and_the_line_to_blame_is_named(tmp_path, line, content):
+    path = tmp_path / "log.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode(errors="surrogateescape"))
+    assert refused(path).startswith(f", line {line}: " if line else ", line ")
+
+
+@pytest.mark.parametrize("name", ["", "none.csv", "log.csv/log.csv", "x" * 5000, "a\0b"], ids="path {:.12}".format)
+def test_nothing_but_a_file_is_read(tmp_path, name):
+    (tmp_path / "log.csv").write_text("".join(LOG))
+    assert load_trace(str(tmp_path / "log.csv")).time_s.size == 7  # undamaged, it is good
+    assert refused(tmp_path / name).startswith(": ")
