@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from edgediff.checkpoint import load_weights, restore
 from edgediff.commandline import Parser, given_fields, guard, set_up_torch
 from edgediff.config import WorldConfig
 from edgediff.errors import ConfigError
@@ -16,6 +15,7 @@ from edgediff.learner import MODES, Learner
 from edgediff.rollout import PRIORITIES, rollout, summarise
 from edgediff.rules import all_rules
 from edgediff.simulator import Simulator
+from edgediff.weights import load_weights, restore
 from edgediff.workload import HELD_OUT
 
 

@@ -7,9 +7,10 @@ import re
 from pathlib import Path
 
 from edgediff import storage
-from edgediff.checkpoint import check_state, with_configurations
+from edgediff.checkpoint import check_state
 from edgediff.config import LearnerConfig, WorldConfig, as_dict
 from edgediff.errors import ConfigError, DamagedFile
+from edgediff.weights import with_configurations
 
 KIND = "run of edgediff"
 GENERATIONS = 2

@@ -2,16 +2,15 @@
 
 import signal
 import sys
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from edgediff.agents import build_agent
-from edgediff.checkpoint import Parts, Progress, capture, reinstate, resumed_settings, save_weights, versions
-from edgediff.commandline import Parser, given_fields, guard, set_up_torch
-from edgediff.config import PRESETS, LearnerConfig, WorldConfig, check_memory, preset_fields
+from edgediff.checkpoint import Parts, Progress, capture, reinstate
+from edgediff.commandline import Parser, guard
+from edgediff.config import PRESETS, LearnerConfig, WorldConfig
 from edgediff.decision import observe
 from edgediff.errors import ConfigError, NonFiniteError
 from edgediff.evaluate import agent_policy, compare, table, traffic_label
@@ -19,18 +18,10 @@ from edgediff.keeper import Keeper, Stop
 from edgediff.learner import Learner
 from edgediff.report import Report, budget, mean_of_updates
 from edgediff.rules import all_rules
-from edgediff.runfolder import (
-    create,
-    generations,
-    lock,
-    newest_state,
-    remove_leftovers,
-    require_state,
-    save_state,
-    write_settings,
-)
+from edgediff.runfolder import generations, remove_leftovers, save_state, write_settings
 from edgediff.simulator import Simulator
-from edgediff.trace import fingerprint, load_trace
+from edgediff.start import begin, resume
+from edgediff.weights import save_weights
 from edgediff.workload import HELD_OUT
 
 _AGENT, _REPLAY = 100, 101  # names of the learner's random streams, beside those of the workload
@@ -108,52 +99,6 @@ def train(world: WorldConfig, config: LearnerConfig, run: Path, saved: dict | No
     return agent  # line 25
 
 
-def new_run(args) -> tuple:
-    """Check the settings of a new run and make its folder."""
-    preset = args.preset or "paper"
-    given = given_fields(args, LearnerConfig)
-    config = LearnerConfig(**preset_fields(preset, given.get("agent", LearnerConfig.agent)) | given)
-    world = WorldConfig(**given_fields(args, WorldConfig))
-    set_up_torch(config)
-    check_memory(world, config)
-    if world.trace:
-        load_trace(world.trace)  # a bad one is refused before anything is written
-    run = Path(args.run or f"runs/{config.agent}-{preset}-{datetime.now():%Y%m%d-%H%M%S}")
-    create(run)
-    held = lock(run)
-    if generations(run):
-        raise ConfigError(f"run: {run} has just been started by another process")
-    who = f"agent {config.agent}, preset {preset}, seed {config.seed}"
-    print(f"edgediff, {who}, {traffic_label(world)}; run folder {run}")
-    return world, config, run, None, held
-
-
-def resumed_run(args) -> tuple:
-    """Read the newest state of a run; refuse what would change its result, and say what extends it."""
-    run = Path(args.resume)
-    if args.run is not None:
-        raise ConfigError(f"run: {args.run} is given beside --resume, which names the folder already")
-    if args.preset is not None:
-        raise ConfigError(f"preset: {args.preset} is given beside --resume, which takes the settings of the run")
-    require_state(run)  # a folder of something else gets no lock file
-    held = lock(run)
-    saved = newest_state(run)
-    world, config = resumed_settings(saved, given_fields(args, WorldConfig), given_fields(args, LearnerConfig))
-    set_up_torch(config)
-    check_memory(world, config)
-    if fingerprint(load_trace(world.trace) if world.trace else None) != saved["trace"]:
-        raise ConfigError(f"trace: {world.trace} is not what it was when the run began")
-    at = saved["progress"]
-    print(f"edgediff, agent {config.agent}, seed {config.seed}, {traffic_label(world)}; "
-          f"run folder {run} goes on in epoch {at['epoch']}")  # fmt: skip
-    for line in at["extended"]:
-        print(f"extended: {line}")
-    for name, version in versions().items():
-        if saved["versions"].get(name) != version:
-            print(f"note: {name} is now {version}; bit for bit the same only with {saved['versions'].get(name)}")
-    return world, config, run, saved, held
-
-
 def main(argv: list[str]) -> int:
     """Train the diffusion-based scheduler, and compare it with simple rules on held-out traffic."""
     parser = Parser("python -m edgediff.train", main.__doc__)
@@ -163,7 +108,7 @@ def main(argv: list[str]) -> int:
     parser.add_fields(LearnerConfig)
     parser.add_fields(WorldConfig)
     args = parser.parse_args(argv)
-    world, config, run, saved, held = resumed_run(args) if args.resume else new_run(args)
+    world, config, run, saved, held = resume(args) if args.resume else begin(args)
     with held:
         print(budget(world, config), flush=True)
         try:

@@ -14,8 +14,8 @@ import pytest
 from test_resume import TINY, outcome
 
 from edgediff.agents import CLASSES
-from edgediff.checkpoint import load_weights
 from edgediff.runfolder import generations, newest_state
+from edgediff.weights import load_weights
 
 RUN = [*TINY, "--epochs", "12", "--checkpoint-every-s", "0"]  # saves after every step
 

@@ -12,11 +12,12 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from edgediff import checkpoint, storage, train
+from edgediff import storage, train
 from edgediff.agents import CLASSES
 from edgediff.commandline import guard
 from edgediff.keeper import Keeper
 from edgediff.runfolder import KIND, generations, lock, newest_state
+from edgediff.weights import WEIGHTS
 
 # Episodes of 15 slots end while collecting, the ring of 60 transitions is written over, PPO shuffles three times.
 TINY = """--epochs 4 --collect-per-epoch 20 --num-envs 4 --updates-per-epoch 3 --batch-size 16 --hidden 8 --passes 3
@@ -81,7 +82,7 @@ def outcome(run):
     curves = EventAccumulator(str(run)).Reload()
     points = {tag: [(e.step, e.value) for e in curves.Scalars(tag)] for tag in curves.Tags()["scalars"]}
     tables = [(run / name).read_text() for name in ("train.csv", "evaluation.csv")]
-    weights = [storage.read(run / name, checkpoint.WEIGHTS) for name in ("last.pt", "best.pt")]
+    weights = [storage.read(run / name, WEIGHTS) for name in ("last.pt", "best.pt")]
     return digest(newest_state(run)), *tables, digest(points), digest(weights)
 
 

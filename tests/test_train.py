@@ -15,10 +15,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from edgediff import evaluate, storage, train
 from edgediff.agent import D2SAC
-from edgediff.checkpoint import WEIGHTS, load_weights
 from edgediff.commandline import guard
 from edgediff.replay import Replay
 from edgediff.runfolder import newest_state
+from edgediff.weights import WEIGHTS, load_weights
 
 TINY = """--epochs 4 --collect-per-epoch 40 --num-envs 4 --updates-per-epoch 3 --batch-size 64 --hidden 16
  --denoising-steps 2 --eval-every 2 --eval-episodes 2 --final-episodes 3 --num-slots 60 --buffer-size 400""".split()

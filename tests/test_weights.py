@@ -8,9 +8,9 @@ import torch
 
 from edgediff import storage
 from edgediff.agent import D2SAC
-from edgediff.checkpoint import WEIGHTS, load_weights, restore, save_weights
 from edgediff.config import LearnerConfig, WorldConfig
 from edgediff.errors import ConfigError, NonFiniteError
+from edgediff.weights import WEIGHTS, load_weights, restore, save_weights
 
 WORLD, CONFIG = WorldConfig(load=2), LearnerConfig(hidden=16, denoising_steps=2)
 
