@@ -1,7 +1,10 @@
 """How fast things are here, on one thread, and what Eq. (27) leaves out: `python experiments/benchmark.py`."""
 
+import resource
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -9,12 +12,15 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from edgediff import complexity
 from edgediff.agent import D2SAC
+from edgediff.checkpoint import Progress, capture
 from edgediff.commandline import Parser, given_fields, guard, set_up_torch
 from edgediff.config import PRESETS, LearnerConfig, WorldConfig
 from edgediff.errors import ConfigError
 from edgediff.replay import Replay
 from edgediff.rules import RoundRobin
+from edgediff.runfolder import generations, newest_state, save_state
 from edgediff.simulator import Simulator
+from edgediff.train import build
 
 
 def seconds_per_call(call, seconds: float = 2.0) -> float:
@@ -75,8 +81,25 @@ def filled_replay(world: WorldConfig, config: LearnerConfig, agent: D2SAC) -> Re
     return replay
 
 
+def save_full_state(world: WorldConfig, config: LearnerConfig) -> tuple[float, float, float]:
+    """Save and read the state of a run whose buffer is full; return MB, seconds to save and seconds to read."""
+    parts = build(world, config)
+    memory = parts.memory
+    memory.state.uniform_(), memory.next_state.uniform_(), memory.reward.normal_()
+    memory.cut[:: world.num_slots] = True
+    memory.filled = memory.rows
+    with tempfile.TemporaryDirectory(dir=".") as folder:  # in memory, where many systems keep theirs, is no disk
+        times = [time.perf_counter()]
+        save_state(Path(folder), capture(world, config, parts, Progress(), {"train": "", "evaluation": ""}))
+        times.append(time.perf_counter())
+        newest_state(Path(folder))
+        times.append(time.perf_counter())
+        megabytes = generations(Path(folder))[0].stat().st_size / 1e6
+    return megabytes, times[1] - times[0], times[2] - times[1]
+
+
 def main(argv: list[str]) -> int:
-    """Measure simulator, acting and updating, and count what they compute."""
+    """Measure simulator, acting, updating and saving, and count what they compute."""
     parser = Parser("python experiments/benchmark.py", main.__doc__)
     parser.add_argument("--preset", default="paper", choices=PRESETS, help="named settings [paper]")
     parser.add_fields(LearnerConfig)
@@ -105,7 +128,11 @@ def main(argv: list[str]) -> int:
     update_ms, alone_ms = (1e3 * float(np.median(column)) for column in zip(*both))
     ratio = np.median([a / b for a, b in both])
     print(f"update, B = {config.batch_size:<8}{update_ms:>12.1f} ms; its {len(products.layouts)} matrix products alone "
-          f"{alone_ms:.1f} ms; ratio {ratio:.2f}\n")  # fmt: skip
+          f"{alone_ms:.1f} ms; ratio {ratio:.2f}")  # fmt: skip
+    megabytes, save_s, read_s = save_full_state(world, config)
+    peak_gb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e9
+    print(f"state of a run with {config.buffer_size:,} transitions: {megabytes:.0f} MB, saved in {save_s:.2f} s, read "
+          f"in {read_s:.2f} s; peak memory so far {peak_gb:.2f} GB\n")  # fmt: skip
 
     p_d, p_c = complexity.parameter_count(agent.actor), complexity.parameter_count(agent.critics)
     steps = config.denoising_steps
