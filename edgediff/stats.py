@@ -2,7 +2,8 @@
 
 R. Agarwal et al., "Deep reinforcement learning at the edge of the statistical precipice", 2021. Plain percentile
 intervals are too narrow for five seeds (they cover 83 % where 95 % is written), so the percentiles are moved
-outwards as T. Hesterberg, "What teachers should know about the bootstrap", 2015, Section 5.3 does.
+outwards from normal to Student's ones, after T. Hesterberg, "What teachers should know about the bootstrap", 2015,
+Section 5.3; his further factor sqrt(n / (n - 1)) would make intervals of interquartile means too wide at ten seeds.
 """
 
 from collections.abc import Callable
@@ -35,10 +36,10 @@ def bootstrap_interval(
 
 
 def expanded_tail(count: int, tail: float) -> float:
-    """Return the tail of a normal law that matches Student's, and the lost factor sqrt((n - 1) / n), at n = count."""
+    """Return the tail of a normal law whose quantile is Student's with `count` - 1 degrees of freedom."""
     z, nu = NormalDist().inv_cdf(tail), max(count - 1, 1)
     student = z + (z**3 + z) / (4 * nu) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * nu**2)  # Cornish-Fisher
-    return NormalDist().cdf(student * (count / nu) ** 0.5)
+    return NormalDist().cdf(student)
 
 
 def probability_of_improvement(one: np.ndarray, other: np.ndarray) -> float:
