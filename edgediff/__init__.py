@@ -8,9 +8,12 @@ Reading order, beside the paper:
     decision   Eqs. (11), (12): what the controller sees, and what an action means
     simulator  the clock: backlog, reservations, reset and step    rules     round robin and its kin
     diffusion  Eqs. (18)-(24), (26): the actor                     networks  the two function approximators
-    losses     Eqs. (14)-(16), (25)                                nstep, replay
-    agent      one gradient step: Algorithm 1, lines 10-19, Eq. (17)
+    losses     Eqs. (14)-(17), (25)                                nstep, replay
+    learner    what every agent shares                             agent     one gradient step: Algorithm 1, lines 11-19
     train      Algorithm 1                                         evaluate  the same score for everything
+
+Beside the paper: `baselines` and `planning`, what it is compared with; `checkpoint`, `weights`, `storage`, `start`,
+`keeper` and `runfolder`, so that no run is lost; `rollout`, `stats`, `report`, `complexity`, `commandline`, `agents`.
 
 The world (down to `rules`) is NumPy and knows no torch; the learner is torch and knows no world.
 """

@@ -11,7 +11,7 @@ import torch
 from edgediff.commandline import Parser, given_fields, guard, set_up_torch
 from edgediff.config import WorldConfig
 from edgediff.errors import ConfigError
-from edgediff.learner import MODES, Learner
+from edgediff.learner import Learner
 from edgediff.rollout import PRIORITIES, rollout, summarise
 from edgediff.rules import all_rules
 from edgediff.simulator import Simulator
@@ -19,17 +19,26 @@ from edgediff.weights import load_weights, restore
 from edgediff.workload import HELD_OUT
 
 
-def agent_policy(agent: Learner, mode: str = "mean", seed: int = 0) -> dict[str, Callable]:
-    """Return {label: policy} of an agent, with a random stream of its own: evaluating never touches training.
+def agent_policy(agent: Learner, mode: str = "", seed: int = 0) -> dict[str, Callable]:
+    """Return {label: policy} of an agent in a mode, by default its usual one.
 
-    Only d2sac has noise to average over; for the others the mean of the draws is the one policy there is.
+    The policy has a random stream of its own: evaluating never touches training. Raises `ConfigError` if the
+    agent does not know the mode.
     """
-    if mode == "mean" and agent.config.agent != "d2sac":
-        mode = "argmax"
-    draws = agent.config.eval_draws
+    mode = mode or agent.MODES[0]
+    if mode not in agent.MODES:
+        raise ConfigError(f"mode: {mode!r} is not one of {', '.join(agent.MODES)}")
+    averages = "mean" in agent.MODES and mode in ("mean", "guided")  # only a chain has noise to average over
+    draws = agent.config.eval_draws if averages else 1
     generator = torch.Generator(agent.config.device).manual_seed(seed)
-    label = f"{agent.config.agent}, {mode}" + (f" of {draws}" if mode == "mean" else "")
+    label = f"{agent.config.agent}, {mode}" + (f", {draws} draws" if averages else "")
     return {label: lambda observation, _: agent.act(observation, mode, draws, generator)}
+
+
+def contenders(agent: Learner, mode: str = "") -> dict[str, Callable]:
+    """Return {label: policy} of what a final table compares: the agent in two modes or the given one, and the rules."""
+    modes = [mode] if mode else agent.MODES[:2]
+    return {label: policy for each in modes for label, policy in agent_policy(agent, each).items()} | all_rules()
 
 
 def compare(simulator: Simulator, policies: dict[str, Callable], seed: int = HELD_OUT) -> dict[str, dict[str, float]]:
@@ -59,23 +68,21 @@ def main(argv: list[str]) -> int:
     parser = Parser("python -m edgediff.evaluate RUN", main.__doc__)
     parser.add_argument("run", metavar="RUN", help="folder of a run")
     parser.add_argument("--weights", default="last", help="which weights: last or best [last]")
-    parser.add_argument(
-        "--mode", default="mean", help="sample, argmax (of one noise draw) or mean (of the draws) [mean]"
-    )
+    parser.add_argument("--mode", default="", help="sample; argmax of one noise draw; mean: argmax of the average "
+                        "draw; guided: that weighed by the critics [d2sac: guided, others: argmax]")  # fmt: skip
     for name in ("eval_draws", "final_episodes", "device", "threads"):
         parser.add_argument(f"--{name.replace('_', '-')}", dest=name, metavar="X", help="[as in the run]")
     parser.add_fields(WorldConfig)
     args = parser.parse_args(argv)
-    for name, allowed in (("weights", ("last", "best")), ("mode", MODES)):
-        if getattr(args, name) not in allowed:
-            raise ConfigError(f"{name}: {getattr(args, name)!r} is not one of {', '.join(allowed)}")
+    if args.weights not in ("last", "best"):
+        raise ConfigError(f"weights: {args.weights!r} is not one of last, best")
 
     content = load_weights(Path(args.run) / f"{args.weights}.pt")
     config = replace(content["learner"], **given_fields(args, type(content["learner"])))
     world = replace(content["world"], **given_fields(args, WorldConfig))
     set_up_torch(config)
     agent = restore(content, world, config, np.random.SeedSequence(0))
-    policies = agent_policy(agent, args.mode) | all_rules()
+    policies = contenders(agent, args.mode)
     print(f"{args.run}, {args.weights} weights (epoch {content['epoch']}); {traffic_label(world)}; "
           f"{config.final_episodes} held-out episodes")  # fmt: skip
     print(table(compare(Simulator(world, config.final_episodes), policies, HELD_OUT + 1)))

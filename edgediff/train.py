@@ -13,11 +13,10 @@ from edgediff.commandline import Parser, guard
 from edgediff.config import PRESETS, LearnerConfig, WorldConfig
 from edgediff.decision import observe
 from edgediff.errors import ConfigError, NonFiniteError
-from edgediff.evaluate import agent_policy, compare, table, traffic_label
+from edgediff.evaluate import agent_policy, compare, contenders, table, traffic_label
 from edgediff.keeper import Keeper, Stop
 from edgediff.learner import Learner
 from edgediff.report import Report, budget, mean_of_updates
-from edgediff.rules import all_rules
 from edgediff.runfolder import generations, remove_leftovers, save_state, write_settings
 from edgediff.simulator import Simulator
 from edgediff.start import begin, resume
@@ -114,7 +113,7 @@ def main(argv: list[str]) -> int:
         try:
             agent = train(world, config, run, saved)
             final = Simulator(world, config.final_episodes)
-            scores = compare(final, agent_policy(agent) | all_rules(), HELD_OUT + 1)
+            scores = compare(final, contenders(agent), HELD_OUT + 1)
         except (KeyboardInterrupt, Stop) as error:
             hint = f"all is saved; go on with: python -m edgediff.train --resume {run}"
             print(f"\nstopped; {hint if generations(run) else 'nothing saved yet'}", file=sys.stderr)

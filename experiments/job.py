@@ -22,6 +22,7 @@ from edgediff.train import train
 from edgediff.workload import HELD_OUT
 
 LEARNERS = ("d2sac", "sac", "dqn", "ppo")
+CHOICES = ("mode", "eval_draws", "guidance_temperature")  # how an agent is evaluated
 TRAINING = ("reward", "completion", "latency_s")
 COLUMNS = ("phase", "variant", "agent", "seed", "traffic", "load", "flows", "gradient_steps", *SCORES)
 
@@ -53,18 +54,19 @@ def run_job(job: dict) -> list[dict]:
             training = {name: f"{float(row[name]):.6g}" for name in TRAINING}
             rows.append({"phase": "training", **who, "load": world.load, **spent, **training})
     for given in job["evaluate"]:
-        choice = {name: given[name] for name in ("mode", "eval_draws") if name in given}
+        choice = {name: given[name] for name in CHOICES if name in given}
+        modes = agent.MODES if agent else ()
+        if "mode" in choice and (choice["mode"] not in modes or choice == {"mode": modes[0]}):
+            continue  # a mode that it does not know, or its usual one, which is scored anyway
         frozen_world = replace(world, **{name: value for name, value in given.items() if name not in choice})
         if agent is None:
             policies = {who["agent"]: rules_and_oracle()[who["agent"]]}
         else:
-            agent.config = replace(config, eval_draws=choice.get("eval_draws", config.eval_draws))
-            policies = agent_policy(agent, choice.get("mode", "mean"))
+            agent.config = replace(config, **{name: value for name, value in choice.items() if name != "mode"})
+            policies = agent_policy(agent, choice.get("mode", ""))
         # Every seed has traffic of its own, the same for all who are compared.
-        ((label, score),) = compare(
-            Simulator(frozen_world, job["episodes"]), policies, HELD_OUT + 1 + job["seed"]
-        ).items()
-        told = who | {"variant": label} if choice else who
+        (score,) = compare(Simulator(frozen_world, job["episodes"]), policies, HELD_OUT + 1 + job["seed"]).values()
+        told = who | {"variant": ", ".join([who["variant"], *(f"{name} {value}" for name, value in choice.items())])}
         traffic = Path(frozen_world.trace).name or "Poisson"
         rounded = {name: f"{value:.6g}" for name, value in score.items()}
         rows.append({"phase": "frozen", **told, "traffic": traffic, "load": frozen_world.load, **spent, **rounded})

@@ -30,10 +30,13 @@ def read(spec: str) -> list[dict]:
 
 
 def by_seed(rows: list[dict], phase: str, x: str, metric: str, key: str = "agent") -> dict[str, tuple]:
-    """Return per agent the x values (P,) and the metric, (seeds, P); training curves are averaged over WINDOW."""
+    """Return per agent the x values (P,) and the metric, (seeds, P); training curves are averaged over WINDOW.
+
+    By agent, only rows of the agent as it is count; by variant, all do.
+    """
     series = {}
     for row in rows:
-        if row["phase"] == phase:
+        if row["phase"] == phase and row["variant"] in (row["agent"], row[key]):
             at = np.ceil(row[x] / WINDOW) * WINDOW if phase == "training" else row[x]
             series.setdefault(row[key], {}).setdefault(at, {}).setdefault(row["seed"], []).append(row[metric])
     result = {}

@@ -12,14 +12,15 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import product
 from pathlib import Path
 
 import torch.distributed as dist
-from job import LEARNERS, configurations, rules_and_oracle
+from job import CHOICES, LEARNERS, configurations, rules_and_oracle
 from tqdm import tqdm
 
+from edgediff.agents import CLASSES
 from edgediff.commandline import Parser, guard
 from edgediff.config import PRESETS, WorldConfig
 from edgediff.errors import ConfigError
@@ -27,6 +28,7 @@ from edgediff.errors import ConfigError
 HERE = Path(__file__).parent
 FIELDS = {"name": str, "preset": str, "agents": list, "seeds": list, "episodes": int, "evaluate": list,
           "learner": dict, "world": dict, "variants": dict}  # fmt: skip
+MODES = sorted({mode for agent in CLASSES.values() for mode in agent.MODES})
 OPTIONAL = {"learner": {}, "world": {}, "variants": {}}
 
 
@@ -69,9 +71,12 @@ def jobs_of(spec: dict) -> dict[str, dict]:
         job = dict(agent=agent, seed=seed, preset=spec["preset"], learner=settings, world=world,
                    evaluate=spec["evaluate"], episodes=spec["episodes"], variant=variant or agent)  # fmt: skip
         try:
-            configurations(job)
+            _, learner = configurations(job)
             for given in spec["evaluate"]:
-                asdict(WorldConfig(**world | {k: v for k, v in given.items() if k not in ("mode", "eval_draws")}))
+                asdict(WorldConfig(**world | {k: v for k, v in given.items() if k not in CHOICES}))
+                replace(learner, **{k: v for k, v in given.items() if k in CHOICES and k != "mode"})
+                if given.get("mode", "sample") not in MODES:
+                    raise ConfigError(f"spec: mode: {given['mode']!r} is not one of {', '.join(MODES)}")
         except TypeError as error:
             raise ConfigError(f"spec: {error.args[0].split('__init__() got an ')[-1]}") from None
         name = "-".join(part for part in (agent, variant, str(seed)) if part)

@@ -13,7 +13,6 @@ import pytest
 from edgediff.agents import CLASSES
 from edgediff.config import LearnerConfig, WorldConfig
 from edgediff.errors import ConfigError, NonFiniteError
-from edgediff.learner import MODES
 from edgediff.replay import Replay
 from edgediff.simulator import Simulator
 from edgediff.trace import load_trace
@@ -124,8 +123,7 @@ def agent(name):
 
 
 @pytest.mark.parametrize("value", NOT_FINITE)
-@pytest.mark.parametrize("mode", ["explore", *MODES])
-@pytest.mark.parametrize("name", CLASSES)
+@pytest.mark.parametrize("name, mode", [(name, mode) for name in CLASSES for mode in ("explore", *CLASSES[name].MODES)])
 def test_no_agent_acts_on_a_bad_observation(name, mode, value):
     with pytest.raises(NonFiniteError, match=r"\Aobservation: "):
         agent(name).act(spoilt("state", np.float32(value)), mode)

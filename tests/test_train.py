@@ -51,7 +51,8 @@ def test_a_run_from_start_to_end(call, tmp_path):
         "budget: 4 epochs x 40 = 160 transitions (about 3 episodes of 60 flows), 9 gradient steps of 64 samples" in out
     )
     for name in (
-        "d2sac, mean of 8",
+        "d2sac, guided, 8 draws",
+        "d2sac, mean, 8 draws",
         "round robin, level 2",
         "random",
         "smallest wait",
@@ -73,7 +74,7 @@ def test_a_run_from_start_to_end(call, tmp_path):
     assert [e.step for e in events.Scalars("evaluation/completion")] == [0, 80, 160]
 
     status, again, _ = call(evaluate, "r")
-    assert status == 0 and again.splitlines()[-8:] == out.splitlines()[-10:-2]  # the same table from the saved run
+    assert status == 0 and again.splitlines()[-10:] == out.splitlines()[-12:-2]  # the same table from the saved run
 
 
 def test_the_same_seed_gives_the_same_run(call, tmp_path):
@@ -100,7 +101,7 @@ def test_training_and_evaluating_on_a_request_log(call, tmp_path):
     assert status == 0 and "load 2, requests of other.csv; 2 held-out episodes" in out and "d2sac, argmax" in out
 
 
-@pytest.mark.parametrize("mode", ["sample", "argmax", "mean"])
+@pytest.mark.parametrize("mode", D2SAC.MODES)
 def test_evaluation_modes_repeat(call, mode):
     call(train, "--run", "r", *TINY)
     one, two = (call(evaluate, "r", "--mode", mode, "--weights", "best", "--eval-draws", 2) for _ in range(2))
@@ -161,7 +162,7 @@ def test_a_folder_that_cannot_be_made(call, tmp_path):
     "argv, message",
     [
         (["none"], "run: none/last.pt does not exist"),
-        (["r", "--mode", "best"], "mode: 'best' is not one of sample, argmax, mean"),
+        (["r", "--mode", "best"], "mode: 'best' is not one of guided, mean, argmax, sample"),
         (["r", "--weights", "first"], "weights: 'first' is not one of last, best"),
         (["r", "--eval-draws", "0"], "eval_draws: 0"),
         (["none\nhere"], "run: none here/last.pt does not exist"),
