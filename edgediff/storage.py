@@ -46,6 +46,8 @@ def write(path: Path, kind: str, content: dict, durable: bool = True) -> None:
             beside.unlink(missing_ok=True)
         except OSError:
             pass  # the first error is the one to tell
+        while not isinstance(error, OSError) and error.__context__:
+            error = error.__context__  # torch fails once more, in its own words, while it closes the archive
         raise ConfigError(f"run: {path} cannot be written ({first_line(error)}); what was there stays") from None
 
 

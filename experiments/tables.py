@@ -33,7 +33,8 @@ def main(spec: str, metrics: str, loads: str) -> None:
     print_row("scheduler", "seeds", "transitions", "gradient steps", *headings)
     print("|---" * (4 + len(headings)) + "|")
     for name, columns in cells.items():
-        texts = ["{:.3f} [{:.3f}, {:.3f}]".format(*interval(values)) for values in columns]
+        several = "{:.3f} [{:.3f}, {:.3f}]" if len(columns[0]) > 1 else "{:.3f}"  # one seed has no interval
+        texts = [several.format(*interval(values)) for values in columns]
         print_row(name, str(len(columns[0])), *(f"{number:,.0f}" for number in spent[name]), *texts)
     if len(cells.get("d2sac", [[]])[0]) < 2:
         return

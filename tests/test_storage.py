@@ -174,6 +174,21 @@ def test_another_kind_or_version(saved, change, reason):
     refused(saved, "holds no things")
 
 
+def test_a_disk_that_fills_in_the_middle_is_called_by_its_name(saved, monkeypatch):
+    right, calls, before = storage._Hashing.write, [], saved.read_bytes()
+
+    def full(self, data):
+        calls.append(1)
+        if len(calls) > 3:
+            raise OSError(28, "No space left on device")
+        return right(self, data)
+
+    monkeypatch.setattr(storage._Hashing, "write", full)
+    with pytest.raises(ConfigError, match="cannot be written .*No space left.*; what was there stays"):
+        storage.write(saved, "things", {"x": torch.ones(1000)})
+    assert saved.read_bytes() == before and os.listdir(saved.parent) == ["file.pt"]
+
+
 @pytest.mark.parametrize("call", ["replace", "fsync"])
 def test_a_write_that_fails_is_seen_and_the_old_file_stays(saved, monkeypatch, call):
     def full(*_):
