@@ -2,10 +2,9 @@
 
 import sys
 
-import numpy as np
 from plotting import NAMES, by_seed, interval, read
 
-from edgediff.stats import bootstrap_interval, probability_of_improvement
+from edgediff.stats import probability_of_improvement
 
 
 def columns_of(spec: str, metrics: list[str], loads: list[float]) -> tuple[list[str], dict[str, list], dict]:
@@ -45,11 +44,7 @@ def main(spec: str, metrics: str, loads: str) -> None:
         if name != "d2sac":
             differences = [ours - theirs for ours, theirs in zip(cells["d2sac"], columns)]
             better = [probability_of_improvement(ours, theirs) for ours, theirs in zip(cells["d2sac"], columns)]
-            bounds = [bootstrap_interval(d, np.random.default_rng(0)) for d in differences]
-            texts = [
-                f"{interval(d)[0]:+.3f} [{low:+.3f}, {high:+.3f}] {p:.2f}"
-                for d, (low, high), p in zip(differences, bounds, better)
-            ]
+            texts = ["{:+.3f} [{:+.3f}, {:+.3f}] {:.2f}".format(*interval(d), p) for d, p in zip(differences, better)]
             print_row(name, *texts)
 
 
