@@ -177,7 +177,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 # Where an agent wants other settings than the preset's (experiments/specs/tuning_*.json). An MLP actor as fast as its
 # critics collapses for good onto one gateway in the first epochs, which the noise of the diffusion actor prevents.
 TUNED: dict[tuple[str, str], dict[str, Any]] = {
-    ("quick", "sac"): dict(actor_lr=3e-4),
+    ("quick", "sac"): dict(actor_lr=3e-4, entropy_temperature=0.05),
     ("quick", "ppo"): dict(gae_lambda=0.9),
 }
 

@@ -102,7 +102,7 @@ def test_quick_is_twenty_thousand_gradient_steps():
     c = LearnerConfig(**PRESETS["quick"])
     assert c.epochs * c.updates_per_epoch == 20_000
     assert (c.batch_size, c.actor_lr, c.critic_lr) == (256, 1e-3, 1e-3)
-    assert preset_fields("quick", "sac") == PRESETS["quick"] | {"actor_lr": 3e-4}
+    assert preset_fields("quick", "sac") == PRESETS["quick"] | {"actor_lr": 3e-4, "entropy_temperature": 0.05}
     assert preset_fields("quick", "d2sac") == PRESETS["quick"]
 
 
