@@ -28,7 +28,7 @@ class D2SAC(Learner):
     NETWORKS = "actor", "critics", "target_actor", "target_critics"
     OPTIMISERS = "actor_optimiser", "critic_optimiser"
     METRICS = "loss_q", "loss_d", "objective", "entropy", "q", "target", "grad_q", "grad_pi"
-    MODES = "guided", "mean", "argmax", "sample"
+    MODES = "mean", "argmax", "sample"
 
     def build(self) -> None:
         """Create networks, optimisers and the variance schedule."""
@@ -63,10 +63,6 @@ class D2SAC(Learner):
         what diffusion models are sampled with (Ho et al. 2020, Appendix B). Measured: 0.02 to 0.08 more reward.
         """
         return self.log_policy(self.target_actor, state, generator).exp()
-
-    def values(self, state: Tensor) -> Tensor:
-        """Return min_k Q'_k(s, .) of the target critics, (B, A)."""
-        return self.target_critics.minimum(state)
 
     def update(self, batch: Batch) -> dict[str, Tensor]:
         """Take one gradient step, Algorithm 1, lines 11-19."""

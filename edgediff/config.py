@@ -131,9 +131,6 @@ class LearnerConfig:
     eval_episodes: int = setting(16, "held-out episodes of an evaluation", 1, 10_000)
     final_episodes: int = setting(64, "held-out episodes of the final table", 1, 10_000)
     eval_draws: int = setting(8, "M, noise draws averaged when evaluating", 1, 1000)
-    guidance_temperature: float = setting(
-        0.05, "lambda: evaluation lets the critics weigh the policy by exp(Q / lambda)", above=0, high=1e3
-    )
     checkpoint_every_s: float = setting(50.0, "time between two saved states of a run, s", 0, 1e6)
     device: str = setting("cpu", "where the learner runs", choices=("cpu", "cuda"))
     threads: int = setting(1, "threads of torch", 1, 1024)

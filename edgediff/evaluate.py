@@ -28,10 +28,9 @@ def agent_policy(agent: Learner, mode: str = "", seed: int = 0) -> dict[str, Cal
     mode = mode or agent.MODES[0]
     if mode not in agent.MODES:
         raise ConfigError(f"mode: {mode!r} is not one of {', '.join(agent.MODES)}")
-    averages = "mean" in agent.MODES and mode in ("mean", "guided")  # only a chain has noise to average over
-    draws = agent.config.eval_draws if averages else 1
+    draws = agent.config.eval_draws
     generator = torch.Generator(agent.config.device).manual_seed(seed)
-    label = f"{agent.config.agent}, {mode}" + (f", {draws} draws" if averages else "")
+    label = f"{agent.config.agent}, {mode}" + (f" of {draws}" if mode == "mean" else "")
     return {label: lambda observation, _: agent.act(observation, mode, draws, generator)}
 
 
@@ -68,8 +67,8 @@ def main(argv: list[str]) -> int:
     parser = Parser("python -m edgediff.evaluate RUN", main.__doc__)
     parser.add_argument("run", metavar="RUN", help="folder of a run")
     parser.add_argument("--weights", default="last", help="which weights: last or best [last]")
-    parser.add_argument("--mode", default="", help="sample; argmax of one noise draw; mean: argmax of the average "
-                        "draw; guided: that weighed by the critics [d2sac: guided, others: argmax]")  # fmt: skip
+    parser.add_argument("--mode", default="", help="sample; argmax of a noise draw; mean: argmax of the average draw "
+                        "[d2sac: mean, others: argmax]")  # fmt: skip
     for name in ("eval_draws", "final_episodes", "device", "threads"):
         parser.add_argument(f"--{name.replace('_', '-')}", dest=name, metavar="X", help="[as in the run]")
     parser.add_fields(WorldConfig)

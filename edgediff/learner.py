@@ -12,16 +12,6 @@ from edgediff.errors import NonFiniteError
 from edgediff.replay import Batch, Replay
 
 
-def guided(pi: Tensor, q: Tensor, temperature: float) -> Tensor:
-    """Let the critics weigh the policy's candidates: pi(a | s) exp(Q(s, a) / temperature), normalised, (B, A).
-
-    This maximises sum_a p(a) Q(s, a) - temperature KL(p || pi) over p: one step of policy improvement that stays
-    near the policy. With continuous actions the same is done by weighing a finite number of draws (P. Hansen-Estruch
-    et al., "IDQL: implicit Q-learning as an actor-critic method with diffusion policies", 2023).
-    """
-    return torch.softmax(pi.log() + q / temperature, dim=1)
-
-
 class Learner:
     """An agent; a child names its NETWORKS, OPTIMISERS and METRICS, and writes `build`, `probabilities`, `update`."""
 
@@ -51,10 +41,6 @@ class Learner:
         """Return the policy that is evaluated, (B, A): the one of training, unless a child keeps a steadier one."""
         return self.probabilities(state, generator)
 
-    def values(self, state: Tensor) -> Tensor:
-        """Return what the steadier critics think of every action, (B, A); only where `guided` is among the MODES."""
-        raise NotImplementedError
-
     def update(self, batch) -> dict[str, Tensor]:
         """Take one gradient step; return the METRICS as detached scalars.
 
@@ -68,16 +54,13 @@ class Learner:
 
         `explore` draws from the policy of training. Of the deployed policy, `sample` draws; `argmax` takes the
         most likely action; `mean` the most likely one of pi averaged over `draws` noise draws, which matters only
-        where pi itself is random; `guided` lets the critics weigh that average first. Raises `NonFiniteError` if
-        the observation or the probabilities are not finite.
+        where pi itself is random. Raises `NonFiniteError` if the observation or the probabilities are not finite.
         """
         generator = generator or self.act_stream
         policy = self.probabilities if mode == "explore" else self.deployed
-        draws = draws if mode in ("mean", "guided") else 1
+        draws = draws if mode == "mean" else 1
         state = torch.as_tensor(observation, device=self.config.device)
         pi = policy(state.repeat(draws, 1), generator).view(draws, len(state), -1).mean(dim=0)
-        if mode == "guided":
-            pi = guided(pi, self.values(state), self.config.guidance_temperature)
         for name, value in (("observation", state), ("action probabilities", pi)):
             if not torch.isfinite(value).all():
                 raise NonFiniteError(f"{name}: not finite")

@@ -22,7 +22,7 @@ from edgediff.train import train
 from edgediff.workload import HELD_OUT
 
 LEARNERS = ("d2sac", "sac", "dqn", "ppo")
-CHOICES = ("mode", "eval_draws", "guidance_temperature")  # how an agent is evaluated
+CHOICES = ("mode", "eval_draws")  # how an agent is evaluated
 TRAINING = ("reward", "completion", "latency_s")
 COLUMNS = ("phase", "variant", "agent", "seed", "traffic", "load", "flows", "gradient_steps", *SCORES)
 

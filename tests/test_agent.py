@@ -11,7 +11,6 @@ import torch
 from edgediff.agent import D2SAC
 from edgediff.config import LearnerConfig
 from edgediff.errors import NonFiniteError
-from edgediff.learner import guided
 from edgediff.replay import Batch
 
 S, A, B = 5, 6, 32
@@ -136,37 +135,6 @@ def test_training_explores_with_the_actor_and_evaluation_takes_the_target_actor(
     assert (one.act(observation) == 2).all()
     for mode in one.MODES:
         assert (one.act(observation, mode, 3) == 4).all()
-
-
-def test_critics_weigh_candidates_by_hand():
-    """At temperature 0.5, a value of 0.5 ln 3 more is worth a factor of 3: (1/2, 1/2, 0) -> (1/4, 3/4, 0)."""
-    pi, q = torch.tensor([[0.5, 0.5, 0.0]]), torch.tensor([[1.0, 1.0 + 0.5 * math.log(3), 99.0]])
-    torch.testing.assert_close(guided(pi, q, 0.5), torch.tensor([[0.25, 0.75, 0.0]]))
-    torch.testing.assert_close(guided(pi, torch.full((1, 3), 7.0), 0.5), pi)  # critics without preference
-
-
-def test_guided_policy_is_the_best_near_the_policy(generator):
-    """No other p has a larger sum p Q - temperature KL(p || pi)."""
-    draw = lambda: torch.softmax(2 * torch.randn(64, A, generator=generator), dim=1)  # noqa: E731
-    pi, q = draw(), torch.randn(64, A, generator=generator)
-    gain = lambda p: (p * q).sum(1) - 0.3 * (p * (p / pi).log()).sum(1)  # noqa: E731
-    best = guided(pi, q, 0.3)
-    for _ in range(20):
-        assert (gain(best) > gain(0.9 * best + 0.1 * draw())).all()
-
-
-@pytest.mark.parametrize("temperature, action", [(0.05, 1), (1e3, 4)])
-def test_guided_acting_asks_the_target_critics(temperature, action):
-    """Policy: action 4, by 18 nats. Target critics: action 1, by 2, which is 40 nats at temperature 0.05."""
-    one = agent(guidance_temperature=temperature)
-    with torch.no_grad():
-        one.target_actor.rest[-1].weight.zero_()
-        one.target_actor.rest[-1].bias.zero_()[4] = -3.0
-        for q, value in ((one.critics.q1, 9.0), (one.target_critics.q1, 2.0), (one.target_critics.q2, 2.0)):
-            q[-1].weight.zero_()
-            q[-1].bias.zero_()[1 if value == 2.0 else 0] = value
-    observation = np.random.default_rng(0).random((64, S), dtype=np.float32)
-    assert (one.act(observation, "guided", 200) == action).mean() > 0.95
 
 
 def test_a_fresh_policy_is_sure_of_each_draw_and_uniform_over_draws():

@@ -80,7 +80,7 @@ def test_ranks_split_the_grid_and_rank_0_gathers(tmp_path):
         (dict(learner={"gamma": 2.0}), "gamma: 2.0 is not a number from 0 to 1"),
         (dict(learner={"gama": 0.9}), "unexpected keyword argument 'gama'"),
         (dict(evaluate=[{"load": -1.0}]), "load: -1.0"),
-        (dict(evaluate=[{"mode": "best"}]), "mode: 'best' is not one of argmax, guided, mean, sample"),
+        (dict(evaluate=[{"mode": "best"}]), "mode: 'best' is not one of argmax, mean, sample"),
         (dict(evaluate=[{"mode": "mean", "eval_draws": 0}]), "eval_draws: 0 is not"),
     ],
 )

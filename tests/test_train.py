@@ -51,8 +51,8 @@ def test_a_run_from_start_to_end(call, tmp_path):
         "budget: 4 epochs x 40 = 160 transitions (about 3 episodes of 60 flows), 9 gradient steps of 64 samples" in out
     )
     for name in (
-        "d2sac, guided, 8 draws",
-        "d2sac, mean, 8 draws",
+        "d2sac, mean of 8",
+        "d2sac, argmax",
         "round robin, level 2",
         "random",
         "smallest wait",
@@ -162,7 +162,7 @@ def test_a_folder_that_cannot_be_made(call, tmp_path):
     "argv, message",
     [
         (["none"], "run: none/last.pt does not exist"),
-        (["r", "--mode", "best"], "mode: 'best' is not one of guided, mean, argmax, sample"),
+        (["r", "--mode", "best"], "mode: 'best' is not one of mean, argmax, sample"),
         (["r", "--weights", "first"], "weights: 'first' is not one of last, best"),
         (["r", "--eval-draws", "0"], "eval_draws: 0"),
         (["none\nhere"], "run: none here/last.pt does not exist"),

@@ -22,7 +22,6 @@ class SAC(Learner):
     NETWORKS = "actor", "critics", "target_actor", "target_critics"
     OPTIMISERS = "actor_optimiser", "critic_optimiser"
     METRICS = "loss_q", "objective", "entropy", "q", "target", "grad_q", "grad_pi"
-    MODES = "argmax", "guided", "sample"
 
     def build(self) -> None:
         """Create networks and optimisers."""
@@ -41,10 +40,6 @@ class SAC(Learner):
     def deployed(self, state: Tensor, generator: torch.Generator) -> Tensor:
         """Return the target actor's policy, (B, A), as for D2SAC."""
         return torch.softmax(self.target_actor(state), dim=1)
-
-    def values(self, state: Tensor) -> Tensor:
-        """Return min_k Q'_k(s, .) of the target critics, (B, A), as for D2SAC."""
-        return self.target_critics.minimum(state)
 
     def update(self, batch: Batch) -> dict[str, Tensor]:
         """Take one gradient step: targets, critics, actor, soft updates, as in Algorithm 1."""
