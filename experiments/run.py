@@ -65,7 +65,8 @@ def jobs_of(spec: dict) -> dict[str, dict]:
     """Spread a spec into jobs by name, each checked: agents x variants x seeds. Rules have no variants."""
     jobs = {}
     variants = spec["variants"] or {"": {}}
-    for agent, (variant, changes), seed in product(spec["agents"], variants.items(), spec["seeds"]):
+    for agent, variant, seed in product(spec["agents"], variants, spec["seeds"]):
+        variant, changes = (variant, variants[variant]) if agent in LEARNERS else ("", {})
         settings = spec["learner"] | changes if agent in LEARNERS else {}
         world = spec["world"] | {k: settings.pop(k) for k in list(settings) if k in WorldConfig.__dataclass_fields__}
         job = dict(agent=agent, seed=seed, preset=spec["preset"], learner=settings, world=world,

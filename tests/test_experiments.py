@@ -55,7 +55,7 @@ def test_a_failed_job_is_named_and_takes_nothing_down(tmp_path):
     done = run(tmp_path, spec)
     assert done.returncode == 1 and "failed: ppo-bad-0: " in done.stdout and "bad.csv" in done.stdout
     names = sorted(path.stem for path in (tmp_path / "results/smoke").glob("*.csv"))
-    assert names == ["ppo-good-0", "random-bad-0", "random-good-0"]
+    assert names == ["ppo-good-0", "random-0"]
 
 
 def test_ranks_split_the_grid_and_rank_0_gathers(tmp_path):
