@@ -6,7 +6,7 @@ Reading order, beside the paper:
     workload   Eq. (1): flows, arrivals, background traffic        trace     the same from a request log
     delay      Eqs. (2)-(8): where the time of a flow goes         objective Eqs. (9), (10), (13)
     decision   Eqs. (11), (12): what the controller sees, and what an action means
-    simulator  the clock: backlog, reservations, reset and step    rules     round robin and its kin
+    simulator  the clock, on `reservations`: reset and step        rules     round robin and its kin
     diffusion  Eqs. (18)-(24), (26): the actor                     networks  the two function approximators
     losses     Eqs. (14)-(17), (25)                                nstep, replay
     learner    what every agent shares                             agent     one gradient step: Algorithm 1, lines 11-19

@@ -13,7 +13,8 @@ from edgediff.config import LearnerConfig, WorldConfig, as_dict
 from edgediff.errors import ConfigError, DamagedFile
 from edgediff.learner import Learner
 from edgediff.replay import Replay
-from edgediff.simulator import Simulator, timeline_shape
+from edgediff.reservations import timeline_shape
+from edgediff.simulator import Simulator
 from edgediff.trace import fingerprint
 from edgediff.weights import check_weights
 

@@ -12,6 +12,7 @@ import numpy as np
 from edgediff.config import WorldConfig
 from edgediff.decision import Outcome, View, observe, outcome
 from edgediff.delay import drain_backlog
+from edgediff.reservations import reserve, slots_of, timeline_shape
 from edgediff.trace import Trace, load_trace
 from edgediff.workload import FLOW, draw_topology, draw_traffic
 
@@ -26,8 +27,6 @@ class Simulator:
         self.trace = load_trace(world.trace) if world.trace and trace is None else trace
         self.topology = draw_topology(world)
         slots, gateways = world.num_slots + 1, world.num_gateways
-        # Reservations are a timeline: what is held in every slot to come. A grant adds to a stretch of it and
-        # nothing is ever subtracted, so nothing can be lost, and an empty network holds exactly nothing.
         self.held_bps = np.zeros(timeline_shape(world, num_envs))
         self.held_tflops = np.zeros(self.held_bps.shape[:2])
         self.total_bps = np.zeros((num_envs, slots, gateways))  # R_total(t)
@@ -128,13 +127,10 @@ class Simulator:
         row = self._rows[~result.dropped]
         flow, result = flow[row], Outcome(*(field[row] for field in result))
         start = flow["slot"]
-        reserve(self.held_bps, (row, result.gateway), start, start + self._slots(result.sending_s), result.rate_bps)
-        reserve(self.held_tflops, (row,), start, start + self._slots(result.delay_s), result.compute_tflops)
+        sent, answered = (start + slots_of(self.world, time_s) for time_s in (result.sending_s, result.delay_s))
+        reserve(self.held_bps, (row, result.gateway), start, sent, result.rate_bps)
+        reserve(self.held_tflops, (row,), start, answered, result.compute_tflops)
         self.backlog_bits[row, result.gateway] += flow["data_bits"]
-
-    def _slots(self, time_s: np.ndarray) -> np.ndarray:
-        """Return how many slots a time takes up: it is freed at the first boundary at or after its end."""
-        return np.ceil(time_s / self.world.slot_s - 1e-9).astype(np.int64)  # 0.07 / 0.01 is 7.000000000000001
 
     def _advance(self, before: np.ndarray) -> None:
         """Let time jump to the next arrival, draining the queues on the way."""
@@ -158,21 +154,3 @@ class Simulator:
         self.total_bps[row] = self.topology.capacity_bps * (1.0 - background)
         self.served_bits[row, 1:] = np.cumsum(self.total_bps[row, :-1] * self.world.slot_s, axis=0)
         self.held_bps[row], self.held_tflops[row], self.backlog_bits[row] = 0.0, 0.0, 0.0
-
-
-def timeline_shape(world: WorldConfig, num_envs: int) -> tuple[int, int, int]:
-    """Return (E, slots, G): an episode, the slot after it, and what the longest flow adds."""
-    longest = int(np.ceil(world.max_delay_s / world.slot_s))
-    return num_envs, world.num_slots + longest + 2, world.num_gateways
-
-
-def reserve(held: np.ndarray, where: tuple[np.ndarray, ...], start, stop, amount) -> None:
-    """Add `amount[k]` to slots start[k] .. stop[k] - 1 of one timeline per k; the timelines must differ.
-
-    `held` is (E, slots) or (E, slots, G), `where` the row, or row and gateway, of each k.
-    """
-    length = stop - start
-    each = np.repeat(np.arange(length.size), length)
-    slot = np.arange(each.size) - np.repeat(np.cumsum(length) - length - start, length)
-    row, *gateway = (index[each] for index in where)
-    held[(row, slot, *gateway)] += amount[each]

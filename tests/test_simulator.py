@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from edgediff.config import WorldConfig
+from edgediff.reservations import reserve, slots_of
 from edgediff.rules import RoundRobin, UniformRandom
-from edgediff.simulator import Simulator, reserve
+from edgediff.simulator import Simulator
 from edgediff.workload import draw_traffic
 
 WORLD = WorldConfig(num_slots=120)
@@ -73,7 +74,7 @@ def test_reserve_adds_to_each_stretch_and_nothing_else(rng):
 
 
 def test_time_is_held_to_the_first_boundary_at_or_after_its_end():
-    slots = Simulator(WORLD)._slots(np.array([0.001, 0.01, 0.0100001, 0.07, 2.0]))
+    slots = slots_of(WORLD, np.array([0.001, 0.01, 0.0100001, 0.07, 2.0]))
     assert slots.tolist() == [1, 1, 2, 7, 200]
 
 
