@@ -15,6 +15,7 @@ from edgediff.learner import Learner
 from edgediff.replay import Replay
 from edgediff.reservations import timeline_shape
 from edgediff.simulator import Simulator
+from edgediff.storage import last_line
 from edgediff.trace import fingerprint
 from edgediff.weights import check_weights
 
@@ -102,10 +103,8 @@ def reinstate(saved: dict, parts: Parts) -> Progress:
         progress.updates = [{name: value.to(device) for name, value in each.items()} for each in progress.updates]
         check_weights(parts.agent)
     except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RuntimeError) as error:
-        reason = str(error).strip().splitlines()[-1].strip()[:120]
-        raise ConfigError(
-            f"resume: the newest state does not fit its own settings ({reason}); move it away to go on from the older"
-        ) from None
+        raise ConfigError(f"resume: the newest state does not fit its own settings ({last_line(error)}); "
+                          "move it away to go on from the older") from None  # fmt: skip
     return progress
 
 

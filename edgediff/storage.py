@@ -141,7 +141,16 @@ def compact(content):
 
 def first_line(error: Exception) -> str:
     """Return what an error says, short enough for one line."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:120]
+    return _lines(error)[0]
+
+
+def last_line(error: Exception) -> str:
+    """Return the last of what an error says, where torch comes to the point, short enough for one line."""
+    return _lines(error)[-1]
+
+
+def _lines(error: Exception) -> list[str]:
+    return [line.strip()[:120] for line in (str(error).strip() or type(error).__name__).splitlines()]
 
 
 class _Hashing:

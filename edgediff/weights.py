@@ -65,8 +65,7 @@ def restore(content: dict, world: WorldConfig, config: LearnerConfig, seed) -> L
     try:
         agent.load_weights(content["weights"])
     except (KeyError, TypeError, AttributeError, RuntimeError) as error:
-        reason = str(error).strip().splitlines()[-1].strip()[:120]
-        raise ConfigError(f"run: the weights do not fit the stored settings ({reason})") from None
+        raise ConfigError(f"run: the weights do not fit the stored settings ({storage.last_line(error)})") from None
     for name, tensors in agent.weights().items():
         if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
             raise ConfigError(f"run: the weights of {name} are not all finite")

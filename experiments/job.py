@@ -11,6 +11,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+from edgediff.agents import CLASSES
 from edgediff.commandline import set_up_torch
 from edgediff.config import LearnerConfig, WorldConfig, preset_fields
 from edgediff.evaluate import agent_policy, compare
@@ -21,7 +22,7 @@ from edgediff.simulator import Simulator
 from edgediff.train import train
 from edgediff.workload import HELD_OUT
 
-LEARNERS = ("d2sac", "sac", "dqn", "ppo")
+LEARNERS = tuple(CLASSES)
 CHOICES = ("mode", "eval_draws")  # how an agent is evaluated
 TRAINING = ("reward", "completion", "latency_s")
 COLUMNS = ("phase", "variant", "agent", "seed", "traffic", "load", "flows", "gradient_steps", *SCORES)

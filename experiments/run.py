@@ -74,7 +74,7 @@ def jobs_of(spec: dict) -> dict[str, dict]:
         try:
             _, learner = configurations(job)
             for given in spec["evaluate"]:
-                asdict(WorldConfig(**world | {k: v for k, v in given.items() if k not in CHOICES}))
+                WorldConfig(**world | {k: v for k, v in given.items() if k not in CHOICES})
                 replace(learner, **{k: v for k, v in given.items() if k in CHOICES and k != "mode"})
                 if given.get("mode", "sample") not in MODES:
                     raise ConfigError(f"spec: mode: {given['mode']!r} is not one of {', '.join(MODES)}")
