@@ -1,18 +1,20 @@
-"""Every number of the paper: Section 5.1 as `WorldConfig`, Table 1 as `LearnerConfig`, and the named presets.
+"""Every setting: Section 5.1 as `WorldConfig`, Table 1 as `LearnerConfig`, and how a run is carried out, `RunConfig`.
 
-A field is written once, here: its default, its meaning, and the values it allows. Checks (`ConfigError`), the
-command line and the stored configuration are all made from these lines.
+A field is declared once, here: its default, its meaning, and the values it allows. Checks (`ConfigError`), the
+command line and the stored settings are all made from these lines.
 """
 
 import os
+import platform
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from importlib.metadata import version
+from typing import Any, NamedTuple
 
 from edgediff.errors import ConfigError
 
 
 def setting(default, text, low=None, high=None, above=None, choices=None):
-    """Declare a field: its default, its meaning, and its closed range, open lower bound or choices."""
+    """Declare a field: its default, its meaning, and its closed range, its open lower bound, or its choices."""
     return field(default=default, metadata=dict(text=text, low=low, high=high, above=above, choices=choices))
 
 
@@ -26,19 +28,19 @@ class WorldConfig:
     slot_s: float = setting(0.01, "length of a slot, s", above=0, high=10)
     arrival_rate: float = setting(0.001, "lambda, flows per workshop and slot", above=0, high=10)
     load: float = setting(1.0, "factor on lambda", above=0, high=100)
-    trace: str = setting("", "CSV of real arrivals in place of the Poisson process (empty: none)")
+    trace: str = setting("none", "CSV file of real arrivals to use in place of the Poisson process, or none")
     bandwidth_low_bps: float = setting(1e6, "required bandwidth b, smallest, bit/s", above=0, high=1e12)
     bandwidth_high_bps: float = setting(20e6, "required bandwidth b, largest, bit/s", above=0, high=1e12)
     deadline_low_s: float = setting(0.1, "T_req, smallest, s", above=0, high=1e3)
     deadline_high_s: float = setting(1.0, "T_req, largest, s", above=0, high=1e3)
     size_fraction: float = setting(
-        0.5, "share of T_req that D takes to send at b: D = share * b * T_req", above=0, high=10
+        0.5, "share of T_req that sending D at b takes: D = share * b * T_req", above=0, high=10
     )
     text_work: float = setting(0.5, "workload of a text flow, TFLOP per Mbit", above=0, high=1e6)
     image_work: float = setting(1.0, "workload of an image flow, TFLOP per Mbit", above=0, high=1e6)
     scene3d_work: float = setting(2.0, "workload of a 3D-scene flow, TFLOP per Mbit", above=0, high=1e6)
     trace_read_work: float = setting(0.1, "work of a token read, in tokens generated (request logs only)", 0, 1e3)
-    area_m: float = setting(100.0, "side of the square that holds everybody, m", 0, 1e7)
+    area_m: float = setting(100.0, "side of the square that holds workshops and gateways, m", 0, 1e7)
     propagation_s_per_m: float = setting(5e-9, "propagation delay, s/m", 0, 1.0)
     capacity_low_bps: float = setting(50e6, "R_max of the smallest gateway, bit/s", above=0, high=1e15)
     capacity_high_bps: float = setting(200e6, "R_max of the largest gateway, bit/s", above=0, high=1e15)
@@ -48,7 +50,9 @@ class WorldConfig:
     busy_load: float = setting(0.7, "u_g, background share of a busy gateway", 0, 0.99)
     mean_stay_slots: float = setting(100.0, "mean stay in the quiet and in the busy state, slots", 1, 1e9)
     server_tflops: float = setting(3000.0, "compute of the edge server, TFLOP/s", above=0, high=1e12)
-    compute_fraction: float = setting(0.25, "share of T_req aimed at for processing at level 0", above=0, high=10)
+    compute_fraction: float = setting(
+        0.25, "share of T_req that processing takes with the compute of level 0", above=0, high=10
+    )
     max_delay_s: float = setting(2.0, "a flow that would take longer is dropped, s", above=0, high=1e3)
     delay_weight: float = setting(1.0, "alpha of Eqs. (9), (13), 1/s", 0, 1e3)
     balance_weight: float = setting(0.5, "beta of Eqs. (9), (13)", 0, 1e3)
@@ -87,62 +91,39 @@ class WorldConfig:
 
 @dataclass(frozen=True)
 class LearnerConfig:
-    """The learner of Table 1, and how a run is carried out."""
+    """The agents and their schedule, Table 1. Settings of one agent carry its name."""
 
-    agent: str = setting("d2sac", "who learns", choices=("d2sac", "sac", "dqn", "ppo"))
-    seed: int = setting(0, "seed of every random stream of the run", 0, 2**32 - 1)
+    agent: str = setting("d2sac", "which agent learns", choices=("d2sac", "sac", "dqn", "ppo"))
     gamma: float = setting(0.95, "gamma, discount factor", 0, 1)
     entropy_temperature: float = setting(0.05, "alpha of Table 1, weight of the entropy in J", 0, 1e3)
     tau: float = setting(0.005, "tau, soft update rate", above=0, high=1)
     batch_size: int = setting(512, "B, batch size", 1, 1_000_000)
     buffer_size: int = setting(1_000_000, "replay buffer, transitions", 1, 10_000_000)
-    denoising_steps: int = setting(10, "N (T_d of Table 1), denoising steps", 1, 1000)
     hidden: int = setting(256, "h, width of the two hidden layers", 1, 4096)
     epochs: int = setting(1000, "M, epochs", 1, 10_000_000)
-    collect_per_epoch: int = setting(1000, "N_step/collect, transitions per epoch", 1, 10_000_000)
     updates_per_epoch: int = setting(100, "N_step/epoch, gradient steps per epoch", 0, 10_000_000)
+    collect_per_epoch: int = setting(1000, "N_step/collect, transitions per epoch", 1, 10_000_000)
+    num_envs: int = setting(100, "E, environments simulated side by side", 1, 100_000)
     actor_lr: float = setting(1e-4, "eta_actor, learning rate", above=0, high=1)
     critic_lr: float = setting(1e-4, "eta_critic, learning rate", above=0, high=1)
     n_step: int = setting(3, "n of n-step temporal differences", 1, 1000)
     weight_decay: float = setting(1e-4, "lambda_wd, weight decay as L2", 0, 1)
-    num_envs: int = setting(100, "E, environments simulated side by side", 1, 100_000)
-    beta_min: float = setting(0.1, "beta_min of Eq. (22)", 1e-6, 100)
-    beta_max: float = setting(10.0, "beta_max of Eq. (22)", 1e-6, 100)
-    diffusion_weight: float = setting(1.0, "weight of L_d / A, Eq. (25), beside J", 0, 1e3)
-    confidence: float = setting(0.9, "probability that the clean latent of L_d gives the preferred action", 0.5, 0.999)
-    objective_weight: float = setting(1.0, "weight of J", 0, 1e3)
-    latent: str = setting(
-        "preferred", "clean latent of L_d: the preferred action, or all values", choices=("preferred", "values")
-    )
-    reverse_mean: str = setting(
-        "corrected",
-        "Eqs. (21), (24) as they should be, or as printed",
-        choices=("corrected", "printed_21", "printed_24"),
-    )
-    activation: str = setting("silu", "activation of all networks", choices=("silu", "mish"))
-    noise_head: str = setting("linear", "last layer of the noise network", choices=("linear", "tanh"))
-    reverse_variance: str = setting("beta", "variance of Eq. (20)", choices=("beta", "posterior"))
-    epsilon_final: float = setting(0.05, "dqn: exploration rate in the end", 0, 1)
-    epsilon_share: float = setting(0.2, "dqn: share of the run over which the rate falls from 1", above=0, high=1)
-    clip: float = setting(0.2, "ppo: how far the ratio of new to old policy counts", above=0, high=1)
-    gae_lambda: float = setting(0.95, "ppo: lambda of generalised advantages", 0, 1)
-    passes: int = setting(10, "ppo: passes over a rollout", 1, 1000)
-    eval_every: int = setting(10, "epochs between evaluations", 1, 10_000_000)
-    eval_episodes: int = setting(16, "held-out episodes of an evaluation", 1, 10_000)
-    final_episodes: int = setting(64, "held-out episodes of the final table", 1, 10_000)
-    eval_draws: int = setting(8, "M, noise draws averaged when evaluating", 1, 1000)
-    checkpoint_every_s: float = setting(50.0, "time between two saved states of a run, s", 0, 1e6)
-    device: str = setting("cpu", "where the learner runs", choices=("cpu", "cuda"))
-    threads: int = setting(1, "threads of torch", 1, 1024)
-    matmul_precision: str = setting(
-        "highest", "float32 matrix products of torch", choices=("highest", "high", "medium")
-    )
+    d2sac_denoising_steps: int = setting(10, "N (T_d of Table 1), denoising steps", 1, 1000)
+    d2sac_beta_min: float = setting(0.1, "beta_min of Eq. (22)", 1e-6, 100)
+    d2sac_beta_max: float = setting(10.0, "beta_max of Eq. (22)", 1e-6, 100)
+    d2sac_diffusion_weight: float = setting(1.0, "weight of L_d / A, Eq. (25), beside J", 0, 1e3)
+    d2sac_confidence: float = setting(0.9, "probability of the preferred action under the clean latent", 0.5, 0.999)
+    dqn_epsilon_final: float = setting(0.05, "exploration rate at the end", 0, 1)
+    dqn_epsilon_share: float = setting(0.2, "share of the run over which the rate falls from 1", above=0, high=1)
+    ppo_clip: float = setting(0.2, "how far the ratio of new to old policy counts", above=0, high=1)
+    ppo_gae_lambda: float = setting(0.95, "lambda of generalised advantages", 0, 1)
+    ppo_passes: int = setting(10, "passes over a rollout", 1, 1000)
 
     def __post_init__(self):
         check_fields(self)
-        _require(self.beta_min <= self.beta_max, "beta_min", self.beta_min, f"at most beta_max ({self.beta_max})")
-        n, span = self.denoising_steps, self.beta_max - self.beta_min
-        _require(self.beta_min / n + span * (2 * n - 1) / (2 * n**2) <= 30, "beta_max", self.beta_max,
+        low, high, n = self.d2sac_beta_min, self.d2sac_beta_max, self.d2sac_denoising_steps
+        _require(low <= high, "d2sac_beta_min", low, f"at most d2sac_beta_max ({high})")
+        _require(low / n + (high - low) * (2 * n - 1) / (2 * n**2) <= 30, "d2sac_beta_max", high,
                  f"small enough for {n} denoising steps: the last beta_i would be 1")  # fmt: skip
         _require(self.batch_size <= self.buffer_size, "batch_size", self.batch_size,
                  f"at most buffer_size ({self.buffer_size})")  # fmt: skip
@@ -156,34 +137,75 @@ class LearnerConfig:
         _require(self.n_step <= rows, "n_step", self.n_step, f"at most buffer_size / num_envs ({rows})")
 
 
+@dataclass(frozen=True)
+class RunConfig:
+    """How a run is carried out: seed, evaluation, saving, hardware."""
+
+    seed: int = setting(0, "seed of every random stream of the run", 0, 2**32 - 1)
+    eval_every: int = setting(10, "epochs between evaluations", 1, 10_000_000)
+    eval_episodes: int = setting(16, "held-out episodes of an evaluation", 1, 10_000)
+    eval_draws: int = setting(8, "M, noise draws averaged when evaluating", 1, 1000)
+    final_episodes: int = setting(64, "held-out episodes of the final table", 1, 10_000)
+    checkpoint_every_s: float = setting(50.0, "time between two saved states of a run, s", 0, 1e6)
+    device: str = setting("cpu", "where the learner runs", choices=("cpu", "cuda"))
+    threads: int = setting(1, "threads of torch", 1, 1024)
+    matmul_precision: str = setting(
+        "highest", "float32 matrix products of torch", choices=("highest", "high", "medium")
+    )
+
+    def __post_init__(self):
+        check_fields(self)
+
+
+CONFIGS = {"world": WorldConfig, "learner": LearnerConfig, "run": RunConfig}
+
+
+class Settings(NamedTuple):
+    """All settings of a run."""
+
+    world: WorldConfig
+    learner: LearnerConfig
+    run: RunConfig
+
+    def as_dict(self) -> dict[str, dict[str, Any]]:
+        """Return plain dictionaries, ready for JSON or a file."""
+        return {name: asdict(config) for name, config in self._asdict().items()}
+
+
 PRESETS: dict[str, dict[str, Any]] = {
     "paper": {},  # Table 1 as printed
     # Minutes on one core: 20,000 gradient steps, half the batch, half the chain, larger learning rates; and an entropy
     # that weighs less: at 0.05, d2sac gains 0.01 to 0.03 reward at load 1 and loses 7 points at load 2. An actor
     # slower than its critics, at 3e-4, lags behind them: 0.05 less reward at load 1. One-step targets: in a short run
     # much of the buffer comes from far worse policies, and longer returns carry their later actions along.
-    "quick": dict(epochs=200, batch_size=256, denoising_steps=5, actor_lr=1e-3, critic_lr=1e-3, n_step=1,
+    "quick": dict(epochs=200, batch_size=256, d2sac_denoising_steps=5, actor_lr=1e-3, critic_lr=1e-3, n_step=1,
                   eval_every=20, entropy_temperature=0.01),
-    # The public code from which Table 1 descends: as many updates as transitions, one environment, five steps, a
-    # bounded noise network with Mish, the posterior variance, and no L_d.
-    "agod": dict(updates_per_epoch=1000, num_envs=1, denoising_steps=5, critic_lr=1e-3, activation="mish",
-                 noise_head="tanh", reverse_variance="posterior", diffusion_weight=0.0, eval_every=1),
 }  # fmt: skip
 
 
-# Where an agent wants other settings than the preset's (experiments/specs/tuning_*.json). An MLP actor as fast as its
-# critics collapses for good onto one gateway in the first epochs, which the noise of the diffusion actor prevents.
+# Where an agent has other settings than the preset, as chosen by tuning. An MLP actor as fast as its
+# critics collapses onto one gateway in the first epochs; the noise of the diffusion actor prevents that.
 TUNED: dict[tuple[str, str], dict[str, Any]] = {
     ("quick", "sac"): dict(actor_lr=3e-4, entropy_temperature=0.05),
-    ("quick", "ppo"): dict(gae_lambda=0.9),
+    ("quick", "ppo"): dict(ppo_gae_lambda=0.9),
 }
 
 
-def preset_fields(name: str, agent: str) -> dict[str, Any]:
-    """Return the fields that a preset sets for an agent."""
-    if name not in PRESETS:
-        raise ConfigError(f"preset: {name!r} is not one of {', '.join(PRESETS)}")
-    return PRESETS[name] | TUNED.get((name, agent), {})
+def preset_settings(preset: str, given: dict[str, dict]) -> Settings:
+    """Build the settings of a preset, changed by what is given for "world", "learner" and "run"."""
+    if preset not in PRESETS:
+        raise ConfigError(f"preset: {preset!r} is not one of {', '.join(PRESETS)}")
+    agent = given.get("learner", {}).get("agent", "d2sac")
+    chosen = PRESETS[preset] | TUNED.get((preset, agent), {})
+    return Settings(*(
+        config_class(**{f.name: chosen[f.name] for f in fields(config_class) if f.name in chosen} | given.get(name, {}))
+        for name, config_class in CONFIGS.items()
+    ))  # fmt: skip
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that the bits of a run depend on."""
+    return {name: version(name) for name in ("edgediff", "torch", "numpy")} | {"python": platform.python_version()}
 
 
 def check_fields(config) -> None:
@@ -192,10 +214,10 @@ def check_fields(config) -> None:
         value = getattr(config, f.name)
         wanted = (int, float) if f.type is float else (f.type,)
         good = isinstance(value, wanted) and not isinstance(value, bool)
-        if good and f.type is not str:
-            good = _in_range(value, **f.metadata)  # which NaN and the infinities are not
-        elif good and f.metadata["choices"]:
-            good = value in f.metadata["choices"]
+        if good and f.type is str:
+            good = value in f.metadata["choices"] if f.metadata["choices"] else value != ""
+        elif good:
+            good = _in_range(value, **f.metadata)  # NaN and the infinities are in no range
         _require(good, f.name, repr(value) if isinstance(value, str) else value, describe_allowed(f))
 
 
@@ -205,27 +227,27 @@ def describe_allowed(f) -> str:
     if choices:
         return "one of " + ", ".join(choices)
     if f.type is str:
-        return "a text"
+        return "a text that is not empty"
     if f.type is int:
         return f"a whole number from {low} to {high}"
     return f"a number from {low:g} to {high:g}" if above is None else f"a number above {above:g} and at most {high:g}"
 
 
-def check_memory(world: WorldConfig, learner: LearnerConfig) -> None:
-    """Raise `ConfigError` if buffer, environments and flows could not fit into this computer's memory."""
+def check_memory(settings: Settings, flows_per_episode: float = 0.0) -> None:
+    """Raise `ConfigError` if buffer, environments and flows could not fit into this computer's memory.
+
+    `flows_per_episode` is the largest number of flows that an episode of a request log may hold.
+    """
+    world, learner, run = settings
     transitions = learner.collect_per_epoch if learner.agent == "ppo" else learner.buffer_size
-    flows = learner.num_envs * world.num_slots * world.flows_per_slot
-    held = learner.num_envs * (world.num_slots + world.max_delay_s / world.slot_s) * world.num_gateways
-    numbers = world.num_workshops * world.num_gateways + 3 * held + 8 * flows
+    envs = learner.num_envs + run.eval_episodes + run.final_episodes
+    flows = envs * max(world.num_slots * world.flows_per_slot, flows_per_episode)
+    timelines = envs * (world.num_slots + world.max_delay_s / world.slot_s) * world.num_gateways
+    numbers = world.num_workshops * world.num_gateways + 3 * timelines + 8 * flows
     needed_gb = (transitions * (8 * world.state_dim + 14) + 8 * numbers) / 1e9
     present_gb = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9
-    _require(needed_gb < 0.8 * present_gb, "buffer_size, num_envs, num_slots, load", f"{needed_gb:.1f} GB in all",
-             f"below 80 % of the memory here, {present_gb:.1f} GB")  # fmt: skip
-
-
-def as_dict(world: WorldConfig, learner: LearnerConfig) -> dict[str, dict[str, Any]]:
-    """Return both configurations as plain dictionaries, ready for JSON or a checkpoint."""
-    return {"world": asdict(world), "learner": asdict(learner)}
+    _require(needed_gb < 0.8 * present_gb, "buffer_size, num_envs, final_episodes, num_slots, load",
+             f"{needed_gb:.1f} GB in all", f"below 80 % of the memory here, {present_gb:.1f} GB")  # fmt: skip
 
 
 def _in_range(value, low, high, above, **_) -> bool:

@@ -1,5 +1,6 @@
 """Algorithm 1: train the agent on the simulated edge network. `python -m edgediff.train --preset quick`."""
 
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -7,124 +8,119 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from edgediff.agents import build_agent
-from edgediff.checkpoint import Parts, Progress, capture, reinstate
-from edgediff.commandline import Parser, guard
-from edgediff.config import PRESETS, LearnerConfig, WorldConfig
-from edgediff.decision import observe
-from edgediff.errors import ConfigError, NonFiniteError
-from edgediff.evaluate import agent_policy, compare, contenders, table, traffic_label
-from edgediff.keeper import Keeper, Stop
-from edgediff.learner import Learner
-from edgediff.report import Report, budget, mean_of_updates
-from edgediff.runfolder import generations, remove_leftovers, save_state, write_settings
-from edgediff.simulator import Simulator
-from edgediff.start import begin, resume
-from edgediff.weights import save_weights
-from edgediff.workload import HELD_OUT
+from edgediff.config import PRESETS, LearnerConfig, RunConfig, Settings, WorldConfig
+from edgediff.errors import ConfigError, NonFiniteError, first_line
+from edgediff.learner.agents import build_agent
+from edgediff.learner.base import Learner
+from edgediff.run import files
+from edgediff.run.checkpoint import Checkpoints, Parts, Progress, Stop, restore
+from edgediff.run.commandline import Parser, guard
+from edgediff.run.folder import states
+from edgediff.run.report import Report, budget, mean_metrics, mean_outcome
+from edgediff.run.scores import agent_policy, score, table, traffic_label
+from edgediff.run.start import begin, resume
+from edgediff.world.decision import observe
+from edgediff.world.rules import all_rules
+from edgediff.world.simulator import Simulator
+from edgediff.world.workload import HELD_OUT
 
+SHOWN_RULES = "round robin, level 2", "most available", "one-step greedy (knows the model)"
 _AGENT, _REPLAY = 100, 101  # names of the learner's random streams, beside those of the workload
 
 
-def build(world: WorldConfig, config: LearnerConfig) -> Parts:
-    """Create simulator, agent, replay memory and the stream that samples it, all fresh from the run's seed."""
+def build(settings: Settings) -> Parts:
+    """Create simulator, agent, memory and the stream that samples it, from the seed of the run."""
+    world, config, run = settings
     simulator = Simulator(world, config.num_envs)
-    simulator.reset(config.seed)
-    agent = build_agent(world, config, np.random.SeedSequence(config.seed, spawn_key=(_AGENT,)))
-    seed = np.random.SeedSequence(config.seed, spawn_key=(_REPLAY,)).generate_state(1, np.uint64)[0]
-    return Parts(simulator, agent, agent.memory(), torch.Generator(config.device).manual_seed(int(seed)))
+    simulator.reset(run.seed)
+    agent_seed, replay_seed = (np.random.SeedSequence(run.seed, spawn_key=(name,)) for name in (_AGENT, _REPLAY))
+    agent = build_agent(world.state_dim, world.num_actions, config, agent_seed, run.device)
+    sampling = torch.Generator(run.device).manual_seed(int(replay_seed.generate_state(1, np.uint64)[0]))
+    return Parts(simulator, agent, agent.memory(), sampling)
 
 
-def train(world: WorldConfig, config: LearnerConfig, run: Path, saved: dict | None = None) -> Learner:
+def train(settings: Settings, run: Path, identity: str = "", saved: dict | None = None) -> Learner:
     """Run Algorithm 1, its lines numbered as in the paper; return the trained agent.
 
-    One epoch collects from all environments, then takes its gradient steps. Episodes follow each other inside
-    the simulator. `saved` is the state of a run to go on from. Raises `NonFiniteError` when a number goes bad;
-    `run/last.pt` then holds the last good weights. Raises `Stop` after SIGINT or SIGTERM; all is saved then.
+    An epoch collects transitions from all environments, then takes its gradient steps; episodes follow each other
+    inside the simulator. `saved` is the state of a run to go on from. Raises `NonFiniteError` at a NaN or an infinity,
+    and `Stop` after a signal; in both cases the run folder holds the last good state.
     """
-    parts = simulator, agent, memory, sampling = build(world, config)
-    held_out = Simulator(world, config.eval_episodes, trace=simulator.trace)
-    at = reinstate(saved, parts) if saved else Progress()
-    remove_leftovers(run)
-    observation = observe(world, simulator.view())  # line 2
-    report = Report(run, config, agent.METRICS, at.epoch, saved["tables"] if saved else {})
-    write_settings(run, world, config, at.extended)
-
-    def save():
-        save_state(run, capture(world, config, parts, at, report.texts()))
-
-    with report, Keeper(config.checkpoint_every_s, save) as keeper:
-        try:
-            if not saved:
-                save_weights(run / "last.pt", agent, world, at.epoch)
-            if not saved or saved["learner"] != config:
-                keeper.save()
-            while at.epoch <= config.epochs:  # line 1; epoch 0 only evaluates
-                while at.epoch and len(at.decisions) < config.collect_per_epoch // config.num_envs:  # line 5
-                    action = agent.act(observation)  # line 6
-                    next_observation, reward, terminated, truncated, info = simulator.step(action)  # line 7
-                    memory.add(observation, action, reward, info["final_observation"], terminated, truncated)  # line 8
-                    observation = next_observation  # line 21
-                    at.decisions.append(np.array([reward, info["completed"], info["delay_s"]]))
-                    keeper.tick()
-                while at.epoch and len(at.updates) < agent.num_updates(memory):  # line 9
-                    batch = agent.batch(memory, len(at.updates), sampling)  # line 10
-                    at.updates.append(agent.update(batch))  # lines 11-19
-                    keeper.tick()
-                metrics = mean_of_updates(at.updates, at.steps + 1)
-                agent.act(observation, generator=torch.Generator(config.device))  # raises if it cannot act
-                score = {}
-                if at.epoch % config.eval_every == 0 or at.epoch == config.epochs:  # line 23
-                    (score,) = compare(held_out, keeper.interruptible(agent_policy(agent))).values()
-                save_weights(run / "last.pt", agent, world, at.epoch)
-                at.transitions += len(at.decisions) * config.num_envs
-                at.steps += len(at.updates)
-                if at.epoch:
-                    report.epoch(at, metrics)
-                if score:
-                    report.evaluation(at, score)
-                    if score["reward"] > at.best_reward:
-                        at.best_reward = score["reward"]
-                        save_weights(run / "best.pt", agent, world, at.epoch)
-                at.epoch, at.decisions, at.updates = at.epoch + 1, [], []  # lines 22, 24
-                keeper.tick()
-            keeper.save()
-            report.say(keeper.cost())
-        except Stop:
-            keeper.save()
-            raise
-        except NonFiniteError as error:
-            raise NonFiniteError(f"{error} (epoch {at.epoch}, after gradient step {at.steps})") from None
+    config, every = settings.learner, settings.run.eval_every
+    parts = simulator, agent, memory, sampling = build(settings)
+    progress = restore(saved, parts) if saved else Progress()
+    held_out = Simulator(settings.world, settings.run.eval_episodes, trace=simulator.trace)
+    observation = observe(settings.world, simulator.view())  # line 2
+    with (
+        Checkpoints(run, settings, identity, parts, progress) as checkpoints,
+        Report(run, settings, agent.METRICS, progress) as report,
+    ):
+        if progress.epoch == 0:
+            keep_best(held_out, agent, settings, progress, report)  # the untrained agent, for comparison
+        for epoch in range(progress.epoch + 1, config.epochs + 1):  # line 1
+            infos, updates = [], []
+            for _ in range(config.collect_per_epoch // config.num_envs):  # line 5
+                action = agent.act(observation)  # line 6
+                next_observation, reward, terminated, truncated, info = simulator.step(action)  # line 7
+                memory.add(observation, action, reward, info["final_observation"], terminated, truncated)  # line 8
+                observation = next_observation  # line 21
+                infos.append(info)
+            for k in range(agent.num_updates(memory)):  # line 9
+                batch = agent.batch(memory, k, sampling)  # line 10
+                updates.append(agent.update(batch))  # lines 11-19
+            metrics = mean_metrics(updates, progress.steps + 1)  # raises at a NaN
+            agent.check_can_act(observation)
+            progress.finish_epoch(config.collect_per_epoch, len(updates))
+            report.epoch(mean_outcome(infos) | metrics)
+            if epoch % every == 0 or epoch == config.epochs:  # line 23
+                keep_best(held_out, agent, settings, progress, report)
+            checkpoints.after_epoch()
     return agent  # line 25
+
+
+def keep_best(held_out: Simulator, agent: Learner, settings: Settings, progress: Progress, report: Report) -> None:
+    """Evaluate the agent on held-out traffic, and keep its weights if they are the best so far: line 23."""
+    _, policy = agent_policy(agent, settings.run)
+    found = score(held_out, policy)
+    report.evaluation(found)
+    if found["reward"] > progress.best["reward"]:
+        progress.best = {"reward": found["reward"], "epoch": progress.epoch, "weights": files.plain(agent.weights())}
+
+
+def final_table(settings: Settings, agent: Learner) -> str:
+    """Compare the agent with three rules on held-out traffic that no evaluation has used."""
+    simulator = Simulator(settings.world, settings.run.final_episodes)
+    rules = {label: rule for label, rule in all_rules().items() if label in SHOWN_RULES}
+    policies = dict([agent_policy(agent, settings.run)]) | rules
+    scores = {label: score(simulator, policy, HELD_OUT + 1) for label, policy in policies.items()}
+    return (f"{traffic_label(settings.world)}; {settings.run.final_episodes} held-out episodes; last weights\n"
+            f"{table(scores, num_columns=5)}")  # fmt: skip
 
 
 def main(argv: list[str]) -> int:
     """Train the diffusion-based scheduler, and compare it with simple rules on held-out traffic."""
     parser = Parser("python -m edgediff.train", main.__doc__)
-    parser.add_argument("--preset", help=f"named settings: {', '.join(PRESETS)} [paper]")
-    parser.add_argument("--run", help="folder for weights and logs, which must not exist [runs/AGENT-PRESET-TIME]")
+    parser.add_argument("--preset", metavar="X", help=f"named settings: {', '.join(PRESETS)} [paper]")
+    parser.add_argument("--run", metavar="X", help="new folder for weights and logs [runs/AGENT-PRESET-TIME]")
     parser.add_argument("--resume", metavar="RUN", help="folder of a run to go on with, with the settings it has")
-    parser.add_fields(LearnerConfig)
-    parser.add_fields(WorldConfig)
+    parser.add_settings(WorldConfig, LearnerConfig, RunConfig)
     args = parser.parse_args(argv)
-    world, config, run, saved, held = resume(args) if args.resume else begin(args)
-    with held:
-        print(budget(world, config), flush=True)
-        try:
-            agent = train(world, config, run, saved)
-            final = Simulator(world, config.final_episodes)
-            scores = compare(final, contenders(agent), HELD_OUT + 1)
-        except (KeyboardInterrupt, Stop) as error:
-            hint = f"all is saved; go on with: python -m edgediff.train --resume {run}"
-            print(f"\nstopped; {hint if generations(run) else 'nothing saved yet'}", file=sys.stderr)
-            return 128 + getattr(error, "number", signal.SIGINT)
-        except OSError as error:
-            raise ConfigError(f"run: {run} cannot be written ({error}); go on with --resume {run}") from None
-        except NonFiniteError as error:
-            print(f"stopped: {error}; the last good weights are in {run / 'last.pt'}", file=sys.stderr)
-            return 1
-    print(f"\n{traffic_label(world)}; {config.final_episodes} held-out episodes; last weights\n{table(scores)}")
-    print(f"\nlast and best weights, CSV and TensorBoard files: {run}")
+    settings, run, _lock, identity, saved = resume(args) if args.resume else begin(args)
+    print(budget(settings))
+    try:
+        agent = train(settings, run, identity, saved)
+        print(f"\n{final_table(settings, agent)}")
+        print(f"\nlast and best weights, CSV and TensorBoard files: {run}")
+    except (KeyboardInterrupt, Stop) as error:
+        hint = f"all is saved; go on with: python -m edgediff.train --resume {shlex.quote(str(run))}"
+        print(f"\nstopped; {hint if states(run) else 'nothing saved yet'}", file=sys.stderr)
+        return 128 + (error.args[0] if isinstance(error, Stop) else signal.SIGINT)
+    except OSError as error:
+        raise ConfigError(f"run: {run} cannot be written ({first_line(error)}); "
+                          f"go on with --resume {shlex.quote(str(run))}") from None  # fmt: skip
+    except NonFiniteError as error:
+        print(f"stopped: {error}; the last good weights are in {run / 'last.pt'}", file=sys.stderr)
+        return 1
     return 0
 
 

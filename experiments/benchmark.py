@@ -10,17 +10,18 @@ import numpy as np
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from edgediff import complexity
-from edgediff.agent import D2SAC
-from edgediff.checkpoint import Progress, capture
-from edgediff.commandline import Parser, given_fields, guard, set_up_torch
-from edgediff.config import PRESETS, LearnerConfig, WorldConfig
+from edgediff.config import PRESETS, LearnerConfig, RunConfig, Settings, preset_settings
 from edgediff.errors import ConfigError
-from edgediff.replay import Replay
-from edgediff.rules import RoundRobin
-from edgediff.runfolder import generations, newest_state, save_state
-from edgediff.simulator import Simulator
+from edgediff.learner import complexity
+from edgediff.learner.d2sac import D2SAC
+from edgediff.learner.replay import Replay
+from edgediff.run import files
+from edgediff.run.checkpoint import Checkpoints, Progress
+from edgediff.run.commandline import Parser, given_settings, guard, set_up_torch
+from edgediff.run.folder import KIND, states
 from edgediff.train import build
+from edgediff.world.rules import RoundRobin
+from edgediff.world.simulator import Simulator
 
 
 def seconds_per_call(call, seconds: float = 2.0) -> float:
@@ -35,9 +36,9 @@ def seconds_per_call(call, seconds: float = 2.0) -> float:
     return float(np.median(times))
 
 
-def simulate(world: WorldConfig, num_envs: int) -> float:
+def simulate(settings: Settings, num_envs: int) -> float:
     """Return simulated decisions per second under round robin."""
-    simulator, policy = Simulator(world, num_envs), RoundRobin(1)
+    simulator, policy = Simulator(settings.world, num_envs), RoundRobin(1)
     observation = simulator.reset(0)
     return num_envs / seconds_per_call(lambda: simulator.step(policy(observation, simulator)))
 
@@ -68,58 +69,58 @@ class Products(TorchDispatchMode):
         return run
 
 
-def filled_replay(world: WorldConfig, config: LearnerConfig, agent: D2SAC) -> Replay:
+def filled_replay(settings: Settings, agent: D2SAC) -> Replay:
     """Collect a few thousand real transitions."""
-    simulator = Simulator(world, config.num_envs)
-    replay = Replay(config.buffer_size, config.num_envs, world.state_dim, world.num_actions, config.device)
+    simulator, replay = Simulator(settings.world, settings.learner.num_envs), agent.memory()
     observation = simulator.reset(0)
-    while len(replay) < 4 * config.batch_size:
+    while len(replay) < min(4 * settings.learner.batch_size, settings.learner.buffer_size):
         action = agent.act(observation)
-        observation_, reward, terminated, truncated, info = simulator.step(action)
+        next_observation, reward, terminated, truncated, info = simulator.step(action)
         replay.add(observation, action, reward, info["final_observation"], terminated, truncated)
-        observation = observation_
+        observation = next_observation
     return replay
 
 
-def save_full_state(world: WorldConfig, config: LearnerConfig) -> tuple[float, float, float]:
+def save_full_state(settings: Settings) -> tuple[float, float, float]:
     """Save and read the state of a run whose buffer is full; return MB, seconds to save and seconds to read."""
-    parts = build(world, config)
+    parts = build(settings)
     memory = parts.memory
     memory.state.uniform_(), memory.next_state.uniform_(), memory.reward.normal_()
-    memory.cut[:: world.num_slots] = True
+    memory.cut[:: settings.world.num_slots] = True
     memory.filled = memory.rows
     with tempfile.TemporaryDirectory(dir=".") as folder:  # in memory, where many systems keep theirs, is no disk
-        times = [time.perf_counter()]
-        save_state(Path(folder), capture(world, config, parts, Progress(), {"train": "", "evaluation": ""}))
+        run, times = Path(folder), [time.perf_counter()]
+        Checkpoints(run, settings, "benchmark", parts, Progress()).save()
         times.append(time.perf_counter())
-        newest_state(Path(folder))
+        files.read(states(run)[-1], KIND)
         times.append(time.perf_counter())
-        megabytes = generations(Path(folder))[0].stat().st_size / 1e6
+        megabytes = states(run)[-1].stat().st_size / 1e6
     return megabytes, times[1] - times[0], times[2] - times[1]
 
 
 def main(argv: list[str]) -> int:
     """Measure simulator, acting, updating and saving, and count what they compute."""
     parser = Parser("python experiments/benchmark.py", main.__doc__)
-    parser.add_argument("--preset", default="paper", choices=PRESETS, help="named settings [paper]")
-    parser.add_fields(LearnerConfig)
+    parser.add_argument("--preset", metavar="X", default="paper", help=f"named settings: {', '.join(PRESETS)} [paper]")
+    parser.add_settings(LearnerConfig, RunConfig)
     args = parser.parse_args(argv)
-    world, config = WorldConfig(), LearnerConfig(**PRESETS[args.preset] | given_fields(args, LearnerConfig))
-    if config.device != "cpu":
-        raise ConfigError("device: the benchmark times one CPU thread, allowed: cpu")
-    set_up_torch(config)
+    settings = preset_settings(args.preset, given_settings(args))
+    world, config, run = settings
+    if config.agent != "d2sac" or run.device != "cpu":
+        raise ConfigError("agent, device: the benchmark times d2sac on one CPU thread")
+    set_up_torch(run)
     agent = D2SAC(world.state_dim, world.num_actions, config, np.random.SeedSequence(0))
-    print(f"preset {args.preset}, {config.threads} thread, matrix products at precision {config.matmul_precision}\n")
+    print(f"preset {args.preset}, {run.threads} thread, matrix products at precision {run.matmul_precision}\n")
 
     for num_envs in (1, 100, 1000):
-        print(f"simulator, E = {num_envs:<5}{simulate(world, num_envs):>12,.0f} decisions/s under round robin")
+        print(f"simulator, E = {num_envs:<5}{simulate(settings, num_envs):>12,.0f} decisions/s under round robin")
     for batch in (1, 16, 256):
         observation = np.random.default_rng(0).random((batch, world.state_dim), dtype=np.float32)
         rate = batch / seconds_per_call(lambda: agent.act(observation))  # noqa: B023
         print(f"acting, batch {batch:<6}{rate:>12,.0f} decisions/s")
 
-    replay, generator = filled_replay(world, config, agent), torch.Generator(config.device).manual_seed(0)
-    update = lambda: agent.update(replay.sample(config.batch_size, config.n_step, config.gamma, generator))  # noqa: E731
+    replay, generator = filled_replay(settings, agent), torch.Generator().manual_seed(0)
+    update = lambda: agent.update(agent.batch(replay, 0, generator))  # noqa: E731
     update()
     with Products() as products:
         update()
@@ -129,13 +130,13 @@ def main(argv: list[str]) -> int:
     ratio = np.median([a / b for a, b in both])
     print(f"update, B = {config.batch_size:<8}{update_ms:>12.1f} ms; its {len(products.layouts)} matrix products alone "
           f"{alone_ms:.1f} ms; ratio {ratio:.2f}")  # fmt: skip
-    megabytes, save_s, read_s = save_full_state(world, config)
+    megabytes, save_s, read_s = save_full_state(settings)
     peak_gb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e9
     print(f"state of a run with {config.buffer_size:,} transitions: {megabytes:.0f} MB, saved in {save_s:.2f} s, read "
           f"in {read_s:.2f} s; peak memory so far {peak_gb:.2f} GB\n")  # fmt: skip
 
     p_d, p_c = complexity.parameter_count(agent.actor), complexity.parameter_count(agent.critics)
-    steps = config.denoising_steps
+    steps = config.d2sac_denoising_steps
     update_adds = complexity.update_cost(agent.actor, agent.critics, steps, config.batch_size)
     printed = complexity.printed_cost(steps, p_d, p_d, p_c)
     print(f"parameters: actor {p_d:,}, critics {p_c:,}")

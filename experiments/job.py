@@ -6,84 +6,132 @@ Called by `run.py` as `python experiments/job.py OUTPUT.csv` with the job as JSO
 import csv
 import json
 import os
+import signal
 import sys
 import tempfile
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from edgediff.agents import CLASSES
-from edgediff.commandline import set_up_torch
-from edgediff.config import LearnerConfig, WorldConfig, preset_fields
-from edgediff.evaluate import agent_policy, compare
-from edgediff.planning import RolloutOracle
-from edgediff.rollout import SCORES
-from edgediff.rules import all_rules
-from edgediff.simulator import Simulator
-from edgediff.train import train
-from edgediff.workload import HELD_OUT
+from planning import PLANNER, RolloutPlanner
+from spec import OF_POLICY, frozen, settings_of
+from variants import VARIANTS
 
-LEARNERS = tuple(CLASSES)
-CHOICES = ("mode", "eval_draws")  # how an agent is evaluated
+from edgediff.config import Settings, WorldConfig
+from edgediff.learner.agents import AGENTS
+from edgediff.learner.base import Learner
+from edgediff.run.checkpoint import Stop
+from edgediff.run.commandline import guard
+from edgediff.run.scores import agent_policy, score
+from edgediff.run.start import check
+from edgediff.train import train
+from edgediff.world.rollout import SCORES
+from edgediff.world.rules import all_rules
+from edgediff.world.simulator import Simulator
+from edgediff.world.workload import HELD_OUT
+
 TRAINING = ("reward", "completion", "latency_s")
 COLUMNS = ("phase", "variant", "agent", "seed", "traffic", "load", "flows", "gradient_steps", *SCORES)
 
 
-def rules_and_oracle() -> dict:
-    """Return every scheduler that does not learn, by name."""
-    return all_rules() | {"oracle": RolloutOracle(horizon=10)}
-
-
-def configurations(job: dict) -> tuple[WorldConfig, LearnerConfig]:
-    """Build and check the configurations of a learner's job; a rule has the default ones."""
-    learner = {"agent": job["agent"]} if job["agent"] in LEARNERS else {}
-    settings = preset_fields(job["preset"], job["agent"]) | job.get("learner", {}) | learner | {"seed": job["seed"]}
-    return WorldConfig(**job.get("world", {})), LearnerConfig(**settings)
-
-
 def run_job(job: dict) -> list[dict]:
-    """Carry out a job; return its rows: phase `training` by epoch, phase `frozen` by traffic of `evaluate`."""
-    world, config = configurations(job)
-    who = {"variant": job.get("variant", job["agent"]), "agent": job["agent"], "seed": job["seed"]}
-    rows, agent, spent = [], None, {"flows": 0, "gradient_steps": 0}
-    if job["agent"] in LEARNERS:
-        set_up_torch(config)
-        with tempfile.TemporaryDirectory() as run:
-            agent = train(world, replace(config, checkpoint_every_s=1e6), Path(run))  # a job is begun anew or done
-            epochs = list(csv.DictReader((Path(run) / "train.csv").open()))
-        for row in epochs:
-            spent = {"flows": row["transitions"], "gradient_steps": row["gradient_steps"]}
-            training = {name: f"{float(row[name]):.6g}" for name in TRAINING}
-            rows.append({"phase": "training", **who, "load": world.load, **spent, **training})
-    for given in job["evaluate"]:
-        choice = {name: given[name] for name in CHOICES if name in given}
-        modes = agent.MODES if agent else ()
-        if "mode" in choice and (choice["mode"] not in modes or choice == {"mode": modes[0]}):
-            continue  # a mode that it does not know, or its usual one, which is scored anyway
-        frozen_world = replace(world, **{name: value for name, value in given.items() if name not in choice})
-        if agent is None:
-            policies = {who["agent"]: rules_and_oracle()[who["agent"]]}
-        else:
-            agent.config = replace(config, **{name: value for name, value in choice.items() if name != "mode"})
-            policies = agent_policy(agent, choice.get("mode", ""))
-        # Every seed has traffic of its own, the same for all who are compared.
-        (score,) = compare(Simulator(frozen_world, job["episodes"]), policies, HELD_OUT + 1 + job["seed"]).values()
-        told = who | {"variant": ", ".join([who["variant"], *(f"{name} {value}" for name, value in choice.items())])}
-        traffic = Path(frozen_world.trace).name or "Poisson"
-        rounded = {name: f"{value:.6g}" for name, value in score.items()}
-        rows.append({"phase": "frozen", **told, "traffic": traffic, "load": frozen_world.load, **spent, **rounded})
+    """Carry out a job; return its rows.
+
+    Phase `training` has a row per epoch, of exploring decisions; `held-out` one per evaluation of the run; `frozen` one
+    per entry of `evaluate`, for the last weights. A rule has only the last.
+    """
+    settings = settings_of(job)
+    check(settings)
+    who = {"variant": job["variant"], "agent": job["agent"], "seed": job["seed"]}
+    if job["agent"] not in AGENTS:
+        return rule_rows(who | {"flows": 0, "gradient_steps": 0}, settings, job)
+    with class_of_d2sac(job["agent_class"]), tempfile.TemporaryDirectory() as folder:
+        # A job is begun anew or done: it needs no states between.
+        agent = train(settings._replace(run=replace(settings.run, checkpoint_every_s=1e6)), Path(folder))
+        rows = curve_rows(who, settings.world, Path(folder))
+    spent = {name: rows[-1][name] for name in ("flows", "gradient_steps")}
+    return rows + [row for given in job["evaluate"] for row in agent_rows(who | spent, agent, settings, given, job)]
+
+
+@contextmanager
+def class_of_d2sac(name: str):
+    """Let d2sac be a class of variants.py, in this process and inside the context only."""
+    usual, AGENTS["d2sac"] = AGENTS["d2sac"], VARIANTS[name]
+    try:
+        yield
+    finally:
+        AGENTS["d2sac"] = usual
+
+
+def curve_rows(who: dict, world: WorldConfig, folder: Path) -> list[dict]:
+    """Return the rows of both learning curves of a run, from its CSV files."""
+    rows = []
+    for phase, file, names in (("training", "train.csv", TRAINING), ("held-out", "evaluation.csv", SCORES)):
+        with (folder / file).open(newline="") as lines:
+            for row in csv.DictReader(lines):
+                spent = {"flows": row["transitions"], "gradient_steps": row["gradient_steps"]}
+                values = rounded({name: float(row[name]) for name in names})
+                rows.append({"phase": phase, **who, "traffic": traffic(world), "load": world.load, **spent, **values})
     return rows
 
 
-def main(output: Path) -> None:
+def rule_rows(who: dict, settings: Settings, job: dict) -> list[dict]:
+    """Score a rule once for each traffic of `evaluate`, every time from its start."""
+    rows, done = [], []
+    for given in job["evaluate"]:
+        evaluated = frozen(settings, given)
+        if evaluated.world not in done:
+            policy = (all_rules() | {PLANNER: RolloutPlanner(horizon=10)})[job["agent"]]
+            rows.append(frozen_row(who, evaluated, policy, job["episodes"]))
+            done.append(evaluated.world)
+    return rows
+
+
+def agent_rows(who: dict, agent: Learner, settings: Settings, given: dict, job: dict) -> list[dict]:
+    """Score a frozen agent for one entry of `evaluate`; no row for a mode that it lacks, or that another entry has."""
+    mode = given.get("mode", agent.MODES[0])
+    without = {name: value for name, value in given.items() if name != "mode"}
+    if mode not in agent.MODES or "mode" in given and mode == agent.MODES[0] and without in job["evaluate"]:
+        return []
+    changed = [f"{name} {given[name]}" for name in OF_POLICY if name in given]
+    evaluated = frozen(settings, given)
+    _, policy = agent_policy(agent, evaluated.run, mode)
+    return [frozen_row(who | {"variant": ", ".join([who["variant"], *changed])}, evaluated, policy, job["episodes"])]
+
+
+def frozen_row(who: dict, settings: Settings, policy, episodes: int) -> dict:
+    """Score a policy. Every seed has traffic of its own, the same for all who are compared."""
+    world = settings.world
+    found = score(Simulator(world, episodes), policy, HELD_OUT + 1 + settings.run.seed)
+    return {"phase": "frozen", **who, "traffic": traffic(world), "load": world.load, **rounded(found)}
+
+
+def traffic(world: WorldConfig) -> str:
+    """Return the name of the arrivals of a world."""
+    return "Poisson" if world.trace == "none" else Path(world.trace).name
+
+
+def rounded(values: dict[str, float]) -> dict[str, str]:
+    """Write numbers with six digits."""
+    return {name: f"{value:.6g}" for name, value in values.items()}
+
+
+def main(argv: list[str]) -> int:
     """Run the job on standard input; the output appears whole or not at all."""
-    rows = run_job(json.load(sys.stdin))
+    output = Path(argv[0])
+    try:
+        rows = run_job(json.load(sys.stdin))
+    except Stop as stop:  # a signal to this job: die of it, as a program that does not catch it
+        signal.signal(stop.args[0], signal.SIG_DFL)
+        signal.raise_signal(stop.args[0])
     beside = output.with_suffix(".tmp")
     with beside.open("w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, restval="")
         writer.writeheader()
         writer.writerows(rows)
     os.replace(beside, output)
+    return 0
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    sys.exit(guard("job", main))

@@ -1,111 +1,109 @@
 """Run a grid of experiments: `python experiments/run.py SPEC.json [--workers 2]`.
 
-A spec names a preset, agents, seeds, settings to sweep and traffic to score on. Each job is a process of its
-own with one thread, and its result a CSV under results/NAME. What is done is not done again; what fails is named
-at the end and takes nothing else down. Over several machines: `torchrun --nnodes ... experiments/run.py SPEC.json`;
-the ranks split the grid, and rank 0 gathers.
+Each job of the spec (see spec.py) is a process of its own with one thread, and its result a CSV under results/NAME.
+What is done is not done again; what fails is named at the end and takes nothing else down. Ctrl-C ends the grid and its
+jobs at once, and keeps what is finished. A launcher that sets RANK and WORLD_SIZE, like torchrun, splits the jobs over
+several processes or machines, which share the folder of results.
 """
 
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import asdict, replace
-from itertools import product
+import tempfile
+import time
 from pathlib import Path
 
-import torch.distributed as dist
-from job import CHOICES, LEARNERS, configurations, rules_and_oracle
+from spec import jobs_of, load_spec, settings_of
 from tqdm import tqdm
 
-from edgediff.agents import CLASSES
-from edgediff.commandline import Parser, guard
-from edgediff.config import PRESETS, WorldConfig
-from edgediff.errors import ConfigError
+from edgediff.errors import ConfigError, first_line
+from edgediff.run.commandline import Parser, guard
 
 HERE = Path(__file__).parent
-FIELDS = {"name": str, "preset": str, "agents": list, "seeds": list, "episodes": int, "evaluate": list,
-          "learner": dict, "world": dict, "variants": dict}  # fmt: skip
-MODES = sorted({mode for agent in CLASSES.values() for mode in agent.MODES})
-OPTIONAL = {"learner": {}, "world": {}, "variants": {}}
+SIGNALS = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
 
 
-def load_spec(path: str) -> dict:
-    """Read and check a spec; `ConfigError` names the field that is wrong."""
-    try:
-        spec = json.loads(Path(path).read_text())
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"spec: {path}: {str(error).splitlines()[0]}") from None
-    if not isinstance(spec, dict):
-        raise ConfigError(f"spec: {path}: not a JSON object")
-    spec = OPTIONAL | spec
-    for name in [*FIELDS, *spec]:
-        if name not in FIELDS or name not in spec or not isinstance(spec[name], FIELDS[name]):
-            kinds = ", ".join(f"{key} ({kind.__name__})" for key, kind in FIELDS.items())
-            raise ConfigError(f"spec: {name}: unknown, missing or of the wrong kind; fields are {kinds}")
-    known = [*LEARNERS, *rules_and_oracle()]
-    for agent in spec["agents"]:
-        if agent not in known:
-            raise ConfigError(f"spec: agents: {agent!r} is not one of {', '.join(known)}")
-    for name in ("agents", "seeds", "evaluate"):
-        if not spec[name]:
-            raise ConfigError(f"spec: {name}: empty, at least one is needed")
-    if not all(type(seed) is int and seed >= 0 for seed in spec["seeds"]) or spec["episodes"] < 1:
-        raise ConfigError(f"spec: seeds: {spec['seeds']} are not whole numbers from 0, or episodes is below 1")
-    if spec["preset"] not in PRESETS:
-        raise ConfigError(f"spec: preset: {spec['preset']!r} is not one of {', '.join(PRESETS)}")
-    if not spec["name"].isidentifier():
-        raise ConfigError(f"spec: name: {spec['name']!r} is not a plain word")
-    return spec
-
-
-def jobs_of(spec: dict) -> dict[str, dict]:
-    """Spread a spec into jobs by name, each checked: agents x variants x seeds. Rules have no variants."""
-    jobs = {}
-    variants = spec["variants"] or {"": {}}
-    for agent, variant, seed in product(spec["agents"], variants, spec["seeds"]):
-        variant, changes = (variant, variants[variant]) if agent in LEARNERS else ("", {})
-        settings = spec["learner"] | changes if agent in LEARNERS else {}
-        world = spec["world"] | {k: settings.pop(k) for k in list(settings) if k in WorldConfig.__dataclass_fields__}
-        job = dict(agent=agent, seed=seed, preset=spec["preset"], learner=settings, world=world,
-                   evaluate=spec["evaluate"], episodes=spec["episodes"], variant=variant or agent)  # fmt: skip
-        try:
-            _, learner = configurations(job)
-            for given in spec["evaluate"]:
-                WorldConfig(**world | {k: v for k, v in given.items() if k not in CHOICES})
-                replace(learner, **{k: v for k, v in given.items() if k in CHOICES and k != "mode"})
-                if given.get("mode", "sample") not in MODES:
-                    raise ConfigError(f"spec: mode: {given['mode']!r} is not one of {', '.join(MODES)}")
-        except TypeError as error:
-            raise ConfigError(f"spec: {error.args[0].split('__init__() got an ')[-1]}") from None
-        name = "-".join(part for part in (agent, variant, str(seed)) if part)
-        jobs["".join(c if c.isalnum() or c in "-." else "_" for c in name)] = job
-    return jobs
+def rank_and_size(environment) -> tuple[int, int]:
+    """Return RANK and WORLD_SIZE of a launcher, (0, 1) without one."""
+    given = [environment.get(name) for name in ("RANK", "WORLD_SIZE")]
+    if given == [None, None]:
+        return 0, 1
+    whole = all(text and text.isascii() and text.isdecimal() for text in given)
+    if not whole or int(given[0]) >= int(given[1]):
+        raise ConfigError(f"RANK, WORLD_SIZE: {given} are not two whole numbers, the first one smaller")
+    return int(given[0]), int(given[1])
 
 
 def open_results(folder: Path, jobs: dict[str, dict], spec: dict) -> None:
     """Create the folder of a spec, or make sure that it belongs to these very jobs and settings."""
-    settings = {name: [asdict(config) for config in configurations(job)] for name, job in jobs.items()}
-    text = json.dumps([spec, settings], sort_keys=True)
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    stamp = folder / "spec.json"
-    if stamp.exists() and json.loads(stamp.read_text())["hash"] != digest:
+    settings = {name: settings_of(job).as_dict() for name, job in jobs.items()}
+    digest = hashlib.sha256(json.dumps([spec, settings], sort_keys=True).encode()).hexdigest()
+    stamp, beside = folder / "spec.json", folder / f"spec-{os.uname().nodename}-{os.getpid()}.tmp"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        results = list(folder.glob("*.csv"))  # before the stamp, which another process may write meanwhile
+        if not stamp.exists():
+            if results:
+                raise ConfigError(f"results: {folder} holds CSV files and no spec.json; move them away")
+            beside.write_text(json.dumps({"hash": digest, "spec": spec}, indent=2) + "\n")
+            os.replace(beside, stamp)
+        found = json.loads(stamp.read_text())["hash"]
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        if isinstance(error, ConfigError):
+            raise
+        raise ConfigError(f"results: {folder} cannot be used ({first_line(error)})") from None
+    if found != digest:
         raise ConfigError(f"results: {folder} belongs to another version of this spec or of its settings (hash)")
-    folder.mkdir(parents=True, exist_ok=True)
-    stamp.write_text(json.dumps({"hash": digest, "spec": spec}, indent=2) + "\n")
 
 
-def run_one(name: str, job: dict, folder: Path) -> tuple[str, str]:
-    """Run a job in a process of its own; return its name and its error, empty if there is none."""
+def run_jobs(jobs: dict[str, dict], folder: Path, workers: int, bar: tqdm) -> tuple[dict[str, str], int]:
+    """Run jobs, so many at a time; return failures by name, and the signal that has ended the work or 0."""
+    stop, running, failed, waiting = [], {}, {}, list(jobs)
+    old = {number: signal.getsignal(number) for number in SIGNALS}
+    for number in (number for number, handler in old.items() if handler is not signal.SIG_IGN):
+        signal.signal(number, lambda number, _: stop.append(number))
+    with tempfile.TemporaryDirectory() as scratch:
+        try:
+            while (waiting or running) and not stop:
+                while waiting and len(running) < workers and not stop:
+                    name = waiting.pop(0)
+                    running[name] = start(name, jobs[name], folder, Path(scratch))
+                time.sleep(0.05)
+                for name in [name for name, process in running.items() if process.poll() is not None]:
+                    error = failure(running.pop(name).returncode, Path(scratch) / f"{name}.err")
+                    failed |= {name: error} if error else {}
+                    bar.update()
+        finally:
+            for process in running.values():
+                process.kill()
+                process.wait()
+            for number, handler in old.items():
+                signal.signal(number, handler)
+    return failed, stop[0] if stop else 0
+
+
+def start(name: str, job: dict, folder: Path, scratch: Path) -> subprocess.Popen:
+    """Start a job with one thread, in a session that Ctrl-C does not reach; its temporary files go to `scratch`."""
+    given, errors = scratch / f"{name}.json", scratch / f"{name}.err"
+    given.write_text(json.dumps(job))
     command = [sys.executable, str(HERE / "job.py"), str(folder / f"{name}.csv")]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, input=json.dumps(job), capture_output=True, text=True, env=environment)
-    if done.returncode == 0:
-        return name, ""
-    lines = done.stderr.strip().splitlines()
-    return name, lines[-1] if lines else f"killed by signal {-done.returncode}"
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "TMPDIR": str(scratch)}
+    with given.open() as stdin, errors.open("w") as stderr:
+        return subprocess.Popen(command, stdin=stdin, stdout=subprocess.DEVNULL, stderr=stderr, env=environment,
+                                start_new_session=True)  # fmt: skip
+
+
+def failure(status: int, errors: Path) -> str:
+    """Say why a job has failed: its signal, or its last line; empty if it has not."""
+    if status < 0:
+        return f"killed by signal {-status} ({signal.strsignal(-status)})"
+    lines = errors.read_text(errors="replace").split("\n") if status else []
+    return next(
+        (line.split("\r")[-1] for line in reversed(lines) if line.strip()), f"status {status}" if status else ""
+    )
 
 
 def main(argv: list[str]) -> int:
@@ -117,44 +115,22 @@ def main(argv: list[str]) -> int:
     args = parser.parse_args(argv)
     if args.workers < 1:
         raise ConfigError(f"workers: {args.workers} is not a whole number from 1")
+    rank, size = rank_and_size(os.environ)
     spec = load_spec(args.spec)
     jobs, folder = jobs_of(spec), Path(args.results) / spec["name"]
-    rank, world_size = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     open_results(folder, jobs, spec)
-    done = {path.stem for path in folder.glob("*.csv")}
-    if world_size > 1:
-        dist.init_process_group("gloo")
-        everywhere = [None] * world_size
-        dist.all_gather_object(everywhere, done)
-        done = set.union(*everywhere)
-    mine = [name for name in sorted(jobs) if name not in done][rank::world_size]
-    failed = {}
-    with ThreadPoolExecutor(args.workers) as pool, tqdm(total=len(mine), unit="job", disable=rank > 0) as bar:
-        for future in as_completed(pool.submit(run_one, name, jobs[name], folder) for name in mine):
-            name, error = future.result()
-            failed |= {name: error} if error else {}
-            bar.update()
-    if world_size > 1:
-        failed = gather(folder, [name for name in mine if name not in failed], failed, rank, world_size)
-    if rank == 0:
-        print(f"{len(jobs) - len(failed)} of {len(jobs)} jobs are in {folder}")
-        for name, error in sorted(failed.items()):
-            print(f"failed: {name}: {error}")
+    mine = {name: jobs[name] for name in sorted(jobs)[rank::size] if not (folder / f"{name}.csv").exists()}
+    with tqdm(total=len(mine), unit="job", disable=rank > 0) as bar:
+        failed, stopped = run_jobs(mine, folder, args.workers, bar)
+    missing = [name for name in sorted(jobs) if not (folder / f"{name}.csv").exists()]
+    print(f"{len(jobs) - len(missing)} of {len(jobs)} jobs are in {folder}"
+          + (f"; missing: {', '.join(missing)}" if missing else ""))  # fmt: skip
+    for name, error in sorted(failed.items()):
+        print(f"failed: {name}: {error}")
+    if stopped:
+        print(f"run: stopped by signal {stopped} ({signal.strsignal(stopped)})", file=sys.stderr)
+        return 128 + stopped
     return 1 if failed else 0
-
-
-def gather(folder: Path, finished: list[str], failed: dict[str, str], rank: int, world_size: int) -> dict[str, str]:
-    """Send this rank's results to rank 0, which writes those it lacks; return all failures there."""
-    results = {name: (folder / f"{name}.csv").read_text() for name in finished}
-    gathered = [None] * world_size if rank == 0 else None
-    dist.gather_object((results, failed), gathered)
-    dist.destroy_process_group()
-    for others, errors in gathered or []:
-        failed = failed | errors
-        for name, text in others.items():
-            if not (folder / f"{name}.csv").exists():
-                (folder / f"{name}.csv").write_text(text)
-    return failed
 
 
 if __name__ == "__main__":

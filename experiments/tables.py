@@ -1,52 +1,84 @@
-"""Print the README's tables from the committed CSVs: `python experiments/tables.py SPEC METRIC,METRIC LOAD,LOAD`."""
+"""Print tables from the CSVs of a grid: `python experiments/tables.py [SPEC [METRIC,METRIC [LOAD,LOAD]]]`."""
 
 import sys
 
-from plotting import NAMES, by_seed, interval, read
+import numpy as np
+from reading import COLOURS, interval, read
+from stats import probability_of_improvement
 
-from edgediff.stats import probability_of_improvement
+from edgediff.world.rollout import SCORES
 
 
-def columns_of(spec: str, metrics: list[str], loads: list[float]) -> tuple[list[str], dict[str, list], dict]:
-    """Return headings, per variant one array (seeds,) for each heading, and what each variant has spent."""
-    rows = [row for row in read(spec) if row["phase"] == "frozen" and row["load"] in loads]
-    spent = {row["variant"]: (row["flows"], row["gradient_steps"]) for row in rows}
-    headings, cells = [], {}
+def columns_of(rows: list[dict], metrics: list[str], loads: list[float]) -> dict[str, dict[str, dict]]:
+    """Return per heading and variant the metric by seed; every heading asked for is there.
+
+    `SystemExit` names a metric that is none, or a load without rows.
+    """
+    frozen = [row for row in rows if row["phase"] == "frozen"]
     for metric in metrics:
-        for traffic, load in sorted({(row["traffic"], row["load"]) for row in rows}):
-            headings.append(f"{metric}, {traffic} {load:g}")
-            here = [row for row in rows if (row["traffic"], row["load"]) == (traffic, load)]
-            for name, (_, values) in by_seed(here, "frozen", "load", metric, "variant").items():
-                cells.setdefault(name, []).append(values[:, 0])
-    return headings, cells, spent
+        if metric not in SCORES:
+            raise SystemExit(f"tables: {metric} is no metric; there are {', '.join(SCORES)}")
+    traffic = sorted({(row["traffic"], row["load"]) for row in frozen})
+    for load in loads:
+        if load not in {found for _, found in traffic}:
+            raise SystemExit(
+                f"tables: load {load:g} is not in the results; there are {sorted({x for _, x in traffic})}"
+            )
+    columns = {}
+    for metric in metrics:
+        for arrivals, load in [each for each in traffic if each[1] in loads]:
+            cells = columns.setdefault(f"{metric}, {arrivals} {load:g}", {})
+            for row in frozen:
+                if (row["traffic"], row["load"]) == (arrivals, load):
+                    cells.setdefault(row["variant"], {})[row["seed"]] = row[metric]
+    return columns
+
+
+def paired(ours: dict[float, float], theirs: dict[float, float]) -> np.ndarray:
+    """Return the differences of the seeds that both have."""
+    return np.array([ours[seed] - theirs[seed] for seed in sorted(ours) if seed in theirs])
 
 
 def print_row(name: str, *texts: str) -> None:
     """Print a row of a Markdown table."""
-    print(f"| {NAMES.get(name, name)} | {' | '.join(texts)} |")
+    print(f"| {name} | {' | '.join(texts)} |")
 
 
-def main(spec: str, metrics: str, loads: str) -> None:
+def main(spec: str = "headline", metrics: str = "completion,reward", loads: str = "") -> None:
     """Print interquartile means with 95 % intervals; then d2sac against the others, seed by seed."""
-    headings, cells, spent = columns_of(spec, metrics.split(","), [float(load) for load in loads.split(",")])
-    print_row("scheduler", "seeds", "transitions", "gradient steps", *headings)
-    print("|---" * (4 + len(headings)) + "|")
-    for name, columns in cells.items():
-        several = "{:.3f} [{:.3f}, {:.3f}]" if len(columns[0]) > 1 else "{:.3f}"  # one seed has no interval
-        texts = [several.format(*interval(values)) for values in columns]
-        print_row(name, str(len(columns[0])), *(f"{number:,.0f}" for number in spent[name]), *texts)
-    if len(cells.get("d2sac", [[]])[0]) < 2:
-        return
+    rows = read(spec)
+    try:
+        chosen = [float(load) for load in loads.split(",") if load] or sorted(
+            {row["load"] for row in rows if row["phase"] == "frozen"}
+        )
+    except ValueError:
+        raise SystemExit(f"tables: {loads} are no loads, like 1,1.5,2") from None
+    columns = columns_of(rows, metrics.split(","), chosen)
+    spent = {row["variant"]: (row["flows"], row["gradient_steps"]) for row in rows if row["phase"] == "frozen"}
+    names = sorted(spent, key=lambda name: [*COLOURS].index(name) if name in COLOURS else len(COLOURS))
+
+    print_row("scheduler", "seeds", "transitions", "gradient steps", *columns)
+    print("|---" * (4 + len(columns)) + "|")
+    for name in names:
+        cells = [np.array([*cells.get(name, {}).values()]) for cells in columns.values()]
+        texts = [
+            "-" if not len(values) else "{:.3f} [{:.3f}, {:.3f}]".format(*interval(values))
+            if len(values) > 1 else f"{values[0]:.3f}" for values in cells
+        ]  # fmt: skip
+        print_row(name, str(max(map(len, cells))), *(f"{number:,.0f}" for number in spent[name]), *texts)
+
+    differences = {name: [paired(cells.get("d2sac", {}), cells.get(name, {})) for cells in columns.values()]
+                   for name in names if name != "d2sac"}  # fmt: skip
+    if max((len(values) for each in differences.values() for values in each), default=0) < 2:
+        return  # one seed has no interval
     print("\nd2sac minus the other, on the same traffic: interquartile mean [95 %], probability of improvement\n")
-    print_row("compared with", *headings)
-    print("|---" * (1 + len(headings)) + "|")
-    for name, columns in cells.items():
-        if name != "d2sac":
-            differences = [ours - theirs for ours, theirs in zip(cells["d2sac"], columns)]
-            better = [probability_of_improvement(ours, theirs) for ours, theirs in zip(cells["d2sac"], columns)]
-            texts = ["{:+.3f} [{:+.3f}, {:+.3f}] {:.2f}".format(*interval(d), p) for d, p in zip(differences, better)]
-            print_row(name, *texts)
+    print_row("compared with", *columns)
+    print("|---" * (1 + len(columns)) + "|")
+    for name, each in differences.items():
+        texts = ["{:+.3f} [{:+.3f}, {:+.3f}] {:.2f}".format(*interval(values), probability_of_improvement(values))
+                 if len(values) > 1 else "-" for values in each]  # fmt: skip
+        print_row(name, *texts)
 
 
 if __name__ == "__main__":
-    main(*(sys.argv[1:] or ["headline", "completion,reward", "1,1.5,2"]))
+    main(*sys.argv[1:4])

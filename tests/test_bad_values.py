@@ -9,13 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from edgediff.agents import CLASSES
-from edgediff.config import LearnerConfig, WorldConfig
+from edgediff.config import CONFIGS, LearnerConfig, WorldConfig
 from edgediff.errors import ConfigError, NonFiniteError
-from edgediff.replay import Replay
-from edgediff.simulator import Simulator
-from edgediff.trace import load_trace
+from edgediff.learner.agents import AGENTS
+from edgediff.learner.replay import Replay
+from edgediff.world.simulator import Simulator
+from edgediff.world.trace import load_trace
 
 NOT_FINITE = [math.nan, math.inf, -math.inf]
 
@@ -37,7 +38,7 @@ def bad_settings(f):
 
 SETTINGS = [
     pytest.param(config, f.name, value, id=f"{f.name}={value!r:.30}")
-    for config in (WorldConfig, LearnerConfig)
+    for config in CONFIGS.values()
     for f in fields(config)
     for value in bad_settings(f)
 ]
@@ -82,7 +83,7 @@ def test_no_bad_action_is_taken_and_the_simulator_stays_as_it_was(action):
 E, S, A = 3, 4, 6
 STATE, NEVER = np.ones((E, S), np.float32), np.zeros(E, bool)
 STEP = dict(state=STATE, action=np.arange(E), reward=np.ones(E), next_state=STATE, terminated=NEVER, truncated=~NEVER)
-STORED = STEP | {name: 0 * STEP[name] for name in ("state", "action", "reward", "next_state")}
+STORED = {name: 0 * column for name, column in STEP.items()}  # a chain of zeros, no episode ends
 
 
 def spoilt(name, value):
@@ -91,12 +92,21 @@ def spoilt(name, value):
     return column
 
 
+def elsewhere(count):
+    """States of which the last `count` environments differ in one coordinate from where the step before led."""
+    state = STATE.copy()
+    state[-count:, 2] += 1e-6
+    return state
+
+
 ANY = ValueError, RuntimeError
 STEPS = [
     # 1e39 is finite where it comes from, and infinite in the single precision of the buffer.
     *((n, v, spoilt(n, v), NonFiniteError) for n in ("state", "reward", "next_state") for v in (*NOT_FINITE, 1e39)),
     *(("action", v, spoilt("action", v), ValueError) for v in (-1, A, 2**62, -(2**62), 0.5)),
     *(("action", v, spoilt("action", v), (ValueError, NonFiniteError)) for v in NOT_FINITE),
+    # The state must be the one that the step before led to, in every coordinate of every environment.
+    *(("state", f"{k} of {E} environments elsewhere", elsewhere(k), ValueError) for k in (1, E)),
     # What has one environment or one entry, or none, fits any number of them if nobody asks.
     *((n, f"{k} of {E} environments", v[[0] * k], ANY) for n, v in STEP.items() for k in (0, 1, E - 1, E + 1)),
     *((n, "no axis of environments", v[0], ANY) for n, v in STEP.items()),
@@ -107,26 +117,44 @@ STEPS = [
 @pytest.mark.parametrize("name, column, error", [pytest.param(n, c, e, id=f"{n}: {what}") for n, what, c, e in STEPS])
 def test_no_bad_step_is_stored_not_even_in_part(name, column, error):
     replay = Replay(3 * E, E, S, A)
-    for _ in range(4):  # the ring is full: half a row would overwrite what is stored
+    for _ in range(3):  # the ring is full: half a row would overwrite what is stored
         replay.add(**STORED)
-    before = copy.deepcopy(replay.snapshot())
+    replay.add(**STORED | {"next_state": STATE})  # from where STEP goes on
+    before = copy.deepcopy(vars(replay))
     with pytest.raises(error, match=None if error is ANY else rf"\A{name}: "):
         replay.add(**STEP | {name: column})
-    after = replay.snapshot()
-    assert len(replay) == 3 * E and all(np.array_equal(before[key], after[key]) for key in before)
+    after = vars(replay)
+    assert before.keys() == after.keys() and all(np.array_equal(before[key], after[key]) for key in before)
+    replay.add(**STEP)  # which nothing is wrong with
 
 
-@functools.cache
+@functools.cache  # one for all: none may change it
 def agent(name):
-    config = LearnerConfig(agent=name, hidden=16, denoising_steps=2)
-    return CLASSES[name](S, A, config, np.random.SeedSequence(0))
+    config = LearnerConfig(agent=name, hidden=16, d2sac_denoising_steps=2)
+    return AGENTS[name](S, A, config, np.random.SeedSequence(0))
 
 
 @pytest.mark.parametrize("value", NOT_FINITE)
-@pytest.mark.parametrize("name, mode", [(name, mode) for name in CLASSES for mode in ("explore", *CLASSES[name].MODES)])
+@pytest.mark.parametrize("name, mode", [(name, mode) for name in AGENTS for mode in ("explore", *AGENTS[name].MODES)])
 def test_no_agent_acts_on_a_bad_observation(name, mode, value):
     with pytest.raises(NonFiniteError, match=r"\Aobservation: "):
         agent(name).act(spoilt("state", np.float32(value)), mode)
+
+
+MODES = ["", "Explore", "argmax ", "greedy", None, 0, True, ("argmax",), b"argmax", math.nan]
+
+
+@pytest.mark.parametrize("mode", MODES, ids=repr)
+@pytest.mark.parametrize("name", AGENTS)
+def test_no_agent_acts_in_a_mode_that_it_does_not_know(name, mode):
+    stream = agent(name).act_stream.get_state()
+    unknown = [mode] if name == "d2sac" else [mode, "mean"]  # only the chain has noise draws to average over
+    for asked in unknown:
+        with pytest.raises(ConfigError) as error:
+            agent(name).act(STATE, asked)
+        modes = "mean, argmax, sample" if name == "d2sac" else "argmax, sample"
+        assert str(error.value) == f"mode: {asked!r} is not one of explore, {modes}"
+    assert torch.equal(agent(name).act_stream.get_state(), stream)  # nothing was drawn
 
 
 HEADER, ROW = "TIMESTAMP,ContextTokens,GeneratedTokens\n", "2023-11-16 18:17:0{}.25,48{},1{}\n"

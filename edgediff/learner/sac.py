@@ -1,0 +1,63 @@
+"""Soft actor-critic for discrete actions with a plain MLP actor: D2SAC without diffusion.
+
+P. Christodoulou, "Soft actor-critic for discrete action settings", 2019. Targets, critics and J are those of
+D2SAC: the entropy is in the objective of the actor and not in the target (Eq. 10 of that paper has it in both), so
+that any difference in the results comes from the actor.
+"""
+
+import copy
+
+import torch
+from torch import Tensor
+
+from edgediff.learner.base import Learner, descend
+from edgediff.learner.losses import actor_objective, critic_loss, entropy, polyak, state_value, td_target
+from edgediff.learner.networks import TwinCritics, mlp
+from edgediff.learner.replay import Batch
+
+
+class SAC(Learner):
+    """An MLP from states to logits, twin critics, and their targets."""
+
+    NETWORKS = "actor", "critics", "target_actor", "target_critics"
+    OPTIMISERS = "actor_optimiser", "critic_optimiser"
+    METRICS = "loss_q", "objective", "entropy", "q", "target", "grad_q", "grad_pi"
+
+    def build(self) -> None:
+        """Create networks and optimisers."""
+        c, sizes = self.config, (self.state_dim, self.num_actions, self.config.hidden)
+        self.actor = mlp(self.state_dim, c.hidden, self.num_actions).to(self.device)
+        self.critics = TwinCritics(*sizes).to(self.device)
+        self.target_actor = copy.deepcopy(self.actor).requires_grad_(False)
+        self.target_critics = copy.deepcopy(self.critics).requires_grad_(False)
+        self.actor_optimiser = self.adam(self.actor, c.actor_lr)
+        self.critic_optimiser = self.adam(self.critics, c.critic_lr)
+
+    def training_policy(self, state: Tensor, generator: torch.Generator) -> Tensor:
+        """Return pi(. | s) = softmax of the actor's logits, (B, A)."""
+        return torch.softmax(self.actor(state), dim=1)
+
+    def evaluation_policy(self, state: Tensor, generator: torch.Generator) -> Tensor:
+        """Return the target actor's policy, (B, A), as for D2SAC."""
+        return torch.softmax(self.target_actor(state), dim=1)
+
+    def update(self, batch: Batch) -> dict[str, Tensor]:
+        """Take one gradient step: targets, critics, actor, soft updates, as in Algorithm 1."""
+        c = self.config
+        with torch.no_grad():
+            next_pi = torch.softmax(self.target_actor(batch.next_state), dim=1)
+            next_value = state_value(next_pi, self.target_critics.minimum(batch.next_state))
+            target = td_target(batch.n_step_return, batch.discount, next_value)
+        loss_q = critic_loss(*self.critics(batch.state), batch.action, target)
+        grad_q = descend(self.critic_optimiser, loss_q)
+
+        with torch.no_grad():
+            q = self.critics.minimum(batch.state)
+        log_pi = torch.log_softmax(self.actor(batch.state), dim=1)
+        objective = actor_objective(log_pi, q, c.entropy_temperature)
+        grad_pi = descend(self.actor_optimiser, -objective)
+
+        polyak(self.target_critics.parameters(), self.critics.parameters(), c.tau)
+        polyak(self.target_actor.parameters(), self.actor.parameters(), c.tau)
+        value = state_value(log_pi.exp(), q).mean()
+        return self.logged(loss_q, objective, entropy(log_pi).mean(), value, target.mean(), grad_q, grad_pi)

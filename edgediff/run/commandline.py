@@ -1,0 +1,105 @@
+"""The command line, made from the fields of the settings. A user's mistake is one line and exit status 2."""
+
+import argparse
+import difflib
+import re
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import fields
+from typing import NoReturn
+
+import torch
+
+from edgediff.config import CONFIGS, RunConfig, describe_allowed
+from edgediff.errors import ConfigError, NonFiniteError
+from edgediff.run.screen import Display
+
+# The settings that people change first, in the order of the help.
+FIRST = ("agent", "load", "epochs", "seed", "trace", "batch_size", "actor_lr", "critic_lr", "n_step",
+         "d2sac_denoising_steps", "num_envs", "device")  # fmt: skip
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser for settings. It takes no abbreviations and no empty values, and raises `ConfigError`."""
+
+    def __init__(self, program: str, description: str):
+        usage = f"{program} [--setting value ...]"
+        super().__init__(prog=program, usage=usage, description=description, allow_abbrev=False)
+
+    def add_settings(self, *classes) -> None:
+        """Add a flag for every field, those that people change first in a group of their own."""
+        every = {f.name: f for config_class in classes for f in fields(config_class)}
+        groups = {"The settings that people change first": [every[name] for name in FIRST if name in every]}
+        for config_class in classes:
+            groups[config_class.__doc__.strip(".")] = [f for f in fields(config_class) if f.name not in FIRST]
+        for title, members in groups.items():
+            group = self.add_argument_group(title)
+            for f in members:
+                text = f"{f.metadata['text']}; {describe_allowed(f)} [{f.default}]".replace("%", "%%")
+                group.add_argument(f"--{f.name.replace('_', '-')}", dest=f.name, metavar="X", help=text)
+
+    def parse_args(self, argv: list[str]) -> argparse.Namespace:
+        """Parse flags; `ConfigError` at an unknown or empty one."""
+        args, unknown = self.parse_known_args(argv)
+        if unknown:
+            known = difflib.get_close_matches(unknown[0].split("=")[0], self._option_string_actions, 1, 0.4)
+            raise ConfigError(f"{unknown[0]} is no setting" + (f"; did you mean {known[0]}?" if known else ""))
+        for name, value in vars(args).items():
+            if value in ("", []):  # argparse makes an empty list of --name=--
+                raise ConfigError(f"{name}: the value is empty; leave the flag out to get the default")
+            if str(value).encode(errors="replace") != str(value).encode(errors="surrogateescape"):
+                raise ConfigError(f"{name}: {value} is not UTF-8")
+        return args
+
+    def error(self, message: str) -> NoReturn:
+        """Report a mistake in the flags themselves."""
+        raise ConfigError(f"{message} (see --help)")
+
+
+def given_settings(args: argparse.Namespace) -> dict[str, dict]:
+    """Return the settings on the command line by configuration: {"world": {...}, "learner": {...}, "run": {...}}."""
+    given = {name: [f for f in fields(cls) if getattr(args, f.name, None) is not None] for name, cls in CONFIGS.items()}
+    return {name: {f.name: _convert(f, getattr(args, f.name)) for f in found} for name, found in given.items()}
+
+
+def _convert(f, text: str):
+    try:
+        if f.type is not str and not re.fullmatch(r"[-+.0-9a-zA-Z]+", text):  # Python also takes 1_000 and ' 1 '
+            raise ValueError
+        return f.type(text)
+    except ValueError:
+        raise ConfigError(f"{f.name}: {text!r} is not {describe_allowed(f)}") from None
+
+
+def set_up_torch(run: RunConfig) -> None:
+    """Apply device, threads and precision to this process; flush denormal numbers, which are slow, to zero."""
+    if run.device == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("device: cuda is not available here, allowed: cpu")
+    torch.set_num_threads(run.threads)
+    torch.set_float32_matmul_precision(run.matmul_precision)
+    torch.set_flush_denormal(True)
+
+
+def guard(program: str, main: Callable[[list[str]], int], argv: list[str] | None = None) -> int:
+    """Run a program's main; turn a user's mistake into one line and status 2, and survive the loss of the display."""
+    streams = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = map(Display, streams)
+    threading.excepthook = lambda _: None  # TensorBoard's thread: its next call raises the same error once more
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # see edgediff/__init__.py
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return main(sys.argv[1:] if argv is None else argv)
+    except (ConfigError, NonFiniteError, MemoryError, RuntimeError) as error:
+        out_of_memory = isinstance(error, MemoryError) or "allocate memory" in str(error)
+        if isinstance(error, RuntimeError) and not out_of_memory:
+            raise
+        text = "not enough memory for these settings" if out_of_memory else str(error)
+        print(f"{program}: {' '.join(text.split())}", file=sys.stderr)
+        return 1 if isinstance(error, NonFiniteError) else 2
+    except KeyboardInterrupt:
+        print(f"{program}: interrupted", file=sys.stderr)
+        return 130
+    finally:
+        sys.stdout, sys.stderr = streams

@@ -1,0 +1,50 @@
+"""Scores on held-out traffic, computed in the same way for agents and rules."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from edgediff.config import RunConfig, WorldConfig
+from edgediff.learner.base import Learner
+from edgediff.world.rollout import PRIORITIES, rollout, summarise
+from edgediff.world.simulator import Simulator
+from edgediff.world.workload import HELD_OUT
+
+HEADINGS = {"completion": "completion", "reward": "reward", "latency_s": "latency s", "latency_p95_s": "p95 latency s",
+            "dropped": "dropped", "imbalance": "imbalance",
+            **{f"completion_p{p}": f"priority {p}" for p in PRIORITIES}}  # fmt: skip
+
+
+def agent_policy(agent: Learner, run: RunConfig, mode: str = "") -> tuple[str, Callable]:
+    """Return the label and the policy of an agent in a mode, by default its first one.
+
+    The policy has its own random stream, so that evaluating never changes training.
+    """
+    mode, draws = mode or agent.MODES[0], run.eval_draws
+    generator = torch.Generator(agent.device).manual_seed(0)
+    label = f"{agent.config.agent}, {mode}" + (f" of {draws}" if mode == "mean" else "")
+    return label, lambda observation, _: agent.act(observation, mode, draws, generator)
+
+
+def score(simulator: Simulator, policy: Callable, seed: int = HELD_OUT) -> dict[str, float]:
+    """Play one held-out episode in every environment; return the averages over all flows."""
+    return summarise(rollout(simulator, policy, seed))
+
+
+def table(scores: dict[str, dict[str, float]], num_columns: int = len(HEADINGS)) -> str:
+    """Format the first columns of scores as text, one scheduler per row."""
+    columns = list(HEADINGS.items())[:num_columns]
+    width = max(map(len, scores)) + 2
+    lines = [" " * width + "".join(f"{heading:>{len(heading) + 2}}" for _, heading in columns)]
+    for label, values in scores.items():
+        texts = [f"{values[key]:.1%}" if "completion" in key or key == "dropped" else f"{values[key]:.3f}"
+                 for key, _ in columns]  # fmt: skip
+        lines.append(f"{label:<{width}}" + "".join(f"{t:>{len(h) + 2}}" for t, (_, h) in zip(texts, columns)))
+    return "\n".join(lines)
+
+
+def traffic_label(world: WorldConfig) -> str:
+    """Describe the traffic of a world in a few words."""
+    arrivals = "Poisson arrivals" if world.trace == "none" else f"requests of {Path(world.trace).name}"
+    return f"load {world.load:g}, {arrivals}"

@@ -1,0 +1,66 @@
+"""Schedulers that learn nothing, for comparison. A policy maps (observation, simulator) to actions, (E,).
+
+All but the last use only the observation. The greedy rule asks the simulator what each action would do to the
+flow at hand: it knows the model, and looks no further than one flow.
+"""
+
+import numpy as np
+
+from edgediff.world.decision import LEVELS
+from edgediff.world.simulator import Simulator
+
+
+class RoundRobin:
+    """Take the gateways in turn, one turn per environment, always at the same level: the paper's baseline."""
+
+    def __init__(self, level: int):
+        self.level, self.turn = level, 0
+
+    def __call__(self, observation: np.ndarray, simulator: Simulator) -> np.ndarray:
+        gateway = self.turn % simulator.world.num_gateways
+        self.turn += 1
+        return np.full(simulator.num_envs, gateway * len(LEVELS) + self.level)
+
+
+class UniformRandom:
+    """Draw gateway and level uniformly from the given generator."""
+
+    def __init__(self, rng: np.random.Generator):
+        self.rng = rng
+
+    def __call__(self, observation: np.ndarray, simulator: Simulator) -> np.ndarray:
+        return self.rng.integers(simulator.world.num_actions, size=simulator.num_envs)
+
+
+def smallest_wait(observation: np.ndarray, simulator: Simulator) -> np.ndarray:
+    """Choose the gateway with the smallest T_q = Q / R_avail, Eq. (5), at the highest level."""
+    backlog, available = _gateway_columns(observation, simulator)
+    wait = np.divide(backlog, available, out=np.full_like(backlog, np.inf), where=available > 1e-8)  # below is rounding
+    return wait.argmin(axis=1) * len(LEVELS) + len(LEVELS) - 1
+
+
+def most_available(observation: np.ndarray, simulator: Simulator) -> np.ndarray:
+    """Choose the gateway with the most available bandwidth, at the highest level."""
+    _, available = _gateway_columns(observation, simulator)
+    return available.argmax(axis=1) * len(LEVELS) + len(LEVELS) - 1
+
+
+def one_step_greedy(observation: np.ndarray, simulator: Simulator) -> np.ndarray:
+    """Try every action on the simulator and take the one with the largest immediate reward, Eq. (13)."""
+    return simulator.outcomes().reward.argmax(axis=1)
+
+
+def all_rules(seed: int = 0) -> dict:
+    """Return a fresh copy of every rule, by name."""
+    return {
+        **{f"round robin, level {level}": RoundRobin(level) for level in range(len(LEVELS))},
+        "random": UniformRandom(np.random.default_rng(np.random.SeedSequence(seed))),
+        "smallest wait": smallest_wait,
+        "most available": most_available,
+        "one-step greedy (knows the model)": one_step_greedy,
+    }
+
+
+def _gateway_columns(observation, simulator):
+    gateways = simulator.world.num_gateways
+    return observation[:, 4 : 4 + gateways], observation[:, 4 + gateways : 4 + 2 * gateways]

@@ -1,0 +1,135 @@
+"""The simulated edge network: one decision per flow, in E environments side by side.
+
+It follows the Gymnasium calling habits, with a leading axis E and automatic reset: `step(action)` returns observation,
+reward, terminated, truncated, info; `reset(seed)` returns the observation alone. An episode ends when its slots are
+used up. That is truncation, never termination, and `info["final_observation"]` is the state to bootstrap from.
+"""
+
+import numpy as np
+
+from edgediff.config import WorldConfig
+from edgediff.world.decision import Outcome, View, observe, outcome
+from edgediff.world.delay import drain_backlog
+from edgediff.world.reservations import reserve, slots_of, timeline_shape
+from edgediff.world.trace import Trace, load_trace
+from edgediff.world.workload import FLOW, draw_topology, draw_traffic
+
+
+class Simulator:
+    """E edge networks. Environment e carries the number `first_env + e`, from which its traffic is drawn."""
+
+    _STATE = "episode", "cursor", "backlog_bits", "held_bps", "held_tflops"
+
+    def __init__(self, world: WorldConfig, num_envs: int = 1, first_env: int = 0, trace: Trace | None = None):
+        self.world, self.num_envs, self.first_env = world, num_envs, first_env
+        self.trace = load_trace(world.trace) if world.trace != "none" and trace is None else trace
+        self.topology = draw_topology(world)
+        slots, gateways = world.num_slots + 1, world.num_gateways
+        self.held_bps = np.zeros(timeline_shape(world, num_envs))
+        self.held_tflops = np.zeros(self.held_bps.shape[:2])
+        self.total_bps = np.zeros((num_envs, slots, gateways))  # R_total(t)
+        self.served_bits = np.zeros((num_envs, slots, gateways))  # bits that slots 0 .. t-1 can send
+        self.flows = np.zeros((num_envs, 1), FLOW)
+        self.num_flows, self.cursor, self.episode = np.zeros((3, num_envs), np.int64)
+        self.backlog_bits = np.zeros((num_envs, gateways))
+        self._envs = np.arange(num_envs)
+
+    def reset(self, seed: int) -> np.ndarray:
+        """Start episode 0 of every environment on the traffic of `seed`; return the observation, (E, S)."""
+        self.seed = seed
+        self.episode[:] = -1
+        for row in self._envs:
+            self._next_episode(row)
+        return observe(self.world, self.view())
+
+    def view(self) -> View:
+        """Return what is known at the present decision."""
+        flow = self.flows[self._envs, self.cursor]
+        slot = flow["slot"]
+        available_bps = np.maximum(self.total_bps[self._envs, slot] - self.held_bps[self._envs, slot], 0.0)
+        available_tflops = np.maximum(self.world.server_tflops - self.held_tflops[self._envs, slot], 0.0)
+        capacity_bps, propagation_s = self.topology
+        return View(
+            flow, self.backlog_bits, available_bps, capacity_bps, propagation_s[flow["workshop"]], available_tflops
+        )
+
+    def outcomes(self) -> Outcome:
+        """Return the outcome of all A actions for the present flows, none of them carried out: each field (E, A)."""
+        return outcome(self.world, self.view(), np.tile(np.arange(self.world.num_actions), (self.num_envs, 1)))
+
+    def step(self, action: np.ndarray):
+        """Decide the present flow of every environment by `action` (E,), integers in 0 .. A - 1; go to the next flow.
+
+        Returns observation (E, S), reward (E,), terminated (E,), truncated (E,), and info: the outcome of each
+        flow, and `final_observation`, the true next state also where an episode has just ended.
+        """
+        action = self._check(action)
+        view = self.view()
+        result = Outcome(*(field[:, 0] for field in outcome(self.world, view, action[:, None])))
+        self._commit(view.flow, result)
+        self._advance(view.flow["slot"])
+        observation = final_observation = observe(self.world, self.view())
+        truncated = self.cursor == self.num_flows
+        if truncated.any():
+            for row in self._envs[truncated]:
+                self._next_episode(row)
+            observation = observe(self.world, self.view())
+        info = result._asdict() | {"priority": view.flow["priority"], "final_observation": final_observation}
+        return observation, result.reward, np.zeros(self.num_envs, bool), truncated, info
+
+    def snapshot(self) -> dict:
+        """Return what the seed cannot draw again: episode, cursor, backlog, reservations."""
+        return {name: getattr(self, name) for name in self._STATE}
+
+    def load_snapshot(self, saved: dict) -> None:
+        """Restore a saved state, on the traffic of the last `reset`; ValueError if the shapes differ."""
+        self.episode = np.asarray(saved["episode"]) - 1
+        for row in self._envs:
+            self._next_episode(row)
+        for name in self._STATE:
+            value = np.asarray(saved[name]).copy()
+            if value.shape != getattr(self, name).shape:
+                raise ValueError(f"simulator: {name} of shape {value.shape}")
+            setattr(self, name, value)
+
+    def _check(self, action) -> np.ndarray:
+        action = np.asarray(action)
+        if action.shape != (self.num_envs,) or action.dtype.kind not in "iu":
+            raise ValueError(f"action: shape {action.shape} of {action.dtype} is not ({self.num_envs},) of integers")
+        bad = (action < 0) | (action >= self.world.num_actions)
+        if bad.any():
+            raise ValueError(f"action: {action[bad][0]} is not a whole number from 0 to {self.world.num_actions - 1}")
+        return action
+
+    def _commit(self, flow: np.ndarray, result: Outcome) -> None:
+        """Reserve r until the last bit is sent and c until T_act; queue D. A dropped flow takes nothing."""
+        row = self._envs[~result.dropped]
+        flow, result = flow[row], Outcome(*(field[row] for field in result))
+        start = flow["slot"]
+        sent, answered = (start + slots_of(self.world, time_s) for time_s in (result.sending_s, result.delay_s))
+        reserve(self.held_bps, (row, result.gateway), start, sent, result.rate_bps)
+        reserve(self.held_tflops, (row,), start, answered, result.compute_tflops)
+        self.backlog_bits[row, result.gateway] += flow["data_bits"]
+
+    def _advance(self, before: np.ndarray) -> None:
+        """Move time to the next arrival and drain the queues up to it."""
+        self.cursor = np.minimum(self.cursor + 1, self.num_flows)
+        after = self.flows["slot"][self._envs, self.cursor]
+        served_bits = self.served_bits[self._envs, after] - self.served_bits[self._envs, before]
+        self.backlog_bits = drain_backlog(self.backlog_bits, served_bits)
+
+    def _next_episode(self, row: int) -> None:
+        """Draw the next episode of one environment, skipping those without a flow, and empty its network."""
+        while True:
+            self.episode[row] += 1
+            number = self.first_env + int(row), int(self.episode[row])
+            flows, background = draw_traffic(self.world, self.seed, *number, self.trace)
+            if flows.size > 1:
+                break
+        if flows.size > self.flows.shape[1]:
+            self.flows = np.pad(self.flows, ((0, 0), (0, flows.size - self.flows.shape[1])))
+        self.flows[row, : flows.size] = flows
+        self.num_flows[row], self.cursor[row] = flows.size - 1, 0
+        self.total_bps[row] = self.topology.capacity_bps * (1.0 - background)
+        self.served_bits[row, 1:] = np.cumsum(self.total_bps[row, :-1] * self.world.slot_s, axis=0)
+        self.held_bps[row], self.held_tflops[row], self.backlog_bits[row] = 0.0, 0.0, 0.0

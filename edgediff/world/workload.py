@@ -1,0 +1,123 @@
+"""Flows, arrivals and background traffic, Eq. (1): all that no scheduler can change.
+
+The traffic of an episode is a pure function of (seed, environment, episode) and is drawn before the first
+decision, so every scheduler is compared on the same traffic. Positions and capacities have a seed of their own.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from edgediff.config import WorldConfig
+from edgediff.world.trace import Trace, trace_window
+
+# Eq. (1): f_w(t) = {D_w, c_w, p_w, T_req}, with what Section 5.1 adds to it.
+FLOW = np.dtype(
+    [
+        ("slot", np.int64),  # t, slot of arrival
+        ("workshop", np.int64),  # w
+        ("kind", np.int64),  # 0 text, 1 image, 2 3D scene
+        ("priority", np.int64),  # p_w: 1, 2, 3
+        ("bandwidth_bps", np.float64),  # b, required bandwidth
+        ("deadline_s", np.float64),  # T_req
+        ("data_bits", np.float64),  # D_w
+        ("work_tflop", np.float64),  # c_w of Eq. (1), f_w of Eq. (6)
+    ]
+)
+
+HELD_OUT = 2**32  # seeds of training lie below; held-out traffic is drawn from seeds at and above
+_FLOWS, _BACKGROUND, _TOPOLOGY = range(3)  # names of the random streams
+
+
+class Topology(NamedTuple):
+    """The fixed layout: R_max of each gateway, (G,), and the propagation delay from workshop to gateway, (W, G)."""
+
+    capacity_bps: np.ndarray
+    propagation_s: np.ndarray
+
+
+class Traffic(NamedTuple):
+    """One episode: its n flows and the one that would come next, (n + 1,) of FLOW; u_g(t), (T + 1, G).
+
+    The last flow arrives in slot T, when the episode is over. It appears in the last observation, so that a learner
+    bootstraps from a complete state, but it is never decided and never counted.
+    """
+
+    flows: np.ndarray
+    background: np.ndarray
+
+
+def stream(seed: int, *key: int) -> np.random.Generator:
+    """Return the random generator of a seed and a key, independent of all others."""
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
+
+
+def draw_topology(world: WorldConfig) -> Topology:
+    """Place workshops and gateways uniformly in the area, and give the gateways their capacities."""
+    rng = stream(world.topology_seed, _TOPOLOGY)
+    workshop_m = rng.uniform(0, world.area_m, (world.num_workshops, 1, 2))
+    gateway_m = rng.uniform(0, world.area_m, (1, world.num_gateways, 2))
+    distance_m = np.linalg.norm(workshop_m - gateway_m, axis=-1)
+    span_bps = world.capacity_low_bps, world.capacity_high_bps
+    even = world.topology == "even"
+    capacity_bps = np.linspace(*span_bps, world.num_gateways) if even else rng.uniform(*span_bps, world.num_gateways)
+    return Topology(capacity_bps, distance_m * world.propagation_s_per_m)
+
+
+def draw_traffic(world: WorldConfig, seed: int, environment: int, episode: int, trace: Trace | None = None) -> Traffic:
+    """Draw the flows of one episode, Eq. (1), and its background traffic."""
+    rng = stream(seed, _FLOWS, environment, episode)
+    if trace is None:
+        slot, workshop = draw_arrivals(world, rng)
+    else:
+        slot, size, work = trace_window(world, trace, rng)
+        # Consecutive requests come from different workshops, so that none starts two flows in a slot.
+        workshop = np.resize(rng.permutation(world.num_workshops), slot.size)
+    flows = np.zeros(slot.size, FLOW)
+    flows["slot"], flows["workshop"] = slot, workshop
+    flows["priority"] = rng.integers(1, 4, slot.size)
+    flows["deadline_s"] = rng.uniform(world.deadline_low_s, world.deadline_high_s, slot.size)
+    if trace is None:
+        flows["kind"] = rng.integers(3, size=slot.size)
+        flows["bandwidth_bps"] = rng.uniform(world.bandwidth_low_bps, world.bandwidth_high_bps, slot.size)
+        flows["data_bits"] = world.size_fraction * flows["bandwidth_bps"] * flows["deadline_s"]
+        flows["work_tflop"] = work_per_bit(world)[flows["kind"]] * flows["data_bits"]
+    else:
+        flows["data_bits"] = size * mean_data_bits(world)
+        flows["work_tflop"] = work * mean_data_bits(world) * work_per_bit(world).mean()
+        flows["bandwidth_bps"] = flows["data_bits"] / (world.size_fraction * flows["deadline_s"])
+    return Traffic(flows, draw_background(world, stream(seed, _BACKGROUND, environment, episode)))
+
+
+def draw_arrivals(world: WorldConfig, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Let each workshop start a flow in each slot, Eq. (1), with probability 1 - exp(-lambda * load), independently.
+
+    Returns slot and workshop of the n flows in order, and of one more in slot T. A Bernoulli process over the
+    T * W cells of (slot, workshop) is a binomial number of cells, chosen without repetition.
+    """
+    cells = world.num_slots * world.num_workshops
+    count = rng.binomial(cells, -np.expm1(-world.arrival_rate * world.load))
+    cell = np.sort(rng.choice(cells, count, replace=False, shuffle=False))
+    cell = np.append(cell, cells + rng.integers(world.num_workshops))
+    return np.divmod(cell, world.num_workshops)
+
+
+def draw_background(world: WorldConfig, rng: np.random.Generator) -> np.ndarray:
+    """Draw u_g(t), (T + 1, G): a two-state chain per gateway, started in its stationary law (1/2, 1/2)."""
+    shape = world.num_slots, world.num_gateways
+    start = rng.integers(2, size=(1, world.num_gateways))
+    switches = rng.random(shape) < 1 / world.mean_stay_slots
+    busy = np.concatenate([start, start + switches.cumsum(axis=0)]) % 2
+    return np.where(busy, world.busy_load, world.quiet_load)
+
+
+def work_per_bit(world: WorldConfig) -> np.ndarray:
+    """Return the workload of a bit by kind of flow, (3,), in TFLOP."""
+    return np.array([world.text_work, world.image_work, world.scene3d_work]) * 1e-6
+
+
+def mean_data_bits(world: WorldConfig) -> float:
+    """Return E[D]: b and T_req are independent and uniform."""
+    mean_bandwidth_bps = (world.bandwidth_low_bps + world.bandwidth_high_bps) / 2
+    mean_deadline_s = (world.deadline_low_s + world.deadline_high_s) / 2
+    return world.size_fraction * mean_bandwidth_bps * mean_deadline_s

@@ -1,0 +1,79 @@
+"""Draw Figures 4, 5 and 6 of the paper from the CSVs of a grid: `python experiments/figures.py [SPEC]`."""
+
+import sys
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from reading import COLOURS, RESULTS, by_agent, interval, read
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+SHOWN_RULES = {"round robin, level 2": ":", "one-step greedy (knows the model)": "--"}
+
+
+def draw(axes, series: dict[str, tuple], scale: float = 1.0) -> None:
+    """Draw each series with its band, x divided by `scale`."""
+    for name, (x, values) in series.items():
+        middle, low, high = np.array([interval(column) for column in values.T]).T
+        axes.plot(x / scale, middle, color=COLOURS.get(name), label=name, lw=1.6)
+        axes.fill_between(x / scale, low, high, color=COLOURS.get(name), alpha=0.18, lw=0)
+    axes.grid(alpha=0.3)
+
+
+def finish(figure, legend_from, path: Path) -> None:
+    """Put one legend below all axes, and save."""
+    handles, labels = legend_from.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="lower center", ncol=4, fontsize=8, frameon=False)
+    figure.tight_layout(rect=(0, 0.12, 1, 1))
+    figure.savefig(path, dpi=130)
+    plt.close(figure)
+    print(path)
+
+
+def figure4(rows: list[dict], path: Path) -> None:
+    """Draw Figure 4, the reward while the agents learn, against gradient steps.
+
+    Thick lines: held-out traffic between epochs. Thin lines: the exploring decisions of training. Old results have only
+    the latter, which is then drawn thick. Horizontal lines: two rules, on held-out traffic.
+    """
+    figure, axes = plt.subplots(figsize=(8, 4.6))
+    held_out, training = (by_agent(rows, phase, "gradient_steps", "reward") for phase in ("held-out", "training"))
+    draw(axes, held_out or training, scale=1000)
+    if held_out:
+        for name, (x, values) in training.items():
+            axes.plot(x / 1000, values.mean(axis=0), color=COLOURS.get(name), lw=0.7, alpha=0.8)
+        axes.plot([], [], color="0.5", lw=0.7, label="thin: while exploring")
+    frozen = by_agent([row for row in rows if row["load"] == 1.0], "frozen", "load", "reward")
+    for name, style in SHOWN_RULES.items():
+        if name in frozen:
+            axes.axhline(interval(frozen[name][1][:, 0])[0], color="0.4", ls=style, label=name)
+    seen = "held-out traffic" if held_out else "while exploring"
+    axes.set(xlabel="thousand gradient steps", ylabel=f"mean reward per decision, {seen}", ylim=(-1.4, 0.2))
+    finish(figure, axes, path)
+
+
+def two_readings(rows: list[dict], metric: str, label: str, path: Path) -> None:
+    """Draw Figure 5 or 6 in both readings of its x axis, "flows".
+
+    Left: flows seen while training. Right: flows offered per second to a frozen policy.
+    """
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.4))
+    draw(left, by_agent(rows, "training", "flows", metric), scale=1000)
+    left.set(xlabel="thousand flows seen while training (load 1)", ylabel=label, title="while training, exploring")
+    draw(right, by_agent(rows, "frozen", "load", metric))
+    right.set(xlabel="offered load (1 = the paper's rate)", title="trained at load 1, then frozen; held-out traffic")
+    finish(figure, right, path)
+
+
+def main(spec: str = "headline", folder: Path = RESULTS) -> None:
+    """Draw all three."""
+    rows = read(spec)
+    figure4(rows, folder / "figure4.png")
+    two_readings(rows, "completion", "share of flows completed in time", folder / "figure5.png")
+    two_readings(rows, "latency_s", "mean latency, s (a dropped flow counts 2 s)", folder / "figure6.png")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:2])

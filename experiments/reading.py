@@ -1,0 +1,54 @@
+"""Read the CSVs of a grid, order them by agent and seed, and give them intervals."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+from planning import PLANNER
+from stats import bootstrap_interval, iqm
+
+RESULTS = Path(__file__).parent / "results"
+WORDS = "phase", "variant", "agent", "traffic"  # columns that are not numbers
+COLOURS = {"d2sac": "C0", "sac": "C1", "dqn": "C2", "ppo": "C3", "round robin, level 2": "0.45", "random": "0.75",
+           "smallest wait": "C4", "most available": "C5", "one-step greedy (knows the model)": "C6",
+           PLANNER: "black"}  # fmt: skip
+WINDOWS = 20  # training curves are averaged over twentieths of the run
+
+
+def read(spec: str, results: Path = RESULTS) -> list[dict]:
+    """Return all rows of a spec's CSVs, numbers as numbers."""
+    files = sorted((results / spec).glob("*.csv"))
+    if not files:
+        raise SystemExit(f"no CSV in {results / spec}; run python experiments/run.py experiments/specs/{spec}.json")
+    rows = []
+    for path in files:
+        with path.open(newline="") as lines:
+            rows += csv.DictReader(lines)
+    return [{key: value if key in WORDS else float(value or "nan") for key, value in row.items()} for row in rows]
+
+
+def by_agent(rows: list[dict], phase: str, x: str, metric: str) -> dict[str, tuple]:
+    """Return per agent, as it is without variants, the x values (P,) and the metric (seeds, P) of a phase.
+
+    Training rows are averaged over WINDOWS. Seeds that lack a point are left out.
+    """
+    series = {}
+    for name in sorted({row["agent"] for row in rows}, key=lambda name: (*COLOURS, name).index(name)):
+        mine = [row for row in rows if row["phase"] == phase and row["agent"] == row["variant"] == name]
+        if not mine:
+            continue
+        width = max(row[x] for row in mine) / WINDOWS or 1.0
+        points = {}
+        for row in mine:
+            at = float(np.ceil(row[x] / width) * width) if phase == "training" else row[x]
+            points.setdefault(at, {}).setdefault(row["seed"], []).append(row[metric])
+        seeds = sorted(set.intersection(*(set(found) for found in points.values())))
+        values = [[np.mean(points[at][seed]) for at in sorted(points)] for seed in seeds]
+        series[name] = np.array(sorted(points)), np.array(values)
+    return series
+
+
+def interval(values: np.ndarray) -> tuple[float, float, float]:
+    """Return the interquartile mean of (seeds,) and its 95 % interval."""
+    low, high = bootstrap_interval(values, np.random.default_rng(0))
+    return float(iqm(values)), low, high

@@ -1,0 +1,164 @@
+"""Variants of d2sac that only ablations need, each a small child of `D2SAC`, and the equations behind them.
+
+A spec names one: {"variants": {"Mish": {"class": "Mish"}}}. "L_d alone" needs no class: d2sac_diffusion_weight = 1000
+leaves J a thousandth of the weight, and Adam makes the step no larger.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from edgediff.learner.d2sac import D2SAC
+from edgediff.learner.diffusion import Schedule, policy, reverse_mean, reverse_step
+from edgediff.learner.networks import NoiseNetwork
+
+
+def reverse_mean_printed(a_i: Tensor, eps_theta: Tensor, beta_i) -> Tensor:
+    """Remove the predicted noise as Eq. (21) is printed: with alpha_i where alpha_bar_i belongs.
+
+    For N = 10 it subtracts 1.16 to 1.41 times too much at every i >= 2.
+    """
+    return (a_i - beta_i / beta_i**0.5 * eps_theta) / (1 - beta_i) ** 0.5
+
+
+def reverse_step_expanded_printed(a_i: Tensor, eps_theta: Tensor, beta_i, z: Tensor) -> Tensor:
+    """Take the reverse step as Eq. (24) is printed: beta_i / alpha_i * sqrt(alpha_i) before eps_theta.
+
+    It agrees with Eq. (21) in neither reading, and leaves noise in a_0.
+    """
+    alpha_i = 1 - beta_i
+    return a_i / alpha_i**0.5 - beta_i / alpha_i * alpha_i**0.5 * eps_theta + beta_i**0.5 * z
+
+
+def posterior_variance(schedule: Schedule) -> Tensor:
+    """Return the variance of a_{i-1} given a_i and a_0, the other usual choice in Eq. (20), (N,).
+
+    beta_i (1 - alpha_bar_{i-1}) / (1 - alpha_bar_i): zero at i = 1, below beta_i everywhere.
+    """
+    before = torch.cat([torch.ones(1, dtype=torch.float64), schedule.alpha_bar[:-1]])
+    return schedule.beta * (1 - before) / (1 - schedule.alpha_bar)
+
+
+def clean_latent_of_values(q: Tensor, scale: float = 0.1, limit: float = 5.0) -> Tensor:
+    """Choose the clean latent a_0 of Eq. (25) from all values: clip((Q - mean_a Q) / scale, -limit, limit), (B, A)."""
+    return ((q - q.mean(dim=1, keepdim=True)) / scale).clamp(-limit, limit)
+
+
+def clean_latent_of_maximiser(q: Tensor, temperature: float, confidence: float = 0.9) -> Tensor:
+    """Choose the clean latent a_0 of Eq. (25) as the policy that maximises J, with a limit, (B, A).
+
+    The maximiser is softmax(Q / temperature). Its logits (Q - max_a Q) / temperature are cut off at -c, then centred:
+    their mean over actions is 0. c = ln(confidence (A - 1) / (1 - confidence)) is that of `losses.clean_latent`, 5.33
+    for A = 24. As the temperature falls to 0, the result becomes `losses.clean_latent`.
+    """
+    c = math.log(confidence * (q.shape[1] - 1) / (1 - confidence))
+    logits = ((q - q.amax(dim=1, keepdim=True)) / temperature).clamp(min=-c)
+    return logits - logits.mean(dim=1, keepdim=True)
+
+
+def chain(
+    predict_noise: Callable, schedule: Schedule, noise: Tensor, mean: Callable = reverse_mean, variance=None
+) -> Tensor:
+    """Run the reverse chain, Eq. (19), with any mean(a_i, eps_theta, beta_i, alpha_bar_i) and any variance (N,).
+
+    With the usual mean and variance (beta) it is `diffusion.denoise`.
+    """
+    beta, alpha_bar = schedule.beta.tolist(), schedule.alpha_bar.tolist()
+    variance = beta if variance is None else variance.tolist()
+    a = noise[0]
+    for k, i in enumerate(range(len(beta), 0, -1), start=1):
+        a = mean(a, predict_noise(a, i), beta[i - 1], alpha_bar[i - 1])
+        if i > 1:
+            a = reverse_step(a, variance[i - 1], noise[k])
+    return a
+
+
+class OtherChain(D2SAC):
+    """d2sac on a chain with another mean or another variance; a child says which."""
+
+    mean = staticmethod(reverse_mean)
+    variance = staticmethod(lambda schedule: schedule.beta)
+
+    def log_policy(self, actor: NoiseNetwork, state: Tensor, generator: torch.Generator) -> Tensor:
+        """Draw the noise of the chain and return log pi(. | s, noise), Eq. (26), (B, A)."""
+        shape = self.config.d2sac_denoising_steps, len(state), self.num_actions
+        noise = torch.randn(shape, generator=generator, device=state.device)
+        return policy(chain(actor.predictor(state), self.schedule, noise, self.mean, self.variance(self.schedule)))
+
+
+class PrintedEq21(OtherChain):
+    """Eq. (21) as printed."""
+
+    mean = staticmethod(lambda a_i, eps_theta, beta_i, _: reverse_mean_printed(a_i, eps_theta, beta_i))
+
+
+class PrintedEq24(OtherChain):
+    """Eq. (24) as printed; without noise at i = 1, as everywhere here."""
+
+    mean = staticmethod(
+        lambda a_i, eps_theta, beta_i, _: reverse_step_expanded_printed(a_i, eps_theta, beta_i, torch.zeros_like(a_i))
+    )
+
+
+class PosteriorVariance(OtherChain):
+    """Eq. (20) with the posterior variance in place of beta_i."""
+
+    variance = staticmethod(posterior_variance)
+
+
+class LatentOfValues(D2SAC):
+    """L_d with a clean latent made of all values."""
+
+    def clean_latent(self, q: Tensor) -> Tensor:
+        """Return a_0 of Eq. (25), (B, A)."""
+        return clean_latent_of_values(q)
+
+
+class LatentOfMaximiser(D2SAC):
+    """L_d with the clean latent of the policy that maximises J."""
+
+    def clean_latent(self, q: Tensor) -> Tensor:
+        """Return a_0 of Eq. (25), (B, A)."""
+        return clean_latent_of_maximiser(q, self.config.entropy_temperature, self.config.d2sac_confidence)
+
+
+class Mish(D2SAC):
+    """Mish in place of every SiLU, in actor, critics and targets."""
+
+    def build(self) -> None:
+        """Build d2sac, then replace the activations, which have no parameters."""
+        super().build()
+        for network in (getattr(self, name) for name in self.NETWORKS):
+            for module in list(network.modules()):
+                for name, child in module.named_children():
+                    if isinstance(child, nn.SiLU):
+                        setattr(module, name, nn.Mish())
+
+
+class BoundedHead(D2SAC):
+    """tanh on the output of the noise network."""
+
+    def build(self) -> None:
+        """Build d2sac, then append tanh, which has no parameters, to actor and target."""
+        super().build()
+        for network in (self.actor, self.target_actor):
+            network.rest.append(nn.Tanh())
+
+
+class PublicActor(PosteriorVariance, Mish, BoundedHead):
+    """The actor of the public code from which Table 1 descends: tanh, Mish, posterior variance, and no L_d."""
+
+    def build(self) -> None:
+        """Build it with all that its parents change, and L_d weighted 0."""
+        self.config = replace(self.config, d2sac_diffusion_weight=0.0)
+        super().build()
+
+
+VARIANTS: dict[str, type[D2SAC]] = {
+    variant.__name__: variant
+    for variant in (D2SAC, PrintedEq21, PrintedEq24, PosteriorVariance, LatentOfValues, LatentOfMaximiser, Mish,
+                    BoundedHead, PublicActor)
+}  # fmt: skip

@@ -1,0 +1,93 @@
+"""Reading results and printing them: pairing by seed, gaps, wrong names, and figures of old and new results."""
+
+import csv
+
+import numpy as np
+import pytest
+import reading
+import tables
+
+COLUMNS = ("phase", "variant", "agent", "seed", "traffic", "load", "flows", "gradient_steps", "completion",
+           "latency_s", "reward")  # fmt: skip
+REWARDS = {"d2sac": {0: -0.1, 1: 0.3, 2: 0.2}, "sac": {0: -0.3, 2: 0.3, 1: 0.3}, "random": {0: -1.0, 1: -1.5}}
+
+
+@pytest.fixture(params=["old", "new"])
+def rows(request, tmp_path, monkeypatch):
+    """Results of three agents, in two phases as the old grids had them, or in three."""
+    (tmp_path / "some").mkdir()
+    for agent, rewards in REWARDS.items():
+        for seed, reward in rewards.items():
+            who = dict(variant=agent, agent=agent, seed=seed, traffic="Poisson", completion=0.5, latency_s=0.3)
+            found = [dict(phase="frozen", load=load, flows=200, gradient_steps=20, reward=reward * load, **who)
+                     for load in ([1.0, 2.0] if agent != "random" else [1.0])]  # fmt: skip
+            if agent != "random":
+                steps = range(1, 41)
+                found += [dict(phase="training", load=1.0, flows=10 * k, gradient_steps=k, reward=k, **who)
+                          for k in steps]  # fmt: skip
+                if request.param == "new":
+                    found += [dict(phase="held-out", load=1.0, flows=10 * k, gradient_steps=k, reward=2 * k, **who)
+                              for k in (0, 20, 40)]  # fmt: skip
+            with (tmp_path / "some" / f"{agent}-{seed}.csv").open("w", newline="") as file:
+                writer = csv.DictWriter(file, COLUMNS)
+                writer.writeheader()
+                writer.writerows(found)
+    monkeypatch.setattr(tables, "read", lambda spec: reading.read(spec, tmp_path))
+    return reading.read("some", tmp_path)
+
+
+def test_seeds_are_paired(rows, capsys):
+    """d2sac - sac: 0.2, 0.0, -0.1 by seed, so (1 + 0.5) / 3; pairs across seeds would give (1 + 1 + 0.5 + 1) / 9."""
+    tables.main("some", "reward", "1")
+    out = capsys.readouterr().out
+    assert np.allclose(tables.paired(REWARDS["d2sac"], REWARDS["sac"]), [0.2, 0.0, -0.1])
+    (line,) = [line for line in out.splitlines() if line.startswith("| sac") and "+" in line]
+    assert line.endswith(" 0.50 |")
+    (line,) = [line for line in out.splitlines() if line.startswith("| random") and "+" in line]
+    assert "+1.350" in line and line.endswith(" 1.00 |")  # two seeds: 0.9 and 1.8
+
+
+def test_all_columns_asked_for_are_printed(rows, capsys):
+    tables.main("some", "reward,completion,latency_s")
+    first, *_, last = capsys.readouterr().out.splitlines()
+    assert [first.count(name) for name in ("reward, Poisson 1", "completion, Poisson 2", "latency_s, Poisson")] == [
+        1,
+        1,
+        2,
+    ]
+    assert last.startswith("| random") and last.count("| - ") == 3  # no results at load 2
+
+
+@pytest.mark.parametrize("given, message", [
+    (("some", "speed"), "speed is no metric; there are completion, "),
+    (("some", "reward", "1,7"), "load 7 is not in the results; there are [1.0, 2.0]"),
+    (("some", "reward", "x"), "x are no loads"),
+    (("other",), "no CSV in "),
+])  # fmt: skip
+def test_what_is_not_there_is_said(rows, given, message):
+    with pytest.raises(SystemExit) as error:
+        tables.main(*given)
+    assert message in str(error.value)
+
+
+def test_curves_by_agent(rows):
+    """Forty training rows make twenty windows of two; held-out rows stay as they are."""
+    curves = reading.by_agent(rows, "training", "gradient_steps", "reward")
+    x, values = curves["d2sac"]
+    assert list(curves) == ["d2sac", "sac"] and values.shape == (3, 20)
+    assert x[:2].tolist() == [2, 4] and values[0, :2].tolist() == [1.5, 3.5]
+    for _, (x, values) in reading.by_agent(rows, "held-out", "gradient_steps", "reward").items():
+        assert x.tolist() == [0, 20, 40] and values[1].tolist() == [0, 40, 80]
+
+
+def test_figures_of_old_and_new_results(rows, tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
+    import figures
+    import network
+
+    monkeypatch.setattr(figures, "read", lambda _: rows)
+    figures.main("some", tmp_path)
+    network.main(tmp_path / "network.png")
+    assert sorted(path.name for path in tmp_path.glob("*.png")) == [
+        "figure4.png", "figure5.png", "figure6.png", "network.png"
+    ]  # fmt: skip

@@ -1,0 +1,216 @@
+"""The variants of d2sac: the printed equations against the corrected ones, and an update of each by a second route."""
+
+import copy
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+import variants as V
+from torch.nn import functional as F
+
+from edgediff.config import LearnerConfig
+from edgediff.learner import diffusion as D
+from edgediff.learner.d2sac import D2SAC
+from edgediff.learner.losses import clean_latent
+from edgediff.learner.replay import Batch
+
+STEPS = 10
+SCHEDULE = D.variance_schedule(STEPS)
+ZERO, ONE = torch.zeros((), dtype=torch.float64), torch.ones((), dtype=torch.float64)
+S, A, B = 5, 6, 32
+CONFIG = LearnerConfig(hidden=32, batch_size=B, d2sac_denoising_steps=4, actor_lr=1e-3, critic_lr=1e-3)
+
+
+def normal(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def agent(variant, **changes):
+    return variant(S, A, replace(CONFIG, **changes), np.random.SeedSequence(0))
+
+
+def batch():
+    g = torch.Generator().manual_seed(0)
+    state, following = torch.randn(2, B, S, generator=g)
+    action = torch.randint(A, (B,), generator=g)
+    return Batch(state, action, torch.randn(B, generator=g), torch.full((B,), 0.9), following)
+
+
+def parameters(one):
+    return torch.cat([t.flatten() for network in one.weights().values() for t in network.values()])
+
+
+def test_printed_mean_over_subtracts():
+    """Eq. (21) as printed subtracts sqrt(1 - alpha_bar_i) / sqrt(1 - alpha_i) times what is right.
+
+    For N = 10 that is 1 at i = 1 and between 1.16 and 1.41 everywhere else.
+    """
+    factors = []
+    for beta, alpha_bar in zip(SCHEDULE.beta.tolist(), SCHEDULE.alpha_bar.tolist()):
+        printed, right = V.reverse_mean_printed(ZERO, ONE, beta), D.reverse_mean(ZERO, ONE, beta, alpha_bar)
+        factors.append((printed / right).item())
+        assert V.reverse_mean_printed(ONE, ZERO, beta) == D.reverse_mean(ONE, ZERO, beta, alpha_bar)
+    assert factors[0] == pytest.approx(1.0)
+    assert round(min(factors[1:]), 2) == 1.16 and round(max(factors[1:]), 2) == 1.41
+
+
+def test_printed_expansion_agrees_with_no_reading_of_the_mean():
+    """Eq. (24) as printed drops 1 / sqrt(1 - alpha_bar_i): it subtracts 0.24 to 0.997 of what is right."""
+    factors = []
+    for beta, alpha_bar in zip(SCHEDULE.beta.tolist(), SCHEDULE.alpha_bar.tolist()):
+        printed = V.reverse_step_expanded_printed(ZERO, ONE, beta, ZERO)
+        factors.append((printed / D.reverse_mean(ZERO, ONE, beta, alpha_bar)).item())
+        assert abs(printed / V.reverse_mean_printed(ZERO, ONE, beta) - 1) > 0.2
+        assert factors[-1] == pytest.approx(math.sqrt(1 - alpha_bar))
+        with_noise = V.reverse_step_expanded_printed(ONE, ZERO, beta, ONE)
+        assert with_noise == pytest.approx(D.reverse_step_expanded(ONE, ZERO, beta, alpha_bar, ONE))
+    assert round(factors[0], 2) == 0.24 and round(factors[-1], 3) == 0.997
+
+
+def perfect(a_0):
+    """The noise that stands between a_0 and a_i, whatever a_i is."""
+
+    def predict(a_i, i):
+        alpha_bar = SCHEDULE.alpha_bar[i - 1]
+        return (a_i - alpha_bar.sqrt() * a_0) / (1 - alpha_bar).sqrt()
+
+    return predict
+
+
+def test_the_printed_step_leaves_noise_behind_even_with_perfect_predictions():
+    """Eq. (24); without the last noise, a_0 should be 0."""
+    a_0, noise = torch.zeros(4000, 1, dtype=torch.float64), normal(STEPS, 4000, 1, seed=8)
+    left = V.chain(perfect(a_0), SCHEDULE, noise, V.PrintedEq24.mean)
+    assert 0.35 < left.std() < 0.55
+
+
+@pytest.mark.parametrize("variance", [None, V.posterior_variance(SCHEDULE)])
+def test_a_chain_with_perfect_predictions_returns_a_0(variance):
+    a_0 = normal(6, 24, seed=6)
+    found = V.chain(perfect(a_0), SCHEDULE, normal(STEPS, 6, 24, seed=7), variance=variance)
+    torch.testing.assert_close(found, a_0, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("i", range(2, STEPS + 1))
+def test_posterior_variance_by_bayes(i):
+    """a_{i-1} given a_0 has variance 1 - abar_{i-1}; a_i given a_{i-1} adds beta: the precisions add up."""
+    before, alpha, beta = SCHEDULE.alpha_bar[i - 2].item(), SCHEDULE.alpha[i - 1].item(), SCHEDULE.beta[i - 1].item()
+    variance = V.posterior_variance(SCHEDULE)
+    assert variance[i - 1].item() == pytest.approx(1 / (1 / (1 - before) + alpha / beta))
+    assert variance[0] == 0.0 and (variance < SCHEDULE.beta).all()
+
+
+@pytest.mark.parametrize("variant, factors", [(V.OtherChain, None), (V.PrintedEq21, 0.5), (V.PrintedEq24, 1.0)])
+def test_a_chain_can_run_on_the_printed_forms(variant, factors):
+    """With a constant prediction of 1, no noise and N = 2, a_0 = -(f_2 / sqrt(alpha_1) + f_1) in each form's f_i.
+
+    f_i sqrt(alpha_i) is beta_i / sqrt(1 - alpha_bar_i), or as printed sqrt(beta_i) in Eq. (21) and beta_i in Eq. (24).
+    """
+    schedule = D.variance_schedule(2)
+    (b1, b2), (bar1, bar2) = schedule.beta.tolist(), schedule.alpha_bar.tolist()
+    f1, f2 = (b1**factors, b2**factors) if factors else (b1 / math.sqrt(1 - bar1), b2 / math.sqrt(1 - bar2))
+    expected = -(f2 / math.sqrt(1 - b2)) / math.sqrt(1 - b1) - f1 / math.sqrt(1 - b1)
+    zeros = torch.zeros(2, 1, 1, dtype=torch.float64)
+    found = V.chain(lambda a, i: torch.ones_like(a), schedule, zeros, variant.mean)
+    assert found.item() == pytest.approx(expected)
+
+
+def test_clean_latent_of_values_by_hand():
+    """Q = 1, 1.1, 1.3, 4 has mean 1.85: differences / 0.1 are -8.5, -7.5, -5.5, 21.5, clipped at 5; then 0.2 / 0.1."""
+    assert V.clean_latent_of_values(torch.tensor([[1.0, 1.1, 1.3, 4.0]])).tolist() == [[-5, -5, -5, 5]]
+    torch.testing.assert_close(V.clean_latent_of_values(torch.tensor([[1.2, 0.8]])), torch.tensor([[2.0, -2.0]]))
+
+
+def test_clean_latent_of_the_maximiser():
+    """Where nothing is cut off, its softmax is the policy that maximises J; for a temperature near 0, the usual a_0."""
+    q = normal(7, 24, seed=3)
+    wide = V.clean_latent_of_maximiser(q, temperature=2.0)
+    torch.testing.assert_close(wide.softmax(dim=1), (q / 2).softmax(dim=1))
+    narrow = V.clean_latent_of_maximiser(q, temperature=1e-6)
+    torch.testing.assert_close(narrow, clean_latent(q).double(), rtol=1e-5, atol=1e-6)
+    assert (wide.mean(dim=1).abs() < 1e-12).all() and (narrow.amax(1) - narrow.amin(1)).max() < 5.34
+
+
+def test_the_usual_mean_and_variance_give_the_bits_of_d2sac():
+    one, two = agent(D2SAC), agent(V.OtherChain)
+    for _ in range(3):
+        a, b = one.update(batch()), two.update(batch())
+        assert all(torch.equal(a[name], b[name]) for name in a)
+    assert torch.equal(parameters(one), parameters(two))
+
+
+def test_every_variant_is_another_agent_and_can_be_saved():
+    """After two updates all differ; a fresh agent with the snapshot of the first takes the same second one."""
+    found = {}
+    for name, variant in V.VARIANTS.items():
+        one, two = agent(variant), agent(variant)
+        one.update(batch())
+        two.load_snapshot(copy.deepcopy(one.snapshot()))
+        metrics = one.update(batch())
+        assert all(torch.equal(metrics[key], value) for key, value in two.update(batch()).items())
+        found[name] = parameters(one)
+        assert torch.isfinite(found[name]).all()
+    names = list(found)
+    for k, name in enumerate(names):
+        assert not any(torch.equal(found[name], found[other]) for other in names[:k]), name
+
+
+def network_by_hand(net, a, state, i, activation, bounded):
+    """The noise network from its weights."""
+    time, rest = net.time, net.rest
+    embedded = time[2](activation(time[0](net.embedding[i - 1]))).expand(len(a), -1)
+    hidden = activation(rest[1](activation(net.first(torch.cat([a, state, embedded], dim=1)))))
+    return torch.tanh(rest[3](hidden)) if bounded else rest[3](hidden)
+
+
+FORMS = {  # noise factor and variance of step i, latent, activation, bounded head, weight of L_d
+    V.PrintedEq21: dict(factor=lambda beta, bar: beta**0.5),
+    V.PrintedEq24: dict(factor=lambda beta, bar: beta),
+    V.PosteriorVariance: dict(variance=lambda beta, bar, before: beta * (1 - before) / (1 - bar)),
+    V.LatentOfValues: dict(latent=lambda q: ((q - q.mean(1, keepdim=True)) / 0.1).clamp(-5, 5)),
+    V.Mish: dict(activation=F.mish),
+    V.BoundedHead: dict(bounded=True),
+    V.PublicActor: dict(variance=lambda beta, bar, before: beta * (1 - before) / (1 - bar), activation=F.mish,
+                        bounded=True, weight=0.0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("variant", FORMS)
+def test_the_actor_step_by_hand(variant):
+    """J, L_d and the norm of the gradient of one update, from the formulas, with the same draws."""
+    form = dict(factor=lambda beta, bar: beta / (1 - bar) ** 0.5, variance=lambda beta, bar, before: beta,
+                latent=clean_latent, activation=F.silu, bounded=False, weight=1.0) | FORMS[variant]  # fmt: skip
+    one, b, n = agent(variant), batch(), CONFIG.d2sac_denoising_steps
+    stream = torch.Generator()
+    stream.set_state(one.learn_stream.get_state())
+    before = agent(variant).actor
+    metrics = one.update(b)
+
+    torch.randn(n, B, A, generator=stream)  # the target's draw
+    q = torch.minimum(*(
+        m[4](form["activation"](m[2](form["activation"](m[0](b.state))))) for m in (one.critics.q1, one.critics.q2)
+    )).detach()  # fmt: skip
+    bar = [1.0, *D.variance_schedule(n).alpha_bar.tolist()]
+    noise = torch.randn(n, B, A, generator=stream)
+    a = noise[0]
+    for k, i in enumerate(range(n, 0, -1), start=1):
+        beta = 1 - bar[i] / bar[i - 1]
+        eps = network_by_hand(before, a, b.state, torch.tensor(i), form["activation"], form["bounded"])
+        a = (a - form["factor"](beta, bar[i]) * eps) / math.sqrt(1 - beta)
+        if i > 1:
+            a = a + math.sqrt(form["variance"](beta, bar[i], bar[i - 1])) * noise[k]
+    pi = a.softmax(dim=1)
+    objective = ((pi * q).sum(1) - CONFIG.entropy_temperature * (pi * pi.log()).sum(1)).mean()
+    i = torch.randint(1, n + 1, (B,), generator=stream)
+    eps = torch.randn(B, A, generator=stream)
+    bar_i = torch.tensor(bar)[i][:, None]
+    noisy = bar_i.sqrt() * form["latent"](q) + (1 - bar_i).sqrt() * eps
+    found = torch.cat([network_by_hand(before, noisy[k : k + 1], b.state[k : k + 1], i[k], form["activation"],
+                                       form["bounded"]) for k in range(B)])  # fmt: skip
+    loss_d = (eps - found).square().mean()
+    loss = form["weight"] * loss_d - objective
+    gradient = torch.cat([g.flatten() for g in torch.autograd.grad(loss, list(before.parameters()))])
+    for name, value in (("objective", objective), ("loss_d", loss_d), ("grad_pi", gradient.norm())):
+        torch.testing.assert_close(metrics[name], value.detach(), rtol=1e-3, atol=1e-5)

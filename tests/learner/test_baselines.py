@@ -1,0 +1,154 @@
+"""The learning baselines: their equations by hand, and that each learns what is known to be best."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from edgediff.config import LearnerConfig
+from edgediff.errors import NonFiniteError
+from edgediff.learner import dqn, ppo
+from edgediff.learner.agents import AGENTS, build_agent
+
+A = 6
+CONFIG = LearnerConfig(
+    **dict(hidden=32, d2sac_denoising_steps=3, epochs=40, num_envs=50, collect_per_epoch=250, buffer_size=20_000),
+    **dict(updates_per_epoch=20, batch_size=128, actor_lr=3e-3, critic_lr=3e-3, gamma=0.0, n_step=1),
+)
+
+
+def test_epsilon_falls_linearly_and_stays():
+    assert [dqn.epsilon(t, 100, 0.1) for t in (0, 50, 100, 1000)] == pytest.approx([1.0, 0.55, 0.1, 0.1])
+
+
+def test_epsilon_greedy_by_hand():
+    """Rate 0.4 over 4 actions: 0.1 each, and 0.6 more for the best."""
+    pi = dqn.epsilon_greedy(torch.tensor([[0.0, 5.0, 1.0, 2.0]]), 0.4)
+    torch.testing.assert_close(pi, torch.tensor([[0.1, 0.7, 0.1, 0.1]]))
+
+
+def test_double_q_chooses_with_one_network_and_values_with_the_other():
+    online, target = torch.tensor([[1.0, 3.0, 2.0]]), torch.tensor([[9.0, 4.0, 7.0]])
+    assert dqn.double_q_value(online, target).item() == 4.0
+    assert dqn.double_q_value(target, target).item() == 9.0  # one network for both: the max backup
+
+
+def column(*values):
+    return torch.tensor(values)[:, None]
+
+
+def test_advantages_by_hand():
+    """gamma 0.5, lam 0.5: deltas 1 + 0.5 * 4 - 2 = 1 and 3 + 0.5 * 6 - 4 = 2; A_0 = 1 + 0.25 * 2 = 1.5."""
+    reward, value, following = column(1.0, 3.0), column(2.0, 4.0), column(4.0, 6.0)
+    no = column(False, False)
+    assert ppo.advantages(reward, value, following, no, no, 0.5, 0.5).flatten().tolist() == [1.5, 2.0]
+    cut = column(True, False)
+    assert ppo.advantages(reward, value, following, no, cut, 0.5, 0.5).flatten().tolist() == [1.0, 2.0]
+    # Termination cuts as well, and takes V(s') out: delta_0 = 1 - 2.
+    assert ppo.advantages(reward, value, following, cut, cut, 0.5, 0.5).flatten().tolist() == [-1.0, 2.0]
+
+
+def test_advantages_at_lambda_one_are_returns_minus_value(rng):
+    """With lam = 1 the differences telescope: A_t = sum_k gamma^k r_{t+k} + gamma^n V(s_T) - V(s_t)."""
+    reward, states = torch.tensor(rng.normal(size=(7, 3))), torch.tensor(rng.normal(size=(8, 3)))
+    no = torch.zeros(7, 3, dtype=torch.bool)
+    found = ppo.advantages(reward, states[:-1], states[1:], no, no, 0.9, 1.0)
+    for t in range(7):
+        total = sum(0.9**k * reward[t + k] for k in range(7 - t)) + 0.9 ** (7 - t) * states[7]
+        torch.testing.assert_close(found[t], total - states[t])
+
+
+@pytest.mark.parametrize(
+    "ratio, advantage, expected",
+    [(1.0, 2.0, 2.0), (1.5, 2.0, 2.4), (0.5, 2.0, 1.0), (0.5, -2.0, -1.6), (1.5, -2.0, -3.0)],
+)
+def test_clipped_objective_takes_the_more_careful_value(ratio, advantage, expected):
+    """Clip 0.2: a gain counts up to ratio 1.2, a loss from ratio 0.8 on."""
+    log_ratio = torch.tensor([ratio]).log()
+    assert ppo.clipped_objective(log_ratio, torch.zeros(1), torch.tensor([advantage]), 0.2).item() == pytest.approx(
+        expected
+    )
+
+
+def test_a_ppo_rollout_is_used_whole_and_as_often_as_asked(generator):
+    agent = ppo.PPO(2, A, replace(CONFIG, agent="ppo", ppo_passes=3, batch_size=100), np.random.SeedSequence(0))
+    memory = agent.memory()
+    assert agent.num_updates(memory) == 0
+    for t in range(5):
+        state = np.stack([np.full(50, t), np.arange(50)], axis=1).astype(np.float32)
+        ended = np.zeros(50, bool)
+        memory.add(state, np.zeros(50, int), np.ones(50), state + np.float32([1, 0]), ended, ended)
+    batches = [agent.batch(memory, k, generator) for k in range(agent.num_updates(memory))]
+    assert [len(b.action) for b in batches] == [100, 100, 50] * 3
+    for k in range(3):
+        seen = torch.cat([b.state for b in batches[3 * k : 3 * k + 3]])
+        assert len({tuple(row.tolist()) for row in seen}) == 250
+
+
+@pytest.mark.parametrize("name", AGENTS)
+def test_every_agent_learns_a_problem_with_a_known_best_action(name):
+    """In context c action c pays 1. Transitions go through act, memory and batches, as in training."""
+    agent = AGENTS[name](A, A, replace(CONFIG, agent=name), np.random.SeedSequence(0))
+    rng, generator, memory = np.random.default_rng(0), torch.Generator().manual_seed(0), agent.memory()
+    no, yes = np.zeros(50, bool), np.ones(50, bool)  # every decision is an episode of its own
+    for _ in range(CONFIG.epochs):
+        for _ in range(5):
+            context = rng.integers(A, size=50)
+            state = np.eye(A, dtype=np.float32)[context]
+            action = agent.act(state)
+            memory.add(state, action, (action == context).astype(float), state, no, yes)
+        for k in range(agent.num_updates(memory)):
+            metrics = agent.update(agent.batch(memory, k, generator))
+    assert tuple(metrics) == agent.METRICS
+    taken = agent.act(np.eye(A, dtype=np.float32), "mean" if name == "d2sac" else "argmax", 8)
+    assert taken.tolist() == list(range(A))
+
+
+@pytest.mark.parametrize("name", ["dqn", "sac"])
+def test_the_target_network_is_what_is_evaluated(name):
+    agent = AGENTS[name](A, A, replace(CONFIG, agent=name), np.random.SeedSequence(0))
+    online, target = (agent.q, agent.target_q) if name == "dqn" else (agent.actor, agent.target_actor)
+    for network, action in ((online, 0), (target, 1)):
+        with torch.no_grad():
+            network[-1].weight.zero_()
+            network[-1].bias.zero_()[action] = 50.0
+    state = np.zeros((200, A), np.float32)
+    for mode in ("sample", "argmax"):
+        assert (agent.act(state, mode) == 1).all()
+    if name == "sac":
+        assert (agent.act(state) == 0).all()
+
+
+@pytest.mark.parametrize("name", AGENTS)
+def test_every_agent_repeats_bit_for_bit(name):
+    outcomes = []
+    for _ in range(2):
+        agent = build_agent(21, 24, LearnerConfig(agent=name, hidden=16), np.random.SeedSequence(3))
+        observation = np.random.default_rng(0).random((40, 21), dtype=np.float32)
+        outcomes.append((agent.weights(), agent.act(observation)))
+    assert np.array_equal(outcomes[0][1], outcomes[1][1])
+    for network, tensors in outcomes[0][0].items():
+        assert all(torch.equal(value, outcomes[1][0][network][key]) for key, value in tensors.items())
+
+
+@pytest.mark.parametrize("name", ["sac", "dqn", "ppo"])
+def test_weights_that_are_not_finite_are_named(name):
+    agent = AGENTS[name](A, A, replace(CONFIG, agent=name), np.random.SeedSequence(0))
+    agent.check_can_act(np.zeros((3, A), np.float32))
+    for network, tensors in agent.weights().items():
+        for tensor, values in tensors.items():
+            kept = values.clone()
+            values.view(-1)[-1] = torch.nan
+            with pytest.raises(NonFiniteError) as error:
+                agent.check_can_act(np.zeros((3, A), np.float32))
+            assert str(error.value) == f"weights of {network}.{tensor}: not finite"
+            values.copy_(kept)
+
+
+def test_epsilon_counts_decisions_of_training_only():
+    agent = dqn.DQN(A, A, replace(CONFIG, agent="dqn"), np.random.SeedSequence(0))
+    agent.act(np.zeros((7, A), np.float32))
+    agent.act(np.zeros((9, A), np.float32), "argmax", 1, torch.Generator().manual_seed(0))
+    agent.check_can_act(np.zeros((5, A), np.float32))
+    assert agent.decisions == 7

@@ -1,0 +1,140 @@
+"""Eqs. (18)-(24), (26), by closed forms, second routes and a perfect oracle."""
+
+import math
+
+import pytest
+import torch
+
+from edgediff.learner import diffusion as D
+
+STEPS = 10
+SCHEDULE = D.variance_schedule(STEPS)
+
+
+def normal(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+@pytest.mark.parametrize("steps", [1, 5, 10, 37])
+def test_alpha_bar_in_closed_form(steps):
+    """The betas of Eq. (22) telescope: alpha_bar_i = exp(-b_min i/N - (b_max - b_min) i^2 / (2 N^2))."""
+    beta, alpha, alpha_bar = D.variance_schedule(steps, 0.1, 10.0)
+    for i in range(1, steps + 1):
+        closed = math.exp(-0.1 * i / steps - 9.9 * i**2 / (2 * steps**2))
+        assert alpha_bar[i - 1].item() == pytest.approx(closed, rel=1e-12)
+    assert alpha_bar[-1].item() == pytest.approx(math.exp(-5.05))  # the same noise at the end for every N
+    assert torch.equal(alpha, 1 - beta) and ((0 < beta) & (beta < 1)).all()
+
+
+def test_betas_by_hand():
+    """N = 10: beta_1 = 1 - exp(-0.01 - 0.0495), beta_10 = 1 - exp(-0.01 - 0.0495 * 19)."""
+    assert SCHEDULE.beta[0].item() == pytest.approx(1 - math.exp(-0.0595))
+    assert SCHEDULE.beta[9].item() == pytest.approx(1 - math.exp(-0.9505))
+    assert (SCHEDULE.beta.diff() > 0).all()
+
+
+def test_forward_step_by_hand():
+    """alpha = 0.64: sqrt is 0.8, and sqrt(1 - 0.64) is 0.6: 0.8 * 2 + 0.6 * 3 = 3.4."""
+    assert D.forward_step(torch.tensor(2.0), 0.64, torch.tensor(3.0)).item() == pytest.approx(3.4)
+
+
+def test_forward_marginal_has_the_law_of_many_forward_steps():
+    """Step by step, the factor on a_0 is sqrt(alpha_bar_i) and the variances add up to 1 - alpha_bar_i."""
+    one, zero = torch.ones((), dtype=torch.float64), torch.zeros((), dtype=torch.float64)
+    mean, variance = one, zero
+    for i in range(STEPS):
+        alpha = SCHEDULE.alpha[i].item()
+        mean = D.forward_step(mean, alpha, zero)
+        variance = D.forward_step(zero, alpha, one) ** 2 + D.forward_step(one, alpha, zero) ** 2 * variance
+        alpha_bar = SCHEDULE.alpha_bar[i].item()
+        assert D.forward_marginal(one, alpha_bar, zero).item() == pytest.approx(mean.item())
+        assert D.forward_marginal(zero, alpha_bar, one).item() ** 2 == pytest.approx(variance.item())
+
+
+def posterior_mean(a_i, a_0, i):
+    """Bayes' rule for q(a_{i-1} | a_i, a_0), from the product of the two Gaussians it is made of.
+
+    a_{i-1} | a_0 ~ N(m, v) with m = sqrt(abar_{i-1}) a_0, v = 1 - abar_{i-1}; a_i | a_{i-1} ~ N(sqrt(alpha) a, beta).
+    """
+    before = SCHEDULE.alpha_bar[i - 2].item() if i > 1 else 1.0
+    alpha, beta = SCHEDULE.alpha[i - 1].item(), SCHEDULE.beta[i - 1].item()
+    if i == 1:
+        return a_0
+    precision = 1 / (1 - before) + alpha / beta
+    return (before**0.5 * a_0 / (1 - before) + alpha**0.5 * a_i / beta) / precision
+
+
+@pytest.mark.parametrize("i", range(1, STEPS + 1))
+def test_mean_from_the_noise_equals_posterior_mean_from_a_0(i):
+    a_0, eps = normal(5, 24, seed=1), normal(5, 24, seed=2)
+    beta, alpha_bar = SCHEDULE.beta[i - 1].item(), SCHEDULE.alpha_bar[i - 1].item()
+    a_i = D.forward_marginal(a_0, alpha_bar, eps)
+    expected = posterior_mean(a_i, a_0, i)
+    torch.testing.assert_close(D.reverse_mean(a_i, eps, beta, alpha_bar), expected, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("i", [1, 4, 10])
+def test_expanded_step_is_the_mean_plus_noise(i):
+    a_i, eps, z = normal(3, 24, seed=3), normal(3, 24, seed=4), normal(3, 24, seed=5)
+    beta, alpha_bar = SCHEDULE.beta[i - 1].item(), SCHEDULE.alpha_bar[i - 1].item()
+    by_parts = D.reverse_step(D.reverse_mean(a_i, eps, beta, alpha_bar), beta, z)
+    torch.testing.assert_close(D.reverse_step_expanded(a_i, eps, beta, alpha_bar, z), by_parts)
+
+
+def test_reverse_step_has_the_given_variance():
+    assert D.reverse_step(torch.tensor(1.0), 0.25, torch.tensor(3.0)).item() == 2.5  # 1 + 0.5 * 3
+
+
+def oracle(a_0):
+    """The noise that stands between a_0 and a_i, whatever a_i is."""
+
+    def predict(a_i, i):
+        alpha_bar = SCHEDULE.alpha_bar[i - 1]
+        return (a_i - alpha_bar.sqrt() * a_0) / (1 - alpha_bar).sqrt()
+
+    return predict
+
+
+def test_a_chain_with_a_perfect_oracle_returns_a_0():
+    """Whatever the noise: the last step lands on a_0 exactly, because none is added at i = 1."""
+    a_0 = normal(6, 24, seed=6)
+    found = D.denoise(oracle(a_0), SCHEDULE, normal(STEPS, 6, 24, seed=7))
+    torch.testing.assert_close(found, a_0, rtol=1e-9, atol=1e-9)
+
+
+def test_the_chain_uses_each_noise_once_and_in_order():
+    """With no prediction the chain is linear.
+
+    a_0 = a_N / sqrt(alpha_bar_N) + sum_{i > 1} sqrt(beta_i / alpha_bar_{i-1}) z_i.
+    """
+    noise = normal(STEPS, 2, 3, seed=9)
+    found = D.denoise(lambda a, i: torch.zeros_like(a), SCHEDULE, noise)
+    expected = noise[0] / SCHEDULE.alpha_bar[-1].sqrt()
+    for k, i in enumerate(range(STEPS, 1, -1), start=1):
+        expected = expected + (SCHEDULE.beta[i - 1] / SCHEDULE.alpha_bar[i - 2]).sqrt() * noise[k]
+    torch.testing.assert_close(found, expected)
+    assert (1 / SCHEDULE.alpha_bar[-1].sqrt()).item() == pytest.approx(12.5, abs=0.05)  # a fresh network amplifies
+
+
+def test_the_chain_counts_down_from_N_to_1():
+    asked = []
+    D.denoise(lambda a, i: asked.append(i) or a, SCHEDULE, normal(STEPS, 1, 2))
+    assert asked == list(range(STEPS, 0, -1))
+
+
+def test_gradients_reach_all_steps():
+    """One weight per step: every one of them gets a gradient from a_0, and it is the numerical one."""
+    weight = torch.full((STEPS,), 0.1, dtype=torch.float64, requires_grad=True)
+    noise = normal(STEPS, 2, 3, seed=10)
+
+    def run(weight):
+        return D.denoise(lambda a, i: weight[i - 1] * torch.tanh(a), SCHEDULE, noise).sum()
+
+    run(weight).backward()
+    assert (weight.grad.abs() > 1e-6).all()
+    assert torch.autograd.gradcheck(run, (weight,))
+
+
+def test_policy_is_a_softmax():
+    log_pi = D.policy(torch.log(torch.tensor([[1.0, 2.0, 5.0]])) + 100)
+    torch.testing.assert_close(log_pi.exp(), torch.tensor([[0.125, 0.25, 0.625]]))

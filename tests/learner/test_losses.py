@@ -1,0 +1,111 @@
+"""Eqs. (14)-(17), (25) and J, by hand and by where their gradients vanish."""
+
+import math
+
+import pytest
+import torch
+
+from edgediff.learner import losses
+
+A = 24
+
+
+def test_state_value_by_hand():
+    """0.25 * 4 + 0.75 * 8 = 7; and 1 * (-2) = -2."""
+    pi = torch.tensor([[0.25, 0.75], [1.0, 0.0]])
+    assert losses.state_value(pi, torch.tensor([[4.0, 8.0], [-2.0, 9.0]])).tolist() == [7.0, -2.0]
+
+
+def test_td_target_by_hand():
+    """1 + 0.9 * 10 = 10; where the episode truly ended the discount is 0, and the next state does not matter."""
+    target = losses.td_target(torch.tensor([1.0, 1.0]), torch.tensor([0.9, 0.0]), torch.tensor([10.0, 1e6]))
+    assert target.tolist() == [10.0, 1.0]
+
+
+def test_a_greedy_policy_turns_the_target_into_the_max_backup():
+    """Eq. (14): r + gamma max_a' Q(s', a') is Eq. (15) with all of pi on the best action."""
+    q = torch.randn(6, A)
+    greedy = torch.nn.functional.one_hot(q.argmax(1), A).float()
+    reward, gamma = torch.randn(6), torch.full((6,), 0.95)
+    backup = losses.td_target(reward, gamma, losses.state_value(greedy, q))
+    torch.testing.assert_close(backup, reward + 0.95 * q.max(dim=1).values)
+    soft = losses.td_target(reward, gamma, losses.state_value(torch.full((6, A), 1 / A), q))
+    assert (soft < backup).all()
+
+
+def test_critic_loss_by_hand():
+    """Q1(s, a) = 1, 4 and Q2(s, a) = 2, 0 against y = 2, 1: (1 + 9) / 2 + (0 + 1) / 2 = 5.5."""
+    q1, q2 = torch.tensor([[1.0, 7.0], [7.0, 4.0]]), torch.tensor([[2.0, 7.0], [7.0, 0.0]])
+    assert losses.critic_loss(q1, q2, torch.tensor([0, 1]), torch.tensor([2.0, 1.0])).item() == 5.5
+
+
+def test_critic_loss_touches_only_the_actions_taken():
+    q1, q2 = (torch.randn(3, A, requires_grad=True) for _ in range(2))
+    action = torch.tensor([0, 5, 23])
+    losses.critic_loss(q1, q2, action, torch.zeros(3)).backward()
+    for q in (q1, q2):
+        expected = torch.zeros(3, A)
+        expected[range(3), action] = 2 * q.detach()[range(3), action] / 3  # d/dq of the mean of q^2
+        torch.testing.assert_close(q.grad, expected)
+
+
+def test_entropy_of_known_distributions():
+    uniform, sure = torch.full((1, A), -math.log(A)), torch.log_softmax(torch.tensor([[50.0] + [0.0] * 23]), 1)
+    assert losses.entropy(uniform).item() == pytest.approx(math.log(A))
+    assert losses.entropy(sure).item() == pytest.approx(0.0, abs=1e-6)
+
+
+def test_actor_gradient_vanishes_at_logits_q_over_temperature():
+    """J is largest at the Boltzmann policy, where it is temperature * logsumexp(Q / temperature)."""
+    q, temperature = torch.randn(5, A, dtype=torch.float64), 0.3
+    logits = (q / temperature).requires_grad_()
+    best = losses.actor_objective(torch.log_softmax(logits, 1), q, temperature)
+    best.backward()
+    assert logits.grad.abs().max() < 1e-12
+    assert best.item() == pytest.approx((temperature * torch.logsumexp(q / temperature, 1)).mean().item())
+    elsewhere = (logits.detach() + 0.1 * torch.randn(5, A)).requires_grad_()
+    worse = losses.actor_objective(torch.log_softmax(elsewhere, 1), q, temperature)
+    worse.backward()
+    assert worse < best and elsewhere.grad.abs().max() > 1e-4
+
+
+def test_actor_objective_averages_over_the_batch_and_sums_over_actions():
+    """pi = (1/2, 1/2): (1 + 3) / 2 + 0.1 ln 2, and (5 + 5) / 2 + 0.1 ln 2; the mean is 3.5 + 0.1 ln 2."""
+    log_pi = torch.full((2, 2), math.log(0.5))
+    value = losses.actor_objective(log_pi, torch.tensor([[1.0, 3.0], [5.0, 5.0]]), 0.1)
+    assert value.item() == pytest.approx(3.5 + 0.1 * math.log(2))
+
+
+def test_clean_latent_gives_the_preferred_action_its_confidence():
+    q = torch.randn(9, A)
+    latent = losses.clean_latent(q)
+    pi = torch.softmax(latent, 1)
+    assert torch.equal(pi.argmax(1), q.argmax(1))
+    torch.testing.assert_close(pi.max(1).values, torch.full((9,), 0.9))
+    assert latent.sum(1).abs().max() < 1e-5  # centred
+    assert (latent.max(1).values - latent.min(1).values)[0].item() == pytest.approx(5.33, abs=0.005)  # c, A = 24
+
+
+def test_diffusion_loss_by_hand():
+    """Squared norms 1 + 4 = 5 and 0 + 9 = 9, mean 7."""
+    assert losses.diffusion_loss(torch.tensor([[1.0, 2.0], [3.0, 3.0]]), torch.tensor([[0.0, 0.0], [3.0, 0.0]])) == 7
+
+
+def test_polyak_moves_by_tau():
+    target, online = [torch.tensor([1.0, 2.0])], [torch.tensor([3.0, 6.0])]
+    losses.polyak(target, online, 0.25)
+    assert target[0].tolist() == [1.5, 3.0] and online[0].tolist() == [3.0, 6.0]
+    losses.polyak(target, online, 1.0)
+    assert target[0].tolist() == [3.0, 6.0]
+
+
+def test_shapes_that_would_broadcast_are_refused():
+    column, row = torch.zeros(4, 1), torch.zeros(4)
+    with pytest.raises(ValueError, match="shapes"):
+        losses.td_target(column, row, row)
+    with pytest.raises(ValueError, match="shapes"):
+        losses.critic_loss(torch.zeros(4, 2), torch.zeros(4, 2), torch.zeros(4, dtype=torch.long), column)
+    with pytest.raises(ValueError, match="shapes"):
+        losses.state_value(torch.zeros(4, 2), row)
+    with pytest.raises(ValueError, match="shapes"):
+        losses.diffusion_loss(torch.zeros(4, 2), torch.zeros(4, 1))

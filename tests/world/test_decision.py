@@ -1,0 +1,129 @@
+"""Eqs. (11), (12) and the chain of Eqs. (2)-(9), (13) for one decision, by hand."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from edgediff.config import WorldConfig
+from edgediff.world.decision import View, decode_action, observe, outcome
+from edgediff.world.workload import FLOW
+
+WORLD = WorldConfig(num_gateways=2)
+
+
+def view(backlog=(0.0, 0.0), available=(100e6, 160e6), server=3000.0, **flow):
+    record = np.zeros(1, FLOW)
+    record["priority"], record["deadline_s"], record["bandwidth_bps"] = 2, 0.4, 10e6
+    record["data_bits"], record["work_tflop"] = 2e6, 4.0
+    for name, value in flow.items():
+        record[name] = value
+    each = [np.array([row], float) for row in (backlog, available)]
+    return View(record, *each, np.array([125e6, 200e6]), np.array([[1e-7, 3e-7]]), np.array([server]))
+
+
+def of(result, k=0):
+    """The outcome of one environment's k-th action as plain numbers."""
+    return {name: value[0, k] for name, value in result._asdict().items()}
+
+
+def test_actions_are_gateway_and_level():
+    gateway, level = decode_action(np.arange(24))
+    assert gateway.tolist() == [g for g in range(8) for _ in range(3)]
+    assert level.tolist() == [0, 1, 2] * 8
+
+
+def test_an_idle_gateway_by_hand():
+    """Level 1: asked 15 Mbit/s and 1.5 * 4 / (0.25 * 0.4) = 60 TFLOP/s, both granted.
+
+    T_tx = 2 / 15 = 0.13333, T_q = 0, T_proc = 4 / 60 = 0.06667, T_prop = 3e-7. Used just after: 1 - 100 / 125 = 0.2
+    and 1 - 145 / 200 = 0.275. H_d = 0.2000003 - 0.4; r = 0.1999997 - 0.5 * 0.075.
+    """
+    result = of(outcome(WORLD, view(), np.array([[4]])))
+    assert result["gateway"] == 1 and result["rate_bps"] == 15e6 and result["compute_tflops"] == pytest.approx(60)
+    assert result["sending_s"] == pytest.approx(2 / 15)
+    assert result["delay_s"] == pytest.approx(0.2 + 3e-7, abs=1e-12)
+    assert result["completed"] and not result["dropped"] and result["violations"] == 0
+    assert result["imbalance"] == pytest.approx(0.075)
+    assert result["reward"] == pytest.approx(0.2 - 3e-7 - 0.0375, abs=1e-12)
+
+
+@pytest.mark.parametrize("level, eta", [(0, 1.0), (1, 1.5), (2, 2.0)])
+def test_the_level_scales_both_resources(level, eta):
+    result = of(outcome(WORLD, view(), np.array([[level]])))
+    assert result["rate_bps"] == eta * 10e6 and result["compute_tflops"] == pytest.approx(eta * 40)
+    assert result["delay_s"] == pytest.approx(0.2 / eta + 0.1 / eta + 1e-7)
+
+
+def test_a_backlog_is_waited_for():
+    """10 Mbit before 100 Mbit/s: 0.1 s of waiting, during which the bandwidth is held as well."""
+    result = of(outcome(WORLD, view(backlog=(10e6, 0.0)), np.array([[0]])))
+    assert result["sending_s"] == pytest.approx(0.1 + 0.2)
+    assert result["delay_s"] == pytest.approx(0.1 + 0.2 + 0.1 + 1e-7)
+
+
+def test_a_full_gateway_gives_what_it_has():
+    """4 of 10 Mbit/s: 0.5 s for 2 Mbit, late, and two violations: (10a) and (10b)."""
+    result = of(outcome(WORLD, view(available=(4e6, 160e6)), np.array([[0]])))
+    assert result["rate_bps"] == 4e6 and result["sending_s"] == pytest.approx(0.5)
+    assert not result["completed"] and not result["dropped"] and result["violations"] == 2
+    assert result["imbalance"] == pytest.approx(1.0 - 0.2)  # nothing left at gateway 0, 40 of 200 taken at 1
+
+
+def test_a_full_server_gives_what_it_has():
+    result = of(outcome(WORLD, view(server=10.0), np.array([[0]])))
+    assert result["compute_tflops"] == 10 and result["delay_s"] == pytest.approx(0.2 + 0.4 + 1e-7)
+    assert result["violations"] == 2
+
+
+@pytest.mark.parametrize("case", [dict(available=(0.0, 160e6)), dict(server=0.0), dict(backlog=(300e6, 0.0))])
+def test_a_hopeless_flow_is_dropped_and_takes_nothing(case):
+    result = of(outcome(WORLD, view(**case), np.array([[2]])))
+    assert result["dropped"] and result["delay_s"] == 2.0 and not result["completed"]
+    assert result["rate_bps"] == 0 and result["compute_tflops"] == 0
+    before = view(**case)
+    used = 1 - before.available_bps[0] / before.capacity_bps
+    assert result["imbalance"] == pytest.approx(abs(used[0] - used[1]))
+    short = 0 if "backlog" in case else 1
+    assert result["reward"] == pytest.approx(-(2.0 - 0.4 + 0.5 * result["imbalance"] + 1 + short))
+
+
+def test_priorities_may_weigh_the_delay():
+    world = replace(WORLD, priority3_weight=3.0)
+    plain, weighted = (of(outcome(w, view(priority=3), np.array([[0]]))) for w in (WORLD, world))
+    assert weighted["reward"] - plain["reward"] == pytest.approx(-2 * (plain["delay_s"] - 0.4))
+    assert of(outcome(world, view(priority=1), np.array([[0]])))["reward"] == plain["reward"]
+
+
+def test_trying_many_actions_is_trying_each():
+    many = outcome(WORLD, view(backlog=(10e6, 3e6)), np.arange(6)[None])
+    for k in range(6):
+        assert of(many, k) == of(outcome(WORLD, view(backlog=(10e6, 3e6)), np.array([[k]])))
+
+
+def test_observation_by_hand():
+    """D 2 of 10 Mbit, C 4 of 20 TFLOP, p 2 of 3, T_req 0.4 of 1 s, Q by 20 Mbit, R by 200 Mbit/s, F by 3000."""
+    state = observe(WORLD, view(backlog=(5e6, 1e6), server=750.0))
+    assert state.dtype == np.float32 and state.shape == (1, WORLD.state_dim)
+    np.testing.assert_allclose(state[0], [0.2, 0.2, 2 / 3, 0.4, 0.25, 0.05, 0.5, 0.8, 0.25], rtol=1e-6)
+
+
+def test_observation_scales_with_the_world():
+    """Deadlines up to 0.8 s at b up to 20 Mbit/s: the largest D is 8 Mbit, and 0.4 s is half of the longest."""
+    state = observe(replace(WORLD, deadline_high_s=0.8), view())
+    np.testing.assert_allclose(state[0, :4], [0.25, 4 / 16, 2 / 3, 0.5], rtol=1e-6)
+
+
+def test_a_flow_that_takes_exactly_the_limit_is_not_dropped():
+    """2 Mbit at 10 Mbit/s and 4 TFLOP at 40: 0.2 + 0.1 s and no propagation."""
+    still = view()._replace(propagation_s=np.zeros((1, 2)))
+    result = of(outcome(replace(WORLD, max_delay_s=1.0), still, np.array([[0]])))
+    limit = replace(WORLD, deadline_low_s=0.1, deadline_high_s=0.2, max_delay_s=result["delay_s"])
+    assert not of(outcome(limit, still, np.array([[0]])))["dropped"]
+
+
+def test_a_dropped_flow_is_never_in_time():
+    """Even if its deadline is the drop limit itself: 2.3 s to send, dropped at 2 s with a deadline of 2 s."""
+    world = replace(WORLD, deadline_low_s=2.0, deadline_high_s=2.0)
+    result = of(outcome(world, view(deadline_s=2.0, data_bits=23e6), np.array([[0]])))
+    assert result["dropped"] and not result["completed"] and result["violations"] == 1

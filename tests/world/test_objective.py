@@ -1,0 +1,59 @@
+"""Eqs. (9), (10), (13), by hand."""
+
+import numpy as np
+import pytest
+
+from edgediff.world import objective
+
+
+def test_delay_deviation_is_signed():
+    assert objective.delay_deviation(0.7, 0.5) == pytest.approx(0.2)
+    assert objective.delay_deviation(0.1, 0.5) == pytest.approx(-0.4)  # early earns
+
+
+def test_utilisation_and_imbalance():
+    used = objective.utilisation(np.array([[40.0, 80.0, 10.0]]), np.array([50.0, 100.0, 50.0]))
+    np.testing.assert_allclose(used, [[0.2, 0.2, 0.8]])
+    np.testing.assert_allclose(objective.imbalance(used), [0.6])
+
+
+def test_objective_weighs_delay_and_balance():
+    assert objective.objective(0.2, 0.6) == pytest.approx(0.5)  # 1 * 0.2 + 0.5 * 0.6
+    assert objective.objective(0.2, 0.6, delay_weight=3.0, balance_weight=2.0) == pytest.approx(1.8)
+
+
+@pytest.mark.parametrize(
+    "case, count",
+    [
+        (dict(), 0),
+        (dict(delay_s=0.6), 1),  # (10a)
+        (dict(requested_bps=11.0), 1),  # (10b)
+        (dict(requested_tflops=21.0), 1),  # (10c)
+        (dict(delay_s=0.6, requested_bps=11.0, requested_tflops=21.0), 3),
+    ],
+)
+def test_violations_counts_each_constraint_once(case, count):
+    within = dict(
+        delay_s=0.5,
+        deadline_s=0.5,
+        requested_bps=10.0,
+        available_bps=10.0,
+        requested_tflops=20.0,
+        available_tflops=20.0,
+    )
+    assert objective.violations(**within | case) == count
+
+
+def test_worked_example_of_the_reward_docstring():
+    h_d = objective.delay_deviation(0.7, 0.5)
+    h_r = objective.imbalance(np.array([0.2, 0.8]))
+    phi = objective.violations(0.7, 0.5, 2.0, 1.0, 1.0, 1.0)
+    cost = objective.objective(h_d, h_r)
+    assert (round(h_d, 12), round(h_r, 12), round(cost, 12), phi) == (0.2, 0.6, 0.5, 2)
+    assert round(objective.reward(cost, phi), 12) == -2.5
+    assert "H_d = 0.2, H_r = 0.6, O = 0.2 + 0.5 * 0.6 = 0.5" in objective.reward.__doc__
+    assert "r = -(0.5 + 1 * 2) = -2.5" in objective.reward.__doc__.replace("\n    ", " ")
+
+
+def test_penalty_scales_the_violations_alone():
+    assert objective.reward(0.5, 2, penalty=3.0) == -6.5

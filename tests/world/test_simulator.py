@@ -1,0 +1,183 @@
+"""The clock: reservations, backlog, episodes, and that nothing is lost at any load."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from edgediff.config import WorldConfig
+from edgediff.world.reservations import reserve, slots_of
+from edgediff.world.rules import RoundRobin, UniformRandom
+from edgediff.world.simulator import Simulator
+from edgediff.world.workload import draw_traffic
+
+WORLD = WorldConfig(num_slots=120)
+
+
+def play(simulator, policy, steps, seed=0):
+    """Return the step results of a policy, observations first."""
+    observation = simulator.reset(seed)
+    played = [(observation,)]
+    for _ in range(steps):
+        played.append(simulator.step(policy(played[-1][0], simulator)))
+    return played
+
+
+def uniform(seed=1):
+    return UniformRandom(np.random.default_rng(seed))
+
+
+@pytest.mark.parametrize("load", [0.05, 1.0, 3.0, 8.0])
+def test_reservations_sum_to_what_was_granted_at_every_moment(load):
+    """A plain list of flows in service, kept beside the simulator, gives the same R_avail, F_avail and Q."""
+    world = replace(WORLD, load=load)
+    simulator, rng = Simulator(world, 1), np.random.default_rng(2)
+    simulator.reset(11)
+    traffic = draw_traffic(world, 11, 0, 0)
+    total_bps = simulator.topology.capacity_bps * (1 - traffic.background)
+    serving, backlog, clock = [], np.zeros(8), 0
+    for flow in traffic.flows[:-1]:
+        while clock < flow["slot"]:  # Lindley, slot by slot
+            backlog = np.maximum(backlog - total_bps[clock] * 0.01, 0)
+            clock += 1
+        serving = [s for s in serving if clock < s["sent"] or clock < s["done"]]
+        held = np.zeros(8)
+        for s in serving:
+            held[s["gateway"]] += s["rate"] * (clock < s["sent"])
+        server = sum(s["compute"] for s in serving if clock < s["done"])
+        view = simulator.view()
+        np.testing.assert_allclose(view.available_bps[0], np.maximum(total_bps[clock] - held, 0), atol=1e-3)
+        np.testing.assert_allclose(view.available_tflops[0], 3000 - server, atol=1e-6)
+        np.testing.assert_allclose(view.backlog_bits[0], backlog, atol=1e-3)
+        assert held.max() <= simulator.topology.capacity_bps.max() and server <= 3000 + 1e-6
+        assert (held <= simulator.topology.capacity_bps + 1e-3).all()
+        *_, info = simulator.step(rng.integers(24, size=1))
+        if not info["dropped"][0]:
+            ends = [clock + np.ceil(info[name][0] / 0.01) for name in ("sending_s", "delay_s")]
+            serving.append(dict(gateway=info["gateway"][0], rate=info["rate_bps"][0], sent=ends[0],
+                                compute=info["compute_tflops"][0], done=ends[1]))  # fmt: skip
+            backlog[info["gateway"][0]] += flow["data_bits"]
+    if load >= 3:
+        assert (view.available_bps < 1).any()  # the test saw full gateways
+
+
+def test_reserve_adds_to_each_stretch_and_nothing_else(rng):
+    held, amount = np.zeros((5, 30, 3)), rng.uniform(1, 2, 4)
+    rows, gateways = np.array([0, 1, 2, 4]), np.array([2, 0, 0, 1])
+    start, stop = np.array([0, 3, 29, 10]), np.array([4, 3, 30, 30])  # one of them empty
+    reserve(held, (rows, gateways), start, stop, amount)
+    reserve(held, (rows, gateways), start, stop, amount)
+    expected = np.zeros_like(held)
+    for r, g, a, b, x in zip(rows, gateways, start, stop, amount):
+        expected[r, a:b, g] = 2 * x
+    np.testing.assert_allclose(held, expected)
+
+
+def test_time_is_held_to_the_first_boundary_at_or_after_its_end():
+    slots = slots_of(WORLD, np.array([0.001, 0.01, 0.0100001, 0.07, 2.0]))
+    assert slots.tolist() == [1, 1, 2, 7, 200]
+
+
+def test_an_emptied_network_holds_exactly_nothing():
+    simulator = Simulator(WorldConfig(num_slots=400, load=2), 3)
+    play(simulator, uniform(), 300)
+    after_all = simulator.flows["slot"][np.arange(3), simulator.cursor].max() + 201
+    assert (simulator.held_bps[:, after_all:] == 0).all() and (simulator.held_tflops[:, after_all:] == 0).all()
+
+
+@pytest.mark.parametrize("load", [0.05, 1.0, 8.0])
+def test_every_flow_is_decided_once_and_ends_in_one_way(load):
+    world = replace(WorldConfig(num_slots=200), load=load)
+    simulator = Simulator(world, 4)
+    played = play(simulator, uniform(), 60)
+    for _, reward, terminated, _, info in played[1:]:
+        late = ~info["completed"] & ~info["dropped"]
+        assert np.array_equal(1 * info["completed"] + info["dropped"] + late, np.ones(4))
+        assert not terminated.any() and np.isfinite(reward).all()
+    ends = np.array([step[3] for step in played[1:]])
+    for env in range(4):
+        lengths = [draw_traffic(world, 0, env, k).flows.size - 1 for k in range(40)]
+        boundaries = np.cumsum([n for n in lengths if n]) - 1
+        assert np.flatnonzero(ends[:, env]).tolist() == [b for b in boundaries if b < 60]
+
+
+def test_truncation_shows_the_true_last_state_and_then_a_new_episode():
+    simulator = Simulator(WORLD, 1)
+    played = play(simulator, uniform(), 400)
+    cut = next(k for k, step in enumerate(played) if k and step[3][0])
+    flows = draw_traffic(WORLD, 0, 0, 0).flows
+    final, fresh = played[cut][4]["final_observation"][0], played[cut][0][0]
+    assert final[3] == np.float32(flows["deadline_s"][-1])  # the flow that would come next
+    assert final[4:12].any()  # the backlog the episode ended with
+    assert fresh[3] == np.float32(draw_traffic(WORLD, 0, 0, 1).flows["deadline_s"][0]) and not fresh[4:12].any()
+    assert fresh[-1] == 1.0  # an empty server
+    for step in played[1:cut]:
+        assert np.array_equal(step[0], step[4]["final_observation"])
+
+
+def test_same_seed_same_trajectory():
+    one, two = (play(Simulator(WORLD, 3), uniform(), 200) for _ in range(2))
+    other = play(Simulator(WORLD, 3), uniform(), 200, seed=1)
+    for a, b in zip(one[1:], two[1:]):
+        assert np.array_equal(a[0], b[0]) and np.array_equal(a[1], b[1])
+    assert not np.array_equal(one[5][0], other[5][0])
+
+
+def test_other_policy_same_traffic():
+    """What no scheduler can change is the same under any: flows in order, and the background."""
+    seen = []
+    for policy in (uniform(), RoundRobin(0)):
+        simulator = Simulator(WORLD, 2)
+        simulator.reset(0)
+        rows = []
+        for _ in range(250):
+            rows.append(simulator.view().flow)
+            simulator.step(policy(None, simulator))
+        seen.append((np.array(rows), simulator.total_bps.copy()))
+    assert np.array_equal(seen[0][0], seen[1][0]) and np.array_equal(seen[0][1], seen[1][1])
+
+
+def test_three_environments_equal_three_runs_of_one():
+    together = play(Simulator(WORLD, 3), RoundRobin(1), 300)
+    for env in range(3):
+        alone = play(Simulator(WORLD, 1, first_env=env), RoundRobin(1), 300)
+        for a, b in zip(together[1:], alone[1:]):
+            assert np.array_equal(a[0][env], b[0][0]) and a[1][env] == b[1][0] and a[3][env] == b[3][0]
+            assert all(np.array_equal(a[4][name][env], b[4][name][0]) for name in a[4])
+
+
+def test_propagation_is_negligible():
+    """Eq. (8) drops T_prop; at 5 ns/m in 100 m it is below 0.71 microseconds, and decides nothing here."""
+    near, far = (play(Simulator(replace(WORLD, propagation_s_per_m=v), 2), RoundRobin(0), 300) for v in (0.0, 5e-9))
+    assert all(np.array_equal(a[4]["completed"], b[4]["completed"]) for a, b in zip(near[1:], far[1:]))
+    gap = max(np.abs(a[4]["delay_s"] - b[4]["delay_s"]).max() for a, b in zip(near[1:], far[1:]))
+    assert 0 < gap < 1e-6
+
+
+def test_observations_lie_within_about_one():
+    for load in (0.05, 1, 8):
+        states = np.array([step[0] for step in play(Simulator(replace(WORLD, load=load), 4), uniform(), 200)])
+        assert np.isfinite(states).all() and states.min() >= 0 and states[:, :, :4].max() <= 1
+        assert states[:, :, 12:].max() <= 1
+
+
+def test_episodes_without_a_flow_are_passed_over():
+    world = WorldConfig(num_workshops=1, num_slots=20, arrival_rate=0.06)  # about 1.2 flows an episode
+    simulator = Simulator(world, 2)
+    play(simulator, uniform(), 50)
+    assert simulator.episode.min() > 25  # some had none
+
+
+@pytest.mark.parametrize(
+    "action",
+    [np.array([24, 0]), np.array([-1, 0]), np.array([0]), np.array([[0, 0]]), np.array([0.0, 1.0]), np.array(3)],
+)
+def test_impossible_actions_are_refused_and_change_nothing(action):
+    simulator = Simulator(WORLD, 2)
+    before = simulator.reset(0)
+    with pytest.raises(ValueError, match="action: "):
+        simulator.step(action)
+    after = Simulator(WORLD, 2)
+    after.reset(0)
+    a, b = simulator.step(np.array([0, 5])), after.step(np.array([0, 5]))
+    assert np.array_equal(a[0], b[0]) and before.shape == (2, 21)

@@ -1,0 +1,295 @@
+"""Request logs: reading, refusing, and cutting episodes."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgediff.config import WorldConfig
+from edgediff.errors import ConfigError
+from edgediff.world import simulator
+from edgediff.world.trace import Trace, largest_window, load_trace, trace_window
+from edgediff.world.workload import draw_traffic, mean_data_bits, work_per_bit
+
+REAL = Path(__file__).parents[3] / "shared" / "data" / "AzureLLMInferenceTrace_code.csv"
+HEADER = "TIMESTAMP,ContextTokens,GeneratedTokens\n"
+GOOD = HEADER + "2023-11-16 18:17:03.9799600,4808,10\n2023-11-16 18:17:04.0319600,3180,8\n2023-11-16 18:17:05,110,27\n"
+
+
+@pytest.fixture
+def write(tmp_path):
+    def _write(text, name="log.csv"):
+        path = tmp_path / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return str(path)
+
+    return _write
+
+
+def test_reads_times_and_tokens(write):
+    trace = load_trace(write(GOOD))
+    np.testing.assert_allclose(trace.time_s, [0, 0.052, 1.02004])
+    assert trace.context_tokens.tolist() == [4808, 3180, 110]
+    assert trace.generated_tokens.tolist() == [10, 8, 27]
+
+
+def test_columns_may_stand_in_any_order_among_others(write):
+    text = "id,GeneratedTokens,TIMESTAMP,ContextTokens\n7,1,2024-05-10T00:00:00+00:00,2\n8,3,2024-05-10T00:00:02Z,4\n\n"
+    trace = load_trace(write(text))
+    assert trace.time_s.tolist() == [0, 2]
+    assert trace.context_tokens.tolist() == [2, 4] and trace.generated_tokens.tolist() == [1, 3]
+
+
+LINE = "2023-11-16 18:17:06,1,1\n"
+
+
+@pytest.mark.parametrize(
+    "text, line, reason",
+    [
+        ("", 1, "no header"),
+        (HEADER, 1, "two different times"),
+        (HEADER + LINE, 2, "two different times"),
+        (HEADER + LINE + LINE, 3, "two different times"),
+        ("TIMESTAMP,ContextTokens\n", 1, "GeneratedTokens stands there 0 times"),
+        ("TIMESTAMP,TIMESTAMP,ContextTokens,GeneratedTokens\n", 1, "TIMESTAMP stands there 2 times"),
+        (GOOD + "yesterday,1,1\n", 5, "'yesterday' is not a time"),
+        (GOOD + "2023-13-16 18:17:06,1,1\n", 5, "is not a time"),
+        (GOOD + ",1,1\n", 5, "is not a time"),
+        (GOOD + "2023-11-16 18:17:06,-1,1\n", 5, "ContextTokens '-1'"),
+        (GOOD + "2023-11-16 18:17:06,1,-7\n", 5, "GeneratedTokens '-7'"),
+        (GOOD + "2023-11-16 18:17:06,1.5,1\n", 5, "ContextTokens '1.5'"),
+        (GOOD + "2023-11-16 18:17:06,nan,1\n", 5, "ContextTokens 'nan'"),
+        (GOOD + "2023-11-16 18:17:06,1,\n", 5, "GeneratedTokens ''"),
+        (GOOD + "2023-11-16 18:17:06,1\n", 5, "2 values under 3 columns"),
+        (GOOD + "2023-11-16 18:17:06,1,1,1\n", 5, "4 values under 3 columns"),
+        (GOOD + "2023-11-16 18:17:04,1,1\n", 5, "earlier than the line before"),
+        (GOOD + "2023-11-16 18:17:06,99999999999999,1\n", 5, "99999999999999"),
+        (GOOD + "9999-11-16 18:17:06,1,1\n", 5, "is not a time"),
+        ("\n" + GOOD, 1, "no header"),
+        (GOOD + 'x"2023-11-16 18:17:06,1,1\n', 5, "is not a time"),
+    ],
+)
+def test_refuses_a_malformed_log_with_file_line_and_reason(write, text, line, reason):
+    path = write(text)
+    with pytest.raises(ConfigError) as error:
+        load_trace(path)
+    message = str(error.value)
+    assert message.startswith(f"trace: {path}, line {line}: ") and reason in message and "\n" not in message
+
+
+NOT_TEXT = [
+    (b"\xff\xfe\x00T", 1),
+    (HEADER.encode() + b"2023-11-16 18:17:06,\x00,1\n", 2),
+    (GOOD.encode() + b"2023\xff,1,1", 5),
+]
+
+
+@pytest.mark.parametrize("content, line", NOT_TEXT)
+def test_refuses_what_is_not_text(write, content, line):
+    with pytest.raises(ConfigError, match=f"trace: .*log.csv, line {line}: "):
+        load_trace(write(content))
+
+
+def test_refuses_a_missing_file_and_a_folder(tmp_path):
+    for path in (tmp_path / "none.csv", tmp_path):
+        with pytest.raises(ConfigError, match="trace: "):
+            load_trace(str(path))
+
+
+def regular(count=50):
+    return Trace(np.arange(count, dtype=float), np.full(count, 30.0), np.full(count, 10.0))
+
+
+@pytest.mark.parametrize("load", [0.05, 1.0, 8.0])
+def test_time_is_compressed_to_the_mean_rate(rng, load):
+    """A regular log gives exactly lambda * W * load flows per slot, however short it is: it goes round."""
+    world = WorldConfig(load=load)
+    slot, size, work = trace_window(world, regular(), rng)
+    assert abs(slot.size - 1 - 1000 * load) <= 1
+    assert (np.diff(slot) >= 0).all() and slot[-1] == world.num_slots > slot[-2]
+    assert np.allclose(size, 1) and np.allclose(work, 1)
+
+
+def test_windows_start_anywhere(rng):
+    """Bursts are kept: 9 of 10 requests in the first tenth of the log stay together, at a random place."""
+    time_s = np.concatenate([np.linspace(0, 10, 900), np.linspace(10.5, 100, 100)])
+    trace = Trace(time_s, np.ones(1000), np.arange(1000.0))
+    starts, counts = [], []
+    for _ in range(200):
+        slot, size, _ = trace_window(WorldConfig(num_slots=100), trace, rng)
+        counts.append(slot.size - 1)
+        starts.append(size[0])
+    assert np.mean(counts) == pytest.approx(100, rel=0.35) and max(counts) > 500 and min(counts) < 20
+    assert len(set(starts)) > 50
+
+
+def test_size_and_work_have_the_mean_of_the_synthetic_traffic(rng):
+    """Over one whole lap of any log: mean D and mean workload are those of Eq. (1)."""
+    trace = Trace(np.arange(1000.0), rng.integers(1, 5000, 1000) * 1.0, rng.integers(1, 500, 1000) * 1.0)
+    flows = draw_traffic(WorldConfig(num_slots=1000), 0, 0, 0, trace).flows[:-1]
+    world = WorldConfig()
+    assert abs(flows.size - 1000) <= 1
+    assert flows["data_bits"].mean() == pytest.approx(mean_data_bits(world), rel=0.01)
+    assert flows["work_tflop"].mean() == pytest.approx(mean_data_bits(world) * work_per_bit(world).mean(), rel=0.01)
+    np.testing.assert_allclose(flows["data_bits"] / flows["bandwidth_bps"], flows["deadline_s"] / 2)
+    assert all(len(set(flows["workshop"][flows["slot"] == t])) == (flows["slot"] == t).sum() for t in range(1000))
+
+
+def test_a_request_of_no_tokens_asks_for_one(rng):
+    trace = Trace(np.array([0.0, 1.0]), np.zeros(2), np.array([0.0, 3.0]))
+    _, size, work = trace_window(WorldConfig(), trace, rng)
+    np.testing.assert_allclose(np.unique(size), [0.5, 1.5])  # 1 and 3 tokens, mean 2
+    np.testing.assert_allclose(np.unique(work), [0.5, 1.5])
+
+
+def test_the_circle_is_closed_by_one_mean_gap(rng):
+    """Two requests a second apart come every 1 / rate = 100 slots, also from one lap to the next."""
+    world = WorldConfig(num_slots=1000, load=0.01)
+    slot, *_ = trace_window(world, Trace(np.array([0.0, 1.0]), np.ones(2), np.ones(2)), rng)
+    assert set(np.diff(slot[:-1])) <= {99, 100, 101}
+
+
+def test_a_window_may_start_anywhere_on_the_log():
+    """Sizes 1, 2, ..., 1000 in a row: over many windows the first size is spread over all of them."""
+    trace = Trace(np.arange(1000.0), np.zeros(1000), np.arange(1.0, 1001.0))
+    world = WorldConfig(num_slots=50)
+    first = [trace_window(world, trace, np.random.default_rng(k))[1][0] * 500.5 for k in range(300)]
+    np.testing.assert_allclose(np.quantile(first, [0.25, 0.5, 0.75]), [250, 500, 750], atol=100)
+
+
+def test_a_window_has_background_traffic_of_its_own():
+    one, two = (draw_traffic(WorldConfig(), 0, 0, k, regular()).background for k in (0, 1))
+    assert not np.array_equal(one, two)
+    assert np.array_equal(one, draw_traffic(WorldConfig(), 0, 0, 0).background)
+
+
+def test_size_follows_all_tokens_and_work_those_generated(rng):
+    """Tokens (30, 10) and (10, 30): sizes 40 and 40; work 0.1 * 30 + 10 = 13 and 0.1 * 10 + 30 = 31."""
+    trace = Trace(np.array([0.0, 1.0]), np.array([30.0, 10.0]), np.array([10.0, 30.0]))
+    _, size, work = trace_window(WorldConfig(), trace, rng)
+    assert np.allclose(size, 1)
+    np.testing.assert_allclose(np.unique(work.round(9)), [13 / 22, 31 / 22])
+
+
+@pytest.mark.skipif(not REAL.exists(), reason="the public trace is not here")
+def test_the_real_log():
+    trace = load_trace(str(REAL))
+    assert trace.time_s.size == 8819
+    counts = [draw_traffic(replace(WorldConfig(), load=2.0), 0, 0, k, trace).flows.size - 1 for k in range(60)]
+    assert np.mean(counts) == pytest.approx(2000, rel=0.2)
+    assert np.std(counts) > 3 * np.sqrt(2000)  # far burstier than Poisson
+
+
+def burst(size=20_000):
+    """A burst within a second and one more request a year later; request k has k + 1 tokens."""
+    time_s = np.append(np.linspace(0, 1, size), 365 * 86400)
+    return Trace(time_s, np.zeros(size + 1), np.arange(1.0, size + 2))
+
+
+def irregular(rng):
+    """Requests at uneven times, some of them at the same; request k has k + 1 tokens."""
+    count = int(rng.integers(3, 60))
+    time_s = np.repeat(np.cumsum(rng.exponential(size=count) ** 4), rng.integers(1, 4, count))
+    return Trace(time_s - time_s[0], np.zeros(time_s.size), np.arange(1.0, time_s.size + 1))
+
+
+def unrolled(world, trace, laps):
+    """Return when the requests come, in slots, if the log is repeated: the last is one mean gap before the first."""
+    gap = 1 / world.flows_per_slot
+    time = trace.time_s / trace.time_s[-1] * gap * (trace.time_s.size - 1)
+    return np.concatenate([time + lap * gap * time.size for lap in range(laps)])
+
+
+def window_of(world, trace, seed):
+    """Return when the drawn window would begin, and slots and numbers of the requests in the one that is given."""
+    slot, size, _ = trace_window(world, trace, np.random.default_rng(seed))
+    number = np.round(size * (trace.time_s.size + 1) / 2).astype(int) - 1  # from k + 1 tokens of (n + 1) / 2 on average
+    return np.random.default_rng(seed).uniform(0, trace.time_s.size / world.flows_per_slot), slot, number
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_window_holds_the_requests_of_its_time_or_is_moved_to_the_next_one(seed):
+    """Against going through the repeated log one request after another."""
+    rng = np.random.default_rng(seed)
+    trace, moved = irregular(rng), 0
+    world = WorldConfig(num_slots=20, load=float(np.exp(rng.uniform(np.log(0.06), np.log(5)))))
+    time = unrolled(world, trace, laps=5 + int(20 * world.flows_per_slot))
+    for k in range(30):
+        start, slot, number = window_of(world, trace, k)
+        coming = next(i for i, t in enumerate(time) if t >= start)
+        assert np.array_equal(number, np.arange(coming, coming + number.size) % trace.time_s.size)  # none is left out
+        assert slot[-1] == 20 > slot[-2] and slot[0] >= 0 and slot.size > 1
+        if time[coming] >= start + 20:
+            moved += 1
+            start = time[coming] - slot[0] - 0.5  # at most half a slot from where the moved window begins
+            slack = 0.5 + 1e-6
+        else:
+            slack = 1e-6
+        for t, s in zip(time[coming:], slot[:-1]):
+            assert s - slack <= t - start < s + 1 + slack
+        assert time[coming + slot.size - 1] - start >= 20 - slack  # the one to come is behind the window
+    assert moved or world.flows_per_slot > 0.3
+
+
+def test_a_moved_window_has_its_request_at_any_slot():
+    """One slot is as likely as another: of 400 windows that were moved, a quarter has it in each quarter."""
+    world, trace, first = WorldConfig(num_slots=100), burst(), []
+    for k in range(400):
+        start, slot, number = window_of(world, trace, k)
+        if 1 < start < 19_900:  # the year without a request
+            assert number[0] == 20_000
+            first.append(slot[0])
+    counts = np.histogram(first, [0, 25, 50, 75, 100])[0]
+    assert len(first) > 350 and (abs(counts - len(first) / 4) < 5 * (len(first) * 3 / 16) ** 0.5).all()
+
+
+def count_draws(monkeypatch):
+    """Count how often the simulator draws the traffic of an episode."""
+    drawn = []
+    monkeypatch.setattr(simulator, "draw_traffic", lambda *given: drawn.append(given[2:4]) or draw_traffic(*given))
+    return drawn
+
+
+def test_a_burst_and_a_year_of_nothing_cost_one_draw_an_episode(monkeypatch):
+    """Most windows of such a log would hold no request; were they passed over, a reset would take 20 draws each."""
+    drawn = count_draws(monkeypatch)
+    started = simulator.Simulator(WorldConfig(), 6, trace=burst())
+    for seed in range(5):
+        started.reset(seed)
+        assert (started.num_flows >= 1).all() and (started.episode == 0).all()
+    assert len(drawn) == 6 * 5
+
+
+def test_playing_through_a_log_with_a_burst_draws_each_episode_once(monkeypatch):
+    drawn, ended = count_draws(monkeypatch), np.zeros(3, int)
+    started = simulator.Simulator(WorldConfig(num_slots=10), 3, trace=burst(100))
+    started.reset(0)
+    for _ in range(700):
+        *_, truncated, _ = started.step(np.zeros(3, int))
+        ended += truncated
+    assert ended.min() > 2 and np.array_equal(started.episode, ended)
+    assert sorted(drawn) == [(env, k) for env in range(3) for k in range(ended[env] + 1)]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_largest_window_is_the_most_that_any_window_holds(seed):
+    """Against counting from every request on, and no episode holds more."""
+    rng = np.random.default_rng(100 + seed)
+    trace = irregular(rng)
+    world = WorldConfig(num_slots=20, load=float(np.exp(rng.uniform(np.log(0.06), np.log(5)))))
+    time = unrolled(world, trace, laps=3 + int(20 * world.flows_per_slot))
+    counted = max(sum(begin <= t < begin + 20 for t in time) for begin in time[: trace.time_s.size])
+    assert largest_window(world, trace) == counted
+    assert max(window_of(world, trace, k)[1].size - 1 for k in range(50)) <= counted
+
+
+def test_the_largest_window_of_a_burst_holds_it_all():
+    assert largest_window(WorldConfig(), burst()) == 20_001  # with the request that closes the circle a slot before
+    assert largest_window(WorldConfig(num_slots=1), burst()) == 20_000
+
+
+def test_a_request_just_behind_the_largest_window_is_not_in_it():
+    """Two requests, one every second slot: at 0, 2, 4, ..., of which 0 .. 4 without its end holds two."""
+    trace = Trace(np.array([0.0, 1.0]), np.ones(2), np.ones(2))
+    assert largest_window(WorldConfig(num_slots=4, load=0.5), trace) == 2
