@@ -6,7 +6,7 @@ command line and the stored settings are all made from these lines.
 
 import os
 import platform
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from importlib.metadata import version
 from typing import Any, NamedTuple
 
@@ -28,6 +28,10 @@ class WorldConfig:
     slot_s: float = setting(0.01, "length of a slot, s", above=0, high=10)
     arrival_rate: float = setting(0.001, "lambda, flows per workshop and slot", above=0, high=10)
     load: float = setting(1.0, "factor on lambda", above=0, high=100)
+    load_low: float = setting(
+        0.0, "smallest load of a training episode, drawn log-uniformly (0: always `load`)", 0, 100
+    )
+    load_high: float = setting(0.0, "largest load of a training episode", 0, 100)
     trace: str = setting("none", "CSV file of real arrivals to use in place of the Poisson process, or none")
     bandwidth_low_bps: float = setting(1e6, "required bandwidth b, smallest, bit/s", above=0, high=1e12)
     bandwidth_high_bps: float = setting(20e6, "required bandwidth b, largest, bit/s", above=0, high=1e12)
@@ -70,8 +74,14 @@ class WorldConfig:
         _require(self.deadline_high_s <= self.max_delay_s, "deadline_high_s", self.deadline_high_s,
                  f"at most max_delay_s ({self.max_delay_s})")  # fmt: skip
         _require(self.max_delay_s / self.slot_s <= 1e5, "slot_s", self.slot_s, "at least max_delay_s / 100000")
-        flows = self.num_slots * self.flows_per_slot
+        low, high = self.load_low, self.load_high
+        _require(0 < low <= high or low == high == 0, "load_low", low, f"above 0 and at most load_high ({high})")
+        flows = self.num_slots * self.flows_per_slot * max(1.0, high / self.load)
         _require(1 <= flows <= 1e7, "load", self.load, f"such that an episode has 1 to 1e7 flows (here {flows:g})")
+
+    def at_load(self, load: float) -> "WorldConfig":
+        """Return the same world with one load for all episodes."""
+        return replace(self, load=load, load_low=0.0, load_high=0.0)
 
     @property
     def flows_per_slot(self) -> float:
@@ -113,8 +123,11 @@ class LearnerConfig:
     d2sac_beta_max: float = setting(10.0, "beta_max of Eq. (22)", 1e-6, 100)
     d2sac_diffusion_weight: float = setting(1.0, "weight of L_d / A, Eq. (25), beside J", 0, 1e3)
     d2sac_confidence: float = setting(0.9, "probability of the preferred action under the clean latent", 0.5, 0.999)
+    dqn_lr: float = setting(3e-4, "learning rate of dqn", above=0, high=1)
     dqn_epsilon_final: float = setting(0.05, "exploration rate at the end", 0, 1)
     dqn_epsilon_share: float = setting(0.2, "share of the run over which the rate falls from 1", above=0, high=1)
+    ppo_lr: float = setting(1e-3, "learning rate of ppo's actor and critic", above=0, high=1)
+    ppo_entropy: float = setting(0.01, "weight of the entropy in ppo's objective", 0, 1e3)
     ppo_clip: float = setting(0.2, "how far the ratio of new to old policy counts", above=0, high=1)
     ppo_gae_lambda: float = setting(0.95, "lambda of generalised advantages", 0, 1)
     ppo_passes: int = setting(10, "passes over a rollout", 1, 1000)
@@ -174,20 +187,7 @@ class Settings(NamedTuple):
 
 PRESETS: dict[str, dict[str, Any]] = {
     "paper": {},  # Table 1 as printed
-    # Minutes on one core: 20,000 gradient steps, half the batch, half the chain, larger learning rates; and an entropy
-    # that weighs less: at 0.05, d2sac gains 0.01 to 0.03 reward at load 1 and loses 7 points at load 2. An actor
-    # slower than its critics, at 3e-4, lags behind them: 0.05 less reward at load 1. One-step targets: in a short run
-    # much of the buffer comes from far worse policies, and longer returns carry their later actions along.
-    "quick": dict(epochs=200, batch_size=256, d2sac_denoising_steps=5, actor_lr=1e-3, critic_lr=1e-3, n_step=1,
-                  eval_every=20, entropy_temperature=0.01),
-}  # fmt: skip
-
-
-# Where an agent has other settings than the preset, as chosen by tuning. An MLP actor as fast as its
-# critics collapses onto one gateway in the first epochs; the noise of the diffusion actor prevents that.
-TUNED: dict[tuple[str, str], dict[str, Any]] = {
-    ("quick", "sac"): dict(actor_lr=3e-4, entropy_temperature=0.05),
-    ("quick", "ppo"): dict(ppo_gae_lambda=0.9),
+    "quick": dict(epochs=100, eval_every=5),  # Table 1 with a tenth of the epochs: minutes on one core
 }
 
 
@@ -195,8 +195,7 @@ def preset_settings(preset: str, given: dict[str, dict]) -> Settings:
     """Build the settings of a preset, changed by what is given for "world", "learner" and "run"."""
     if preset not in PRESETS:
         raise ConfigError(f"preset: {preset!r} is not one of {', '.join(PRESETS)}")
-    agent = given.get("learner", {}).get("agent", "d2sac")
-    chosen = PRESETS[preset] | TUNED.get((preset, agent), {})
+    chosen = PRESETS[preset]
     return Settings(*(
         config_class(**{f.name: chosen[f.name] for f in fields(config_class) if f.name in chosen} | given.get(name, {}))
         for name, config_class in CONFIGS.items()
@@ -241,7 +240,8 @@ def check_memory(settings: Settings, flows_per_episode: float = 0.0) -> None:
     world, learner, run = settings
     transitions = learner.collect_per_epoch if learner.agent == "ppo" else learner.buffer_size
     envs = learner.num_envs + run.eval_episodes + run.final_episodes
-    flows = envs * max(world.num_slots * world.flows_per_slot, flows_per_episode)
+    most = world.num_slots * world.flows_per_slot * max(1.0, world.load_high / world.load)
+    flows = envs * max(most, flows_per_episode)
     timelines = envs * (world.num_slots + world.max_delay_s / world.slot_s) * world.num_gateways
     numbers = world.num_workshops * world.num_gateways + 3 * timelines + 8 * flows
     needed_gb = (transitions * (8 * world.state_dim + 14) + 8 * numbers) / 1e9

@@ -31,6 +31,7 @@ def main(argv: list[str]) -> int:
 
     trained, epoch, weights = read_weights(Path(args.path) / f"{args.weights}.pt")
     given = given_settings(args)
+    trained = trained._replace(world=trained.world.at_load(trained.world.load))
     settings = Settings(*(replace(config, **given[name]) for name, config in trained._asdict().items()))
     if settings.world.num_gateways != trained.world.num_gateways:
         raise ConfigError(

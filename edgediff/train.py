@@ -19,7 +19,6 @@ from edgediff.run.folder import states
 from edgediff.run.report import Report, budget, mean_metrics, mean_outcome
 from edgediff.run.scores import agent_policy, score, table, traffic_label
 from edgediff.run.start import begin, resume
-from edgediff.world.decision import observe
 from edgediff.world.rules import all_rules
 from edgediff.world.simulator import Simulator
 from edgediff.world.workload import HELD_OUT
@@ -39,6 +38,11 @@ def build(settings: Settings) -> Parts:
     return Parts(simulator, agent, agent.memory(), sampling)
 
 
+def held_out_world(settings: Settings) -> WorldConfig:
+    """Return the world of all evaluations: that of training, at one load."""
+    return settings.world.at_load(settings.world.load)
+
+
 def train(settings: Settings, run: Path, identity: str = "", saved: dict | None = None) -> Learner:
     """Run Algorithm 1, its lines numbered as in the paper; return the trained agent.
 
@@ -49,8 +53,8 @@ def train(settings: Settings, run: Path, identity: str = "", saved: dict | None 
     config, every = settings.learner, settings.run.eval_every
     parts = simulator, agent, memory, sampling = build(settings)
     progress = restore(saved, parts) if saved else Progress()
-    held_out = Simulator(settings.world, settings.run.eval_episodes, trace=simulator.trace)
-    observation = observe(settings.world, simulator.view())  # line 2
+    held_out = Simulator(held_out_world(settings), settings.run.eval_episodes, trace=simulator.trace)
+    observation = simulator.observation()  # line 2
     with (
         Checkpoints(run, settings, identity, parts, progress) as checkpoints,
         Report(run, settings, agent.METRICS, progress) as report,
@@ -89,11 +93,12 @@ def keep_best(held_out: Simulator, agent: Learner, settings: Settings, progress:
 
 def final_table(settings: Settings, agent: Learner) -> str:
     """Compare the agent with three rules on held-out traffic that no evaluation has used."""
-    simulator = Simulator(settings.world, settings.run.final_episodes)
+    world = held_out_world(settings)
+    simulator = Simulator(world, settings.run.final_episodes)
     rules = {label: rule for label, rule in all_rules().items() if label in SHOWN_RULES}
     policies = dict([agent_policy(agent, settings.run)]) | rules
     scores = {label: score(simulator, policy, HELD_OUT + 1) for label, policy in policies.items()}
-    return (f"{traffic_label(settings.world)}; {settings.run.final_episodes} held-out episodes; last weights\n"
+    return (f"{traffic_label(world)}; {settings.run.final_episodes} held-out episodes; last weights\n"
             f"{table(scores, num_columns=5)}")  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from planning import PLANNER, RolloutPlanner
 from spec import OF_POLICY, frozen, settings_of
+from states import state_form
 from variants import VARIANTS
 
 from edgediff.config import Settings, WorldConfig
@@ -45,12 +46,12 @@ def run_job(job: dict) -> list[dict]:
     who = {"variant": job["variant"], "agent": job["agent"], "seed": job["seed"]}
     if job["agent"] not in AGENTS:
         return rule_rows(who | {"flows": 0, "gradient_steps": 0}, settings, job)
-    with class_of_d2sac(job["agent_class"]), tempfile.TemporaryDirectory() as folder:
+    with class_of_d2sac(job["agent_class"]), state_form(job["state"]), tempfile.TemporaryDirectory() as folder:
         # A job is begun anew or done: it needs no states between.
         agent = train(settings._replace(run=replace(settings.run, checkpoint_every_s=1e6)), Path(folder))
         rows = curve_rows(who, settings.world, Path(folder))
-    spent = {name: rows[-1][name] for name in ("flows", "gradient_steps")}
-    return rows + [row for given in job["evaluate"] for row in agent_rows(who | spent, agent, settings, given, job)]
+        spent = {name: rows[-1][name] for name in ("flows", "gradient_steps")}
+        return rows + [row for given in job["evaluate"] for row in agent_rows(who | spent, agent, settings, given, job)]
 
 
 @contextmanager

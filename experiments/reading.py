@@ -48,6 +48,19 @@ def by_agent(rows: list[dict], phase: str, x: str, metric: str) -> dict[str, tup
     return series
 
 
+def areas(rows: list[dict], metric: str = "reward") -> dict[str, dict[float, float]]:
+    """Return per variant and seed the area under the held-out curve, divided by the budget of flows.
+
+    It is the mean height of the curve from the untrained agent to the end: the criterion of every tuning.
+    """
+    curves = {}
+    for row in rows:
+        if row["phase"] == "held-out":
+            curves.setdefault(row["variant"], {}).setdefault(row["seed"], []).append((row["flows"], row[metric]))
+    return {name: {seed: float(np.trapezoid(*np.array(sorted(points)).T[::-1]) / max(points)[0])
+                   for seed, points in of_seed.items()} for name, of_seed in curves.items()}  # fmt: skip
+
+
 def interval(values: np.ndarray) -> tuple[float, float, float]:
     """Return the interquartile mean of (seeds,) and its 95 % interval."""
     low, high = bootstrap_interval(values, np.random.default_rng(0))

@@ -2,8 +2,9 @@
 
 Fields: `name`, also of the folder of results; `preset`; `agents`, learners and rules; `seeds`; `episodes`, held out, of
 every score; `evaluate`, a list of traffic to score on: changed settings of the world, and `mode` and `eval_draws` of
-the policy; `settings`, changed for all; `variants`, by name: settings changed for learners, and `class`, a class of
-variants.py in place of d2sac. `settings` and `variants` may be left out.
+the policy; `settings`, changed for all; `variants`, by name: settings changed for learners, `class`, a class of
+variants.py in place of d2sac, and `state`, a form of states.py in place of the usual state. `settings` and `variants`
+may be left out.
 """
 
 import json
@@ -12,6 +13,7 @@ from itertools import product
 from pathlib import Path
 
 from planning import PLANNER
+from states import STATES
 from variants import VARIANTS
 
 from edgediff.config import CONFIGS, PRESETS, Settings, WorldConfig, preset_settings
@@ -52,10 +54,9 @@ def load_spec(path: str) -> dict:
     _require(plain, "name", spec["name"], f"a plain word of at most {LONGEST_NAME} characters")
     _check_keys("settings", spec["settings"], OWNER)
     for variant, given in spec["variants"].items():
-        _check_keys(f"variants: {variant:.40}", given, (*OWNER, "class"))
-        _require(
-            given.get("class", "D2SAC") in [*VARIANTS], "class", given.get("class"), f"one of {', '.join(VARIANTS)}"
-        )
+        _check_keys(f"variants: {variant:.40}", given, (*OWNER, "class", "state"))
+        for key, known, usual in (("class", [*VARIANTS], "D2SAC"), ("state", [*STATES], "observe")):
+            _require(given.get(key, usual) in known, key, given.get(key), f"one of {', '.join(known)}")
     for given in spec["evaluate"]:
         _check_keys("evaluate", given, (*(f.name for f in fields(WorldConfig)), *OF_POLICY))
         _require(given.get("mode", MODES[0]) in MODES, "mode", given.get("mode"), f"one of {', '.join(MODES)}")
@@ -72,7 +73,7 @@ def jobs_of(spec: dict) -> dict[str, dict]:
         name = "".join(c if c.isascii() and c.isalnum() or c in "-." else "_" for c in name)
         job = dict(agent=agent, seed=seed, preset=spec["preset"], variant=variant if learner and variant else agent,
                    evaluate=spec["evaluate"], episodes=spec["episodes"], agent_class=changes.pop("class", "D2SAC"),
-                   settings=spec["settings"] | changes)  # fmt: skip
+                   state=changes.pop("state", "observe"), settings=spec["settings"] | changes)  # fmt: skip
         if len(name) > LONGEST_NAME:
             raise ConfigError(f"spec: variants: the name {name:.40}... is longer than {LONGEST_NAME} characters")
         if jobs.get(name, job) != job:
@@ -102,7 +103,8 @@ def frozen(settings: Settings, given: dict) -> Settings:
     """Return the settings for one entry of `evaluate`."""
     of_run = {name: value for name, value in given.items() if name == "eval_draws"}
     of_world = {name: value for name, value in given.items() if name not in OF_POLICY}
-    return settings._replace(world=replace(settings.world, **of_world), run=replace(settings.run, **of_run))
+    world = settings.world.at_load(settings.world.load)  # scores are at one load
+    return settings._replace(world=replace(world, **of_world), run=replace(settings.run, **of_run))
 
 
 def _each_key_once(pairs: list[tuple]) -> dict:

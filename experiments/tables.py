@@ -1,9 +1,12 @@
-"""Print tables from the CSVs of a grid: `python experiments/tables.py [SPEC [METRIC,METRIC [LOAD,LOAD]]]`."""
+"""Print tables from the CSVs of a grid: `python experiments/tables.py [SPEC [METRIC,METRIC [LOAD,LOAD]]]`.
+
+The metric `area` is the mean height of the held-out reward curve over the budget, the criterion of every tuning.
+"""
 
 import sys
 
 import numpy as np
-from reading import COLOURS, interval, read
+from reading import COLOURS, areas, interval, read
 from stats import probability_of_improvement
 
 from edgediff.world.rollout import SCORES
@@ -16,8 +19,8 @@ def columns_of(rows: list[dict], metrics: list[str], loads: list[float]) -> dict
     """
     frozen = [row for row in rows if row["phase"] == "frozen"]
     for metric in metrics:
-        if metric not in SCORES:
-            raise SystemExit(f"tables: {metric} is no metric; there are {', '.join(SCORES)}")
+        if metric not in ("area", *SCORES):
+            raise SystemExit(f"tables: {metric} is no metric; there are area, {', '.join(SCORES)}")
     traffic = sorted({(row["traffic"], row["load"]) for row in frozen})
     for load in loads:
         if load not in {found for _, found in traffic}:
@@ -26,6 +29,9 @@ def columns_of(rows: list[dict], metrics: list[str], loads: list[float]) -> dict
             )
     columns = {}
     for metric in metrics:
+        if metric == "area":
+            columns["area under the held-out reward curve"] = areas(rows)
+            continue
         for arrivals, load in [each for each in traffic if each[1] in loads]:
             cells = columns.setdefault(f"{metric}, {arrivals} {load:g}", {})
             for row in frozen:

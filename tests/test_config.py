@@ -115,10 +115,11 @@ def test_presets_are_valid_for_every_agent(name, agent):
     assert settings.learner.agent == agent and settings.world == WorldConfig()
 
 
-def test_quick_is_twenty_thousand_gradient_steps():
-    c = preset_settings("quick", {}).learner
-    assert c.epochs * c.updates_per_epoch == 20_000
-    assert (c.batch_size, c.actor_lr, c.critic_lr) == (256, 1e-3, 1e-3)
+def test_quick_is_table_1_with_fewer_epochs_and_nothing_else_changed():
+    quick = preset_settings("quick", {})
+    assert quick.learner.epochs * quick.learner.updates_per_epoch == 10_000
+    assert replace(quick.learner, epochs=1000) == LearnerConfig() and quick.world == WorldConfig()
+    assert quick.run.eval_every * quick.learner.updates_per_epoch == 500
 
 
 def test_a_preset_is_the_printed_settings_but_for_what_it_names():
@@ -128,19 +129,22 @@ def test_a_preset_is_the_printed_settings_but_for_what_it_names():
     assert settings.learner == LearnerConfig(**named)
 
 
-def test_an_agent_may_want_other_settings_than_its_preset():
-    sac, ppo, d2sac = (preset_settings("quick", {"learner": {"agent": name}}) for name in ("sac", "ppo", "d2sac"))
-    assert sac.learner == replace(d2sac.learner, agent="sac", actor_lr=3e-4, entropy_temperature=0.05)
-    assert ppo.learner == replace(d2sac.learner, agent="ppo", ppo_gae_lambda=0.9)
-    assert sac.run == ppo.run == d2sac.run
-    assert preset_settings("paper", {"learner": {"agent": "sac"}}).learner == LearnerConfig(agent="sac")
-
-
-def test_what_is_given_counts_more_than_the_preset_and_what_an_agent_wants():
+def test_what_is_given_counts_more_than_the_preset():
     given = {"world": dict(load=2.0), "learner": dict(agent="sac", actor_lr=0.5), "run": dict(seed=3, eval_every=7)}
     settings = preset_settings("quick", given)
     assert (settings.world.load, settings.run.seed, settings.run.eval_every) == (2.0, 3, 7)
-    assert (settings.learner.actor_lr, settings.learner.critic_lr) == (0.5, 1e-3)
+    assert (settings.learner.actor_lr, settings.learner.critic_lr) == (0.5, 1e-4)
+
+
+@pytest.mark.parametrize("low, high", [(3.0, 1.0), (0.0, 2.0), (0.5, 0.0)])
+def test_a_range_of_loads_has_its_bounds_in_order(low, high):
+    with pytest.raises(ConfigError, match=rf"\Aload_low: {low} is not above 0 and at most load_high \({high}\)\Z"):
+        WorldConfig(load_low=low, load_high=high)
+
+
+def test_one_load_can_be_taken_out_of_a_range():
+    world = WorldConfig(load_low=0.5, load_high=3.0).at_load(2.0)
+    assert world == WorldConfig(load=2.0)
 
 
 def test_an_unknown_preset_is_refused():

@@ -50,7 +50,7 @@ class DQN(Learner):
         c = self.config
         self.q = mlp(self.state_dim, c.hidden, self.num_actions).to(self.device)
         self.target_q = copy.deepcopy(self.q).requires_grad_(False)
-        self.q_optimiser = self.adam(self.q, c.critic_lr)
+        self.q_optimiser = self.adam(self.q, c.dqn_lr)
         self.decisions, self.horizon = 0, c.dqn_epsilon_share * c.epochs * c.collect_per_epoch
 
     def training_policy(self, state: Tensor, generator: torch.Generator) -> Tensor:

@@ -59,8 +59,8 @@ class PPO(Learner):
         c = self.config
         self.actor = mlp(self.state_dim, c.hidden, self.num_actions).to(self.device)
         self.critic = mlp(self.state_dim, c.hidden, 1).to(self.device)
-        self.actor_optimiser = self.adam(self.actor, c.actor_lr)
-        self.critic_optimiser = self.adam(self.critic, c.critic_lr)
+        self.actor_optimiser = self.adam(self.actor, c.ppo_lr)
+        self.critic_optimiser = self.adam(self.critic, c.ppo_lr)
 
     def training_policy(self, state: Tensor, generator: torch.Generator) -> Tensor:
         """Return pi(. | s) = softmax of the actor's logits, (B, A)."""
@@ -103,7 +103,7 @@ class PPO(Learner):
         log_pi = torch.log_softmax(self.actor(batch.state), dim=1)
         h = entropy(log_pi).mean()
         taken = log_pi.gather(1, batch.action[:, None])[:, 0]
-        objective = clipped_objective(taken, batch.old_log_pi, batch.advantage, c.ppo_clip) + c.entropy_temperature * h
+        objective = clipped_objective(taken, batch.old_log_pi, batch.advantage, c.ppo_clip) + c.ppo_entropy * h
         grad_pi = descend(self.actor_optimiser, -objective)
         loss_v = (self.critic(batch.state)[:, 0] - batch.value_target).square().mean()
         grad_v = descend(self.critic_optimiser, loss_v)

@@ -47,4 +47,5 @@ def table(scores: dict[str, dict[str, float]], num_columns: int = len(HEADINGS))
 def traffic_label(world: WorldConfig) -> str:
     """Describe the traffic of a world in a few words."""
     arrivals = "Poisson arrivals" if world.trace == "none" else f"requests of {Path(world.trace).name}"
-    return f"load {world.load:g}, {arrivals}"
+    load = f"load {world.load_low:g} to {world.load_high:g}" if world.load_high else f"load {world.load:g}"
+    return f"{load}, {arrivals}"

@@ -4,13 +4,16 @@ Pure functions of what is known at the moment of a decision. The simulator appli
 knows the model may compute the outcome of every action first.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
 from edgediff.config import WorldConfig
 from edgediff.world import delay, objective
+from edgediff.world.workload import Moments, bandwidth_moments, deadline_moments, mean_data_bits, work_per_bit
 
+STATE_GAIN = 2.0  # deviation of the entries of the state: the latent beside it in the first layer varies by 1 to 5
 LEVELS = np.array([1.0, 1.5, 2.0])  # eta, the factor of each level on what a flow requires
 
 
@@ -41,20 +44,44 @@ class Outcome(NamedTuple):
 
 
 def observe(world: WorldConfig, view: View) -> np.ndarray:
-    """Scale the state to about [0, 1], Eq. (11): s = {D, C, p, T_req, Q, R_avail, F_avail}, (E, S) float32."""
-    largest_bits = world.size_fraction * world.bandwidth_high_bps * world.deadline_high_s
-    most_work = max(world.text_work, world.image_work, world.scene3d_work) * 1e-6
-    flow = view.flow
-    columns = [
-        flow["data_bits"][:, None] / largest_bits,
-        flow["work_tflop"][:, None] / (largest_bits * most_work),
-        flow["priority"][:, None] / 3,
-        flow["deadline_s"][:, None] / world.deadline_high_s,
-        view.backlog_bits / (2 * largest_bits),  # 20 Mbit: two of the largest flows
-        view.available_bps / world.capacity_high_bps,
-        view.available_tflops[:, None] / world.server_tflops,
-    ]
-    return np.concatenate(columns, axis=1).astype(np.float32)
+    """Standardise the state, Eq. (11): s = {D, C, p, T_req, Q, R_avail, F_avail}, (E, S) float32.
+
+    Every entry gets a mean of about 0 and a deviation of about `STATE_GAIN`, by the constants of `state_scale`.
+    """
+    centre, unit = state_scale(world)
+    return (STATE_GAIN * ((raw_state(world, view) - centre) / unit)).astype(np.float32)
+
+
+def raw_state(world: WorldConfig, view: View) -> np.ndarray:
+    """Return the entries of Eq. (11), (E, S): Q in units of E[D], R_avail as a share of R_max."""
+    flow = [view.flow[name][:, None] for name in ("data_bits", "work_tflop", "priority", "deadline_s")]
+    backlog, available = view.backlog_bits / mean_data_bits(world), view.available_bps / view.capacity_bps
+    return np.concatenate([*flow, backlog, available, view.available_tflops[:, None]], axis=1)
+
+
+@lru_cache
+def state_scale(world: WorldConfig) -> tuple[np.ndarray, np.ndarray]:
+    """Return centre and unit of every entry of the state, Eq. (11), (S,) each, in closed form from the configuration.
+
+    Flows: mean and deviation of their laws. Q: E[D]. R_avail: as if reservations took a uniform share of what
+    background traffic leaves. F_avail: as if every flow at load 1 kept the compute of level 0 until its deadline, in
+    Poisson number. The load is not in it, so that a policy can be tried at any load.
+    """
+    b, t, work = bandwidth_moments(world), deadline_moments(world), work_per_bit(world)
+    data = Moments(world.size_fraction * b.mean * t.mean, world.size_fraction**2 * b.square * t.square)
+    tflop = Moments(work.mean() * data.mean, (work**2).mean() * data.square)
+    left = 1 - np.array([world.quiet_load, world.busy_load])
+    share = Moments(left.mean() / 2, (left**2).mean() / 3)
+    flows_per_s = world.arrival_rate * world.num_workshops / world.slot_s
+    held = flows_per_s * tflop.mean / world.compute_fraction
+    held_variance = (
+        flows_per_s * (work**2).mean() * world.size_fraction**2 * b.square * t.mean / world.compute_fraction**2
+    )
+    ones = np.ones(world.num_gateways)
+    centre = [data.mean, tflop.mean, 2.0, t.mean, *0 * ones, *share.mean * ones, world.server_tflops - held]
+    unit = [data.deviation, tflop.deviation, np.sqrt(2 / 3), t.deviation, *ones, *share.deviation * ones,
+            np.sqrt(held_variance)]  # fmt: skip
+    return np.array(centre), np.array([value or 1.0 for value in unit])  # a constant has deviation 0
 
 
 def decode_action(action):

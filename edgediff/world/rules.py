@@ -1,12 +1,13 @@
 """Schedulers that learn nothing, for comparison. A policy maps (observation, simulator) to actions, (E,).
 
-All but the last use only the observation. The greedy rule asks the simulator what each action would do to the
-flow at hand: it knows the model, and looks no further than one flow.
+The rules read physical units, `simulator.view()`. The greedy rule also asks the simulator for the outcome of each
+action: it knows the model, and looks no further than one flow.
 """
 
 import numpy as np
 
 from edgediff.world.decision import LEVELS
+from edgediff.world.delay import queueing_delay
 from edgediff.world.simulator import Simulator
 
 
@@ -34,15 +35,13 @@ class UniformRandom:
 
 def smallest_wait(observation: np.ndarray, simulator: Simulator) -> np.ndarray:
     """Choose the gateway with the smallest T_q = Q / R_avail, Eq. (5), at the highest level."""
-    backlog, available = _gateway_columns(observation, simulator)
-    wait = np.divide(backlog, available, out=np.full_like(backlog, np.inf), where=available > 1e-8)  # below is rounding
-    return wait.argmin(axis=1) * len(LEVELS) + len(LEVELS) - 1
+    view = simulator.view()
+    return queueing_delay(view.backlog_bits, view.available_bps).argmin(axis=1) * len(LEVELS) + len(LEVELS) - 1
 
 
 def most_available(observation: np.ndarray, simulator: Simulator) -> np.ndarray:
     """Choose the gateway with the most available bandwidth, at the highest level."""
-    _, available = _gateway_columns(observation, simulator)
-    return available.argmax(axis=1) * len(LEVELS) + len(LEVELS) - 1
+    return simulator.view().available_bps.argmax(axis=1) * len(LEVELS) + len(LEVELS) - 1
 
 
 def one_step_greedy(observation: np.ndarray, simulator: Simulator) -> np.ndarray:
@@ -59,8 +58,3 @@ def all_rules(seed: int = 0) -> dict:
         "most available": most_available,
         "one-step greedy (knows the model)": one_step_greedy,
     }
-
-
-def _gateway_columns(observation, simulator):
-    gateways = simulator.world.num_gateways
-    return observation[:, 4 : 4 + gateways], observation[:, 4 + gateways : 4 + 2 * gateways]

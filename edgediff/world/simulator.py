@@ -40,6 +40,10 @@ class Simulator:
         self.episode[:] = -1
         for row in self._envs:
             self._next_episode(row)
+        return self.observation()
+
+    def observation(self) -> np.ndarray:
+        """Return the state at the present decision, Eq. (11), (E, S)."""
         return observe(self.world, self.view())
 
     def view(self) -> View:
@@ -68,12 +72,12 @@ class Simulator:
         result = Outcome(*(field[:, 0] for field in outcome(self.world, view, action[:, None])))
         self._commit(view.flow, result)
         self._advance(view.flow["slot"])
-        observation = final_observation = observe(self.world, self.view())
+        observation = final_observation = self.observation()
         truncated = self.cursor == self.num_flows
         if truncated.any():
             for row in self._envs[truncated]:
                 self._next_episode(row)
-            observation = observe(self.world, self.view())
+            observation = self.observation()
         info = result._asdict() | {"priority": view.flow["priority"], "final_observation": final_observation}
         return observation, result.reward, np.zeros(self.num_envs, bool), truncated, info
 

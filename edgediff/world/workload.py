@@ -26,7 +26,7 @@ FLOW = np.dtype(
 )
 
 HELD_OUT = 2**32  # seeds of training lie below; held-out traffic is drawn from seeds at and above
-_FLOWS, _BACKGROUND, _TOPOLOGY = range(3)  # names of the random streams
+_FLOWS, _BACKGROUND, _TOPOLOGY, _LOAD = range(4)  # names of the random streams
 
 
 class Topology(NamedTuple):
@@ -65,7 +65,10 @@ def draw_topology(world: WorldConfig) -> Topology:
 
 
 def draw_traffic(world: WorldConfig, seed: int, environment: int, episode: int, trace: Trace | None = None) -> Traffic:
-    """Draw the flows of one episode, Eq. (1), and its background traffic."""
+    """Draw the flows of one episode, Eq. (1), and its background traffic; also its load, if the world has a range."""
+    if world.load_high:
+        low, high = np.log([world.load_low, world.load_high])
+        world = world.at_load(float(np.exp(stream(seed, _LOAD, environment, episode).uniform(low, high))))
     rng = stream(seed, _FLOWS, environment, episode)
     if trace is None:
         slot, workshop = draw_arrivals(world, rng)
@@ -118,6 +121,32 @@ def work_per_bit(world: WorldConfig) -> np.ndarray:
 
 def mean_data_bits(world: WorldConfig) -> float:
     """Return E[D]: b and T_req are independent and uniform."""
-    mean_bandwidth_bps = (world.bandwidth_low_bps + world.bandwidth_high_bps) / 2
-    mean_deadline_s = (world.deadline_low_s + world.deadline_high_s) / 2
-    return world.size_fraction * mean_bandwidth_bps * mean_deadline_s
+    b, t = bandwidth_moments(world), deadline_moments(world)
+    return world.size_fraction * b.mean * t.mean
+
+
+class Moments(NamedTuple):
+    """Mean and mean square of a random number."""
+
+    mean: float
+    square: float
+
+    @property
+    def deviation(self) -> float:
+        """Return the standard deviation."""
+        return float(np.sqrt(max(self.square - self.mean**2, 0.0)))
+
+
+def uniform_moments(low: float, high: float) -> Moments:
+    """Return the moments of the uniform law from low to high."""
+    return Moments((low + high) / 2, (low**2 + low * high + high**2) / 3)
+
+
+def bandwidth_moments(world: WorldConfig) -> Moments:
+    """Return the moments of b."""
+    return uniform_moments(world.bandwidth_low_bps, world.bandwidth_high_bps)
+
+
+def deadline_moments(world: WorldConfig) -> Moments:
+    """Return the moments of T_req."""
+    return uniform_moments(world.deadline_low_s, world.deadline_high_s)

@@ -59,7 +59,7 @@ def test_all_columns_asked_for_are_printed(rows, capsys):
 
 
 @pytest.mark.parametrize("given, message", [
-    (("some", "speed"), "speed is no metric; there are completion, "),
+    (("some", "speed"), "speed is no metric; there are area, completion, "),
     (("some", "reward", "1,7"), "load 7 is not in the results; there are [1.0, 2.0]"),
     (("some", "reward", "x"), "x are no loads"),
     (("other",), "no CSV in "),
@@ -91,3 +91,11 @@ def test_figures_of_old_and_new_results(rows, tmp_path, monkeypatch):
     assert sorted(path.name for path in tmp_path.glob("*.png")) == [
         "figure4.png", "figure5.png", "figure6.png", "network.png"
     ]  # fmt: skip
+
+
+def test_the_area_under_a_curve_by_hand():
+    """Reward -2, -1, 0 at 0, 100 and 400 flows: (150 + 150) / 400 below zero; the untrained agent is on the curve."""
+    rows = [dict(phase="held-out", variant="d2sac", seed=3.0, flows=flows, reward=reward)
+            for flows, reward in ((400.0, 0.0), (0.0, -2.0), (100.0, -1.0))]  # fmt: skip
+    rows.append(dict(phase="training", variant="d2sac", seed=3.0, flows=50.0, reward=9.0))
+    assert reading.areas(rows) == {"d2sac": {3.0: -0.75}}

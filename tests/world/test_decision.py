@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from edgediff.config import WorldConfig
-from edgediff.world.decision import View, decode_action, observe, outcome
+from edgediff.world.decision import STATE_GAIN, View, decode_action, observe, outcome
+from edgediff.world.rules import RoundRobin, one_step_greedy
+from edgediff.world.simulator import Simulator
 from edgediff.world.workload import FLOW
 
 WORLD = WorldConfig(num_gateways=2)
@@ -102,16 +104,66 @@ def test_trying_many_actions_is_trying_each():
 
 
 def test_observation_by_hand():
-    """D 2 of 10 Mbit, C 4 of 20 TFLOP, p 2 of 3, T_req 0.4 of 1 s, Q by 20 Mbit, R by 200 Mbit/s, F by 3000."""
-    state = observe(WORLD, view(backlog=(5e6, 1e6), server=750.0))
-    assert state.dtype == np.float32 and state.shape == (1, WORLD.state_dim)
-    np.testing.assert_allclose(state[0], [0.2, 0.2, 2 / 3, 0.4, 0.25, 0.05, 0.5, 0.8, 0.25], rtol=1e-6)
+    """A flow of 2 Mbit, 4 TFLOP, priority 2 and 0.4 s; gateways of 20 and 160 Mbit/s; 5 and 1 Mbit wait.
+
+    b ~ U(1, 20) Mbit/s and T ~ U(0.1, 1) s: means 10.5 and 0.55, mean squares 421/3 and 0.37, so D = b T / 2 has mean
+    2.8875 and mean square 12.98083, and its work, 0.5, 1 or 2 TFLOP per Mbit, mean 7/6 D and mean square 7/4 D^2.
+    """
+    state = observe(WORLD, view(backlog=(5e6, 1e6), server=750.0))[0] / STATE_GAIN
+    assert state.dtype == np.float32 and state.shape == (WORLD.state_dim,)
+    d_mean, d_square = 2.8875, 0.25 * 421 / 3 * 0.37
+    c_mean, c_square = 7 / 6 * d_mean, 7 / 4 * d_square
+    flow = [(2 - d_mean) / (d_square - d_mean**2) ** 0.5, (4 - c_mean) / (c_square - c_mean**2) ** 0.5, 0.0,
+            (0.4 - 0.55) / (0.9 / 12**0.5)]  # fmt: skip
+    np.testing.assert_allclose(state[:4], flow, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(state[4:6], [5 / d_mean, 1 / d_mean], rtol=1e-6)
 
 
-def test_observation_scales_with_the_world():
-    """Deadlines up to 0.8 s at b up to 20 Mbit/s: the largest D is 8 Mbit, and 0.4 s is half of the longest."""
-    state = observe(replace(WORLD, deadline_high_s=0.8), view())
-    np.testing.assert_allclose(state[0, :4], [0.25, 4 / 16, 2 / 3, 0.5], rtol=1e-6)
+def test_available_bandwidth_is_standardised_as_a_uniform_share_of_what_background_leaves(rng):
+    """A second route: draw the share and the background."""
+    left = 1 - rng.choice([WORLD.quiet_load, WORLD.busy_load], 400_000)
+    share = left * rng.random(400_000)
+    capacity = view().capacity_bps
+    states = [observe(WORLD, view()._replace(available_bps=x * capacity[None]))[0, 6:8] for x in (0.0, 1.0)]
+    for low, high in zip(*states):
+        unit = STATE_GAIN / (high - low)  # in shares of the capacity
+        assert unit == pytest.approx(share.std(), rel=0.01)
+        assert -low / (high - low) == pytest.approx(share.mean(), rel=0.01)
+
+
+def test_available_compute_is_standardised_as_a_poisson_number_of_flows(rng):
+    """A second route: 100 flows a second, each holding 4 C / T_req for T_req, by simulation of their number."""
+    empty, full = (observe(WORLD, view(server=server))[0, -1] for server in (3000.0, 0.0))
+    unit = 3000 * STATE_GAIN / (empty - full)
+    mean = 3000 - empty * unit / STATE_GAIN
+    b, t, w = rng.uniform(1, 20, 10**6), rng.uniform(0.1, 1, 10**6), rng.choice([0.5, 1, 2], 10**6)
+    held = 4 * w * 0.5 * b  # C / (0.25 T) at level 0, in TFLOP/s
+    assert mean == pytest.approx(3000 - 100 * (held * t).mean(), rel=0.01)
+    assert unit == pytest.approx((100 * (held**2 * t).mean()) ** 0.5, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    "policy", [RoundRobin(0), RoundRobin(2), one_step_greedy], ids=["level 0", "level 2", "greedy"]
+)
+def test_every_entry_of_the_state_has_about_mean_0_and_the_chosen_deviation(policy):
+    simulator = Simulator(WorldConfig(), 16)
+    observation, states = simulator.reset(5), []
+    for _ in range(900):
+        states.append(observation)
+        observation, *_ = simulator.step(policy(observation, simulator))
+    states = np.concatenate(states) / STATE_GAIN
+    assert (np.abs(states.mean(axis=0)) < 2).all()
+    assert (0.3 < states.std(axis=0)).all() and (states.std(axis=0) < 5).all()
+
+
+def test_the_state_does_not_depend_on_the_load_at_which_a_policy_is_tried():
+    assert np.array_equal(observe(WORLD, view()), observe(WORLD.at_load(3.0), view()))
+
+
+def test_constants_in_place_of_laws_are_no_division_by_zero():
+    world = replace(WORLD, bandwidth_low_bps=2e6, bandwidth_high_bps=2e6, deadline_low_s=0.4, deadline_high_s=0.4,
+                    image_work=0.5, scene3d_work=0.5, quiet_load=0.3, busy_load=0.3)  # fmt: skip
+    assert np.isfinite(observe(world, view())).all()
 
 
 def test_a_flow_that_takes_exactly_the_limit_is_not_dropped():

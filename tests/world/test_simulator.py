@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from edgediff.config import WorldConfig
+from edgediff.world.decision import STATE_GAIN, state_scale
 from edgediff.world.reservations import reserve, slots_of
 from edgediff.world.rules import RoundRobin, UniformRandom
 from edgediff.world.simulator import Simulator
@@ -101,16 +102,24 @@ def test_every_flow_is_decided_once_and_ends_in_one_way(load):
         assert np.flatnonzero(ends[:, env]).tolist() == [b for b in boundaries if b < 60]
 
 
+def in_units(observation):
+    """Undo the standardisation: physical units, queues in E[D], bandwidth as a share of the capacity."""
+    centre, unit = state_scale(WORLD)
+    return observation.astype(float) / STATE_GAIN * unit + centre
+
+
 def test_truncation_shows_the_true_last_state_and_then_a_new_episode():
     simulator = Simulator(WORLD, 1)
     played = play(simulator, uniform(), 400)
     cut = next(k for k, step in enumerate(played) if k and step[3][0])
     flows = draw_traffic(WORLD, 0, 0, 0).flows
-    final, fresh = played[cut][4]["final_observation"][0], played[cut][0][0]
-    assert final[3] == np.float32(flows["deadline_s"][-1])  # the flow that would come next
-    assert final[4:12].any()  # the backlog the episode ended with
-    assert fresh[3] == np.float32(draw_traffic(WORLD, 0, 0, 1).flows["deadline_s"][0]) and not fresh[4:12].any()
-    assert fresh[-1] == 1.0  # an empty server
+    final, fresh = in_units(played[cut][4]["final_observation"][0]), in_units(played[cut][0][0])
+    assert final[3] == pytest.approx(flows["deadline_s"][-1], rel=1e-5)  # the flow that would come next
+    assert final[4:12].max() > 0.01  # the backlog the episode ended with
+    assert fresh[3] == pytest.approx(draw_traffic(WORLD, 0, 0, 1).flows["deadline_s"][0], rel=1e-5)
+    assert fresh[4:12].max() < 1e-6 and fresh[-1] == pytest.approx(
+        WORLD.server_tflops
+    )  # nothing waits, nothing is held
     for step in played[1:cut]:
         assert np.array_equal(step[0], step[4]["final_observation"])
 
@@ -154,11 +163,13 @@ def test_propagation_is_negligible():
     assert 0 < gap < 1e-6
 
 
-def test_observations_lie_within_about_one():
+def test_observations_are_finite_and_within_what_is_possible():
     for load in (0.05, 1, 8):
         states = np.array([step[0] for step in play(Simulator(replace(WORLD, load=load), 4), uniform(), 200)])
-        assert np.isfinite(states).all() and states.min() >= 0 and states[:, :, :4].max() <= 1
-        assert states[:, :, 12:].max() <= 1
+        units = in_units(states)
+        assert np.isfinite(states).all() and units[:, :, 4:].min() > -1e-3
+        assert units[:, :, 3].max() <= WORLD.deadline_high_s + 1e-6 and units[:, :, 12:20].max() <= 1 + 1e-5
+        assert units[:, :, 20].max() <= WORLD.server_tflops + 1e-3
 
 
 def test_episodes_without_a_flow_are_passed_over():

@@ -104,3 +104,20 @@ def test_propagation_is_distance_over_the_speed_of_light():
     propagation_s = draw_topology(replace(WORLD, num_gateways=256)).propagation_s
     assert propagation_s.max() <= np.sqrt(2) * 100 * 5e-9
     assert propagation_s.mean() == pytest.approx(0.5214 * 100 * 5e-9, rel=0.05)
+
+
+def test_a_range_of_loads_is_drawn_log_uniformly_and_again_the_same():
+    """On its way from 0.5 to 3 the logarithm of the load is uniform: mean ln(1.5) / 2, deviation ln(6) / sqrt(12)."""
+    world = WorldConfig(load_low=0.5, load_high=3.0, num_workshops=10_000, num_slots=100)
+    counts = np.array([draw_traffic(world, 3, 1, episode).flows.size - 1 for episode in range(500)])
+    logs = np.log(counts / (world.num_slots * world.num_workshops * world.arrival_rate))
+    assert np.log(0.45) < logs.min() < np.log(0.53) and np.log(2.85) < logs.max() < np.log(3.3)
+    assert logs.mean() == pytest.approx(np.log(1.5) / 2, abs=0.07)
+    assert logs.std() == pytest.approx(np.log(6) / 12**0.5, rel=0.08)
+    again = draw_traffic(world, 3, 1, 7)
+    assert np.array_equal(again.flows, draw_traffic(world, 3, 1, 7).flows) and again.flows.size == counts[7] + 1
+
+
+def test_without_a_range_the_traffic_is_that_of_the_load():
+    ranged = draw_traffic(WorldConfig(load_low=2.0, load_high=2.0), 3, 1, 7)
+    assert np.array_equal(ranged.flows, draw_traffic(WorldConfig(load=2.0), 3, 1, 7).flows)
