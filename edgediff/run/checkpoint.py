@@ -1,7 +1,10 @@
 """The state of a run: all that its future depends on, saved between two epochs, and put back."""
 
+import contextlib
 import json
+import os
 import signal
+import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +18,6 @@ from edgediff.learner.base import Learner
 from edgediff.learner.replay import Replay
 from edgediff.run import files
 from edgediff.run.folder import save_state
-from edgediff.run.screen import say_at_once
 from edgediff.run.weights import write_weights
 from edgediff.world.simulator import Simulator
 from edgediff.world.trace import fingerprint
@@ -99,7 +101,8 @@ class Checkpoints:
         self.signal = number
         for each in self.handlers:
             signal.signal(each, signal.SIG_DFL)
-        say_at_once("\nstopping after this epoch; a second signal stops at once and loses it\n")
+        with contextlib.suppress(OSError, ValueError):  # a lost display; a handler must not use the buffered stream
+            os.write(sys.stderr.fileno(), b"\nstopping after this epoch; a second signal stops at once and loses it\n")
 
     def after_epoch(self) -> None:
         """Save if it is time; raise `Stop` if a signal has come."""

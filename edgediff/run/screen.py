@@ -1,8 +1,6 @@
 """Standard output and standard error, which a program may lose while it runs."""
 
-import contextlib
 import os
-import sys
 
 
 class Display:
@@ -23,9 +21,3 @@ class Display:
 
     def __getattr__(self, name: str):
         return getattr(self.stream, name)
-
-
-def say_at_once(text: str) -> None:
-    """Write to standard error from a signal handler, where buffered streams must not be used."""
-    with contextlib.suppress(OSError, ValueError):  # lost, or closed
-        os.write(sys.stderr.fileno(), text.encode())

@@ -134,7 +134,7 @@ def drill(call, driver, folder, agent, kills, seed):
 
 
 def test_three_kills(call, driver, tmp_path):
-    assert len(drill(call, driver, tmp_path, "d2sac", 3, seed=1)) == 3
+    assert len(drill(call, driver, tmp_path, "dqn", 3, seed=1)) == 3
 
 
 @pytest.mark.drill

@@ -1,4 +1,7 @@
-"""Faults that a hostile look from outside once found, one after the other, each tried as a user would meet it."""
+"""Faults that a hostile look from outside once found, each tried as a user would meet it.
+
+Those of the experiments, numbers 5 to 7 and 12, are in tests/experiments.
+"""
 
 import os
 import re
@@ -228,16 +231,6 @@ def test_tensorboard_shows_every_point_once_also_when_the_clock_was_set_back(cal
     assert [step for step, _ in points(tmp_path / "b")["train/reward"]] == [20, 40, 60, 80]
 
 
-# 12. How a run that was killed is reported.
-
-
-def test_the_last_line_of_a_stopped_run_tells_why_and_not_its_progress_bar(call, stop_after):
-    stop_after(1)
-    status, _, err = call(train, "--run", "a", *TINY)
-    assert status == 143
-    assert err.splitlines()[-1] == "stopped; all is saved; go on with: python -m edgediff.train --resume a"
-
-
 # 13. Memory.
 
 
@@ -252,7 +245,7 @@ def test_a_final_table_beyond_the_memory_is_refused_before_the_run(refused):
 @pytest.mark.parametrize("text", ["１２", "1_000", " 1 ", "١", "1\n"])
 @pytest.mark.parametrize("flag", ["seed", "load"])
 def test_only_plain_digits_are_numbers(refused, flag, text):
-    refused(train, f"{flag}: {text!r} is not a ", f"--{flag}", text)
+    refused(train, f"{flag}: {text!r} is not a ", *TINY, f"--{flag}", text)
 
 
 def test_the_line_to_go_on_with_can_be_pasted_into_a_shell(call, stop_after, tmp_path):
