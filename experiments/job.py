@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from planning import PLANNER, RolloutPlanner
+from planning import PLANNERS, RolloutPlanner
 from spec import OF_POLICY, frozen, settings_of
 from states import state_form
 from variants import VARIANTS
@@ -27,7 +27,7 @@ from edgediff.run.scores import agent_policy, score
 from edgediff.run.start import check
 from edgediff.train import train
 from edgediff.world.rollout import SCORES
-from edgediff.world.rules import all_rules
+from edgediff.world.rules import all_rules, one_step_greedy
 from edgediff.world.simulator import Simulator
 from edgediff.world.workload import HELD_OUT
 
@@ -82,7 +82,7 @@ def rule_rows(who: dict, settings: Settings, job: dict) -> list[dict]:
     for given in job["evaluate"]:
         evaluated = frozen(settings, given)
         if evaluated.world not in done:
-            policy = (all_rules() | {PLANNER: RolloutPlanner(horizon=10)})[job["agent"]]
+            policy = (all_rules() | PLANNERS)[job["agent"]]
             rows.append(frozen_row(who, evaluated, policy, job["episodes"]))
             done.append(evaluated.world)
     return rows
@@ -97,6 +97,8 @@ def agent_rows(who: dict, agent: Learner, settings: Settings, given: dict, job: 
     changed = [f"{name} {given[name]}" for name in OF_POLICY if name in given]
     evaluated = frozen(settings, given)
     _, policy = agent_policy(agent, evaluated.run, mode)
+    if "planner_horizon" in given:  # a planner that goes on with the better of the greedy rule and the agent
+        policy = RolloutPlanner(given["planner_horizon"], follow=(one_step_greedy, policy))
     return [frozen_row(who | {"variant": ", ".join([who["variant"], *changed])}, evaluated, policy, job["episodes"])]
 
 

@@ -5,13 +5,13 @@ It is no upper bound, since it looks a few flows ahead and assumes the greedy ru
 """
 
 import copy
+from collections.abc import Callable
 
 import numpy as np
 
 from edgediff.world.rules import one_step_greedy
 from edgediff.world.simulator import Simulator
 
-PLANNER = "planner (sees the future)"
 _BY_ENVIRONMENT = ("flows", "num_flows", "cursor", "episode", "total_bps", "served_bits", "backlog_bits", "held_bps",
                    "held_tflops")  # fmt: skip
 
@@ -31,25 +31,34 @@ def fork(simulator: Simulator, copies: int) -> Simulator:
 
 
 class RolloutPlanner:
-    """Try every action, go on with the one-step greedy rule for `horizon` flows, take the best return."""
+    """Try every action, go on for `horizon` flows with each policy of `follow`, take the action of the best return."""
 
-    def __init__(self, horizon: int, gamma: float = 0.95):
-        self.horizon, self.gamma = horizon, gamma
+    def __init__(self, horizon: int, gamma: float = 0.95, follow: tuple[Callable, ...] = (one_step_greedy,)):
+        self.horizon, self.gamma, self.follow = horizon, gamma, follow
 
     def __call__(self, observation: np.ndarray, simulator: Simulator) -> np.ndarray:
         return self.returns(simulator).argmax(axis=1)
 
     def returns(self, simulator: Simulator) -> np.ndarray:
-        """Return sum_{j <= horizon} gamma^j r_{t+j} for each first action, (E, A); nothing counts after an end."""
+        """Return the larger sum_{j <= horizon} gamma^j r_{t+j} of all policies, for each first action, (E, A)."""
+        return np.max([self.returns_with(policy, simulator) for policy in self.follow], axis=0)
+
+    def returns_with(self, policy: Callable, simulator: Simulator) -> np.ndarray:
+        """Return the sum for each first action if a policy goes on, (E, A); nothing counts after an end."""
         num_envs, num_actions = simulator.num_envs, simulator.world.num_actions
         copies = fork(simulator, num_actions)
         action = np.tile(np.arange(num_actions), num_envs)
         total, playing = np.zeros(copies.num_envs), np.ones(copies.num_envs, bool)
         for j in range(self.horizon + 1):
-            _, reward, _, truncated, _ = copies.step(action)
+            observation, reward, _, truncated, _ = copies.step(action)
             total += self.gamma**j * playing * reward
             playing &= ~truncated
-            if not playing.any():
+            if not playing.any() or j == self.horizon:
                 break
-            action = one_step_greedy(None, copies)
+            action = policy(observation, copies)
         return total.reshape(num_envs, num_actions)
+
+
+PLANNERS: dict[str, RolloutPlanner] = {
+    f"planner, {horizon} flows ahead (sees the future)": RolloutPlanner(horizon) for horizon in (10, 30, 100)
+}

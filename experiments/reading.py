@@ -4,14 +4,14 @@ import csv
 from pathlib import Path
 
 import numpy as np
-from planning import PLANNER
+from planning import PLANNERS
 from stats import bootstrap_interval, iqm
 
 RESULTS = Path(__file__).parent / "results"
 WORDS = "phase", "variant", "agent", "traffic"  # columns that are not numbers
 COLOURS = {"d2sac": "C0", "sac": "C1", "dqn": "C2", "ppo": "C3", "round robin, level 2": "0.45", "random": "0.75",
            "smallest wait": "C4", "most available": "C5", "one-step greedy (knows the model)": "C6",
-           PLANNER: "black"}  # fmt: skip
+           **dict.fromkeys(PLANNERS, "black")}  # fmt: skip
 WINDOWS = 20  # training curves are averaged over twentieths of the run
 
 

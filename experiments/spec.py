@@ -1,10 +1,10 @@
 """A spec: what a grid of experiments consists of, read from JSON and spread into jobs.
 
 Fields: `name`, also of the folder of results; `preset`; `agents`, learners and rules; `seeds`; `episodes`, held out, of
-every score; `evaluate`, a list of traffic to score on: changed settings of the world, and `mode` and `eval_draws` of
-the policy; `settings`, changed for all; `variants`, by name: settings changed for learners, `class`, a class of
-variants.py in place of d2sac, and `state`, a form of states.py in place of the usual state. `settings` and `variants`
-may be left out.
+every score; `evaluate`, a list of traffic to score on: changed settings of the world, `mode` and `eval_draws` of the
+policy, and `planner_horizon` for a planner that goes on with the greedy rule or the agent; `settings`, changed for all;
+`variants`, by name: settings changed for learners, `class`, a class of variants.py in place of d2sac, and `state`, a
+form of states.py in place of the usual state. `settings` and `variants` may be left out.
 """
 
 import json
@@ -12,7 +12,7 @@ from dataclasses import fields, replace
 from itertools import product
 from pathlib import Path
 
-from planning import PLANNER
+from planning import PLANNERS
 from states import STATES
 from variants import VARIANTS
 
@@ -25,7 +25,7 @@ FIELDS = {"name": str, "preset": str, "agents": list, "seeds": list, "episodes":
           "settings": dict, "variants": dict}  # fmt: skip
 OPTIONAL = {"settings": {}, "variants": {}}
 OWNER = {f.name: config for config, config_class in CONFIGS.items() for f in fields(config_class)}
-OF_POLICY = ("mode", "eval_draws")  # how an agent is evaluated
+OF_POLICY = ("mode", "eval_draws", "planner_horizon")  # how an agent is evaluated
 MODES = sorted({mode for agent in AGENTS.values() for mode in agent.MODES})
 LONGEST_NAME = 150
 
@@ -43,7 +43,7 @@ def load_spec(path: str) -> dict:
         if name not in FIELDS or name not in spec or type(spec[name]) is not FIELDS[name]:
             kinds = ", ".join(f"{key} ({kind.__name__})" for key, kind in FIELDS.items())
             raise ConfigError(f"spec: {name}: unknown, missing or of the wrong kind; fields are {kinds}")
-    known = [*AGENTS, *all_rules(), PLANNER]
+    known = [*AGENTS, *all_rules(), *PLANNERS]
     for agent in spec["agents"]:
         _require(agent in known, "agents", agent, f"one of {', '.join(known)}")
     for name in ("agents", "seeds", "evaluate"):
@@ -59,6 +59,8 @@ def load_spec(path: str) -> dict:
             _require(given.get(key, usual) in known, key, given.get(key), f"one of {', '.join(known)}")
     for given in spec["evaluate"]:
         _check_keys("evaluate", given, (*(f.name for f in fields(WorldConfig)), *OF_POLICY))
+        horizon = given.get("planner_horizon", 0)
+        _require(type(horizon) is int and 0 <= horizon <= 1000, "planner_horizon", horizon, "a whole number up to 1000")
         _require(given.get("mode", MODES[0]) in MODES, "mode", given.get("mode"), f"one of {', '.join(MODES)}")
     return spec
 

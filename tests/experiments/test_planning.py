@@ -6,7 +6,7 @@ from planning import RolloutPlanner, fork
 
 from edgediff.config import WorldConfig
 from edgediff.world.rollout import rollout, summarise
-from edgediff.world.rules import RoundRobin, UniformRandom, one_step_greedy
+from edgediff.world.rules import RoundRobin, UniformRandom, most_available, one_step_greedy
 from edgediff.world.simulator import Simulator
 
 WORLD = WorldConfig(load=2, num_slots=100)
@@ -58,6 +58,14 @@ def test_returns_equal_a_rollout_by_hand(simulator):
         total = total + 0.5**j * reward
         action = one_step_greedy(None, single)
     np.testing.assert_allclose(returns[:, 5], total)
+
+
+def test_the_better_of_two_policies_goes_on(simulator):
+    policies = one_step_greedy, most_available
+    planner = RolloutPlanner(20, follow=policies)
+    each = [RolloutPlanner(20, follow=(policy,)).returns(simulator) for policy in policies]
+    assert (each[1] > each[0]).any() and (each[0] > each[1]).any()
+    assert np.array_equal(planner.returns(simulator), np.maximum(*each))
 
 
 def test_nothing_counts_after_the_end(simulator):
