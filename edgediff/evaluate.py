@@ -1,11 +1,16 @@
-"""Score a saved run on held-out traffic, beside the rules: `python -m edgediff.evaluate RUN`."""
+"""Score saved runs on held-out traffic, beside the rules: `python -m edgediff.evaluate RUN [RUN ...]`."""
 
+import csv
+import json
 import sys
+from argparse import Namespace
 from dataclasses import replace
+from math import isfinite
 from pathlib import Path
 
 from edgediff.config import Settings, WorldConfig
 from edgediff.errors import ConfigError, first_line
+from edgediff.learner.base import Learner
 from edgediff.run.commandline import Parser, given_settings, guard
 from edgediff.run.scores import agent_policy, score, table, traffic_label
 from edgediff.run.start import check
@@ -15,38 +20,69 @@ from edgediff.world.simulator import Simulator
 from edgediff.world.workload import HELD_OUT
 
 
+def load(run: str, args: Namespace) -> tuple[Settings, int, Learner]:
+    """Read the weights of a run; return the settings of its evaluation, the epoch of the weights and the agent."""
+    trained, epoch, weights = read_weights(Path(run) / f"{args.weights}.pt")
+    before, given = trained._replace(world=trained.world.at_load(trained.world.load)), given_settings(args)
+    settings = Settings(*(replace(config, **given[name]) for name, config in before._asdict().items()))
+    gateways = settings.world.num_gateways
+    if gateways != trained.world.num_gateways:
+        raise ConfigError(f"num_gateways: {gateways} is not {trained.world.num_gateways}, as in the run")
+    check(settings)
+    agent = restore_agent(weights, settings)
+    if args.mode and args.mode not in agent.MODES:
+        raise ConfigError(f"mode: {args.mode!r} is not one of {', '.join(agent.MODES)}")
+    return settings, epoch, agent
+
+
+def compare(runs: list[str], args: Namespace) -> tuple[str, dict[str, dict[str, float]]]:
+    """Score every run and every rule on the same episodes; return a heading and the scores by label."""
+    loaded = {run: load(run, args) for run in runs}
+    (world, _, of_run), _, _ = loaded[runs[0]]
+    for run, (settings, _, _) in loaded.items():
+        for name, value in vars(world).items():
+            if (other := getattr(settings.world, name)) != value:
+                raise ConfigError(f"{name}: {other} in {run} is not {value}, as in {runs[0]}; give one of them")
+    simulator, policies = Simulator(world, of_run.final_episodes), {}
+    for run, (settings, _, agent) in loaded.items():
+        for mode in [args.mode] if args.mode else agent.MODES[: 2 if len(runs) == 1 else 1]:
+            label, policy = agent_policy(agent, settings.run, mode)
+            policies[label if len(runs) == 1 else f"{run}: {label}"] = policy
+    epochs = ", ".join(f"{run} (epoch {epoch})" for run, (_, epoch, _) in loaded.items())
+    heading = f"{epochs}, {args.weights} weights; {traffic_label(world)}; {of_run.final_episodes} held-out episodes"
+    return heading, {
+        label: score(simulator, policy, HELD_OUT + 1) for label, policy in (policies | all_rules()).items()
+    }
+
+
 def main(argv: list[str]) -> int:
-    """Compare a saved run with the rules on held-out traffic, at any load or trace."""
-    parser = Parser("python -m edgediff.evaluate RUN", main.__doc__)
-    parser.add_argument("path", metavar="RUN", help="folder of a run")
+    """Compare saved runs with each other and with the rules on held-out traffic, at any load or trace."""
+    parser = Parser("python -m edgediff.evaluate RUN [RUN ...]", main.__doc__)
+    parser.add_argument("runs", metavar="RUN", nargs="+", help="folder of a run")
     parser.add_argument("--weights", metavar="X", default="last", help="which weights: last or best [last]")
     parser.add_argument("--mode", metavar="X", help="sample; argmax of one noise draw; mean: argmax of the average "
                         "draw [d2sac: mean, others: argmax]")  # fmt: skip
+    parser.add_argument("--csv", action="store_true", help="print the scores as CSV")
+    parser.add_argument("--json", action="store_true", help="print the scores as JSON")
     for name in ("eval_draws", "final_episodes", "device", "threads"):
         parser.add_argument(f"--{name.replace('_', '-')}", dest=name, metavar="X", help="[as in the run]")
     parser.add_settings(WorldConfig)
     args = parser.parse_args(argv)
     if args.weights not in ("last", "best"):
         raise ConfigError(f"weights: {args.weights!r} is not one of last, best")
-
-    trained, epoch, weights = read_weights(Path(args.path) / f"{args.weights}.pt")
-    given = given_settings(args)
-    trained = trained._replace(world=trained.world.at_load(trained.world.load))
-    settings = Settings(*(replace(config, **given[name]) for name, config in trained._asdict().items()))
-    if settings.world.num_gateways != trained.world.num_gateways:
-        raise ConfigError(
-            f"num_gateways: {settings.world.num_gateways} is not {trained.world.num_gateways}, as in the run"
-        )
-    check(settings)
-    agent = restore_agent(weights, settings)
-    if args.mode and args.mode not in agent.MODES:
-        raise ConfigError(f"mode: {args.mode!r} is not one of {', '.join(agent.MODES)}")
-    simulator = Simulator(settings.world, settings.run.final_episodes)
-    modes = [args.mode] if args.mode else agent.MODES[:2]
-    policies = dict(agent_policy(agent, settings.run, mode) for mode in modes) | all_rules()
-    print(f"{args.path}, {args.weights} weights (epoch {epoch}); {traffic_label(settings.world)}; "
-          f"{settings.run.final_episodes} held-out episodes")  # fmt: skip
-    print(table({label: score(simulator, policy, HELD_OUT + 1) for label, policy in policies.items()}))
+    if args.csv and args.json:
+        raise ConfigError("csv: cannot be given together with --json")
+    heading, scores = compare(args.runs, args)
+    if args.json:
+        finite = {label: {name: value if isfinite(value) else None for name, value in values.items()}
+                  for label, values in scores.items()}  # fmt: skip
+        print(json.dumps(finite, indent=2))
+    elif args.csv:
+        writer = csv.DictWriter(sys.stdout, ["scheduler", *next(iter(scores.values()))], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({"scheduler": label} | values for label, values in scores.items())
+    else:
+        print(f"{heading}\n{table(scores)}")
     if (lost := sys.stdout.lost) and not isinstance(lost, BrokenPipeError):  # `| head` has seen enough
         print(f"edgediff.evaluate: the scores cannot be written ({first_line(lost)})", file=sys.stderr)
         return 1

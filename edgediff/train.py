@@ -102,6 +102,15 @@ def final_table(settings: Settings, agent: Learner) -> str:
             f"{table(scores, num_columns=5)}")  # fmt: skip
 
 
+def next_steps(run: Path) -> str:
+    """Return the commands that use a finished run."""
+    path = shlex.quote(str(run))
+    return (f"  python -m edgediff.evaluate {path} --load 2      # its score at another load\n"
+            f"  python -m edgediff.control {path}                # decide online, one JSON line per flow\n"
+            f"  python experiments/pictures.py {path}            # see what it does\n"
+            f"  tensorboard --logdir {path}                      # its curves")  # fmt: skip
+
+
 def main(argv: list[str]) -> int:
     """Train the diffusion-based scheduler, and compare it with simple rules on held-out traffic."""
     parser = Parser("python -m edgediff.train", main.__doc__)
@@ -115,7 +124,7 @@ def main(argv: list[str]) -> int:
     try:
         agent = train(settings, run, identity, saved)
         print(f"\n{final_table(settings, agent)}")
-        print(f"\nlast and best weights, CSV and TensorBoard files: {run}")
+        print(f"\nlast and best weights, tables and curves are in {run}; next:\n{next_steps(run)}")
     except (KeyboardInterrupt, Stop) as error:
         hint = f"all is saved; go on with: python -m edgediff.train --resume {shlex.quote(str(run))}"
         print(f"\nstopped; {hint if states(run) else 'nothing saved yet'}", file=sys.stderr)

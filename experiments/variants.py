@@ -148,6 +148,16 @@ class BoundedHead(D2SAC):
             network.rest.append(nn.Tanh())
 
 
+class MeanOfCritics(D2SAC):
+    """The mean of both critics in place of the smaller one, in the target and in J: no pessimism."""
+
+    def build(self) -> None:
+        """Build d2sac, then replace the minimum of critics and target critics."""
+        super().build()
+        for critics in (self.critics, self.target_critics):
+            critics.minimum = lambda state, critics=critics: sum(critics(state)) / 2
+
+
 class PublicActor(PosteriorVariance, Mish, BoundedHead):
     """The actor of the public code from which Table 1 descends: tanh, Mish, posterior variance, and no L_d."""
 
@@ -160,5 +170,5 @@ class PublicActor(PosteriorVariance, Mish, BoundedHead):
 VARIANTS: dict[str, type[D2SAC]] = {
     variant.__name__: variant
     for variant in (D2SAC, PrintedEq21, PrintedEq24, PosteriorVariance, LatentOfValues, LatentOfMaximiser, Mish,
-                    BoundedHead, PublicActor)
+                    BoundedHead, MeanOfCritics, PublicActor)
 }  # fmt: skip

@@ -47,7 +47,9 @@ class Parser(argparse.ArgumentParser):
             known = difflib.get_close_matches(unknown[0].split("=")[0], self._option_string_actions, 1, 0.4)
             raise ConfigError(f"{unknown[0]} is no setting" + (f"; did you mean {known[0]}?" if known else ""))
         for name, value in vars(args).items():
-            if value in ("", []):  # argparse makes an empty list of --name=--
+            if (
+                value in ("", []) or isinstance(value, list) and "" in value
+            ):  # argparse makes an empty list of --name=--
                 raise ConfigError(f"{name}: the value is empty; leave the flag out to get the default")
             if str(value).encode(errors="replace") != str(value).encode(errors="surrogateescape"):
                 raise ConfigError(f"{name}: {value} is not UTF-8")

@@ -214,3 +214,17 @@ def test_the_actor_step_by_hand(variant):
     gradient = torch.cat([g.flatten() for g in torch.autograd.grad(loss, list(before.parameters()))])
     for name, value in (("objective", objective), ("loss_d", loss_d), ("grad_pi", gradient.norm())):
         torch.testing.assert_close(metrics[name], value.detach(), rtol=1e-3, atol=1e-5)
+
+
+def test_without_pessimism_both_critics_count_alike():
+    """Target and J take (Q_1 + Q_2) / 2; with critics that agree it is d2sac again, bit for bit."""
+    one, b = agent(V.MeanOfCritics), batch()
+    for critics in (one.critics, one.target_critics):
+        q1, q2 = critics(b.state)
+        torch.testing.assert_close(critics.minimum(b.state), q1 + (q2 - q1) / 2)
+    both = agent(V.MeanOfCritics), agent(D2SAC)
+    for each in both:
+        for critics in (each.critics, each.target_critics):
+            critics.q2.load_state_dict(critics.q1.state_dict())
+    found, usual = (each.update(b) for each in both)
+    assert all(torch.equal(found[name], usual[name]) for name in usual)
