@@ -8,5 +8,5 @@ setup(
     packages=find_packages(include=["edgediff", "edgediff.*"]),
     python_requires=">=3.10",
     install_requires=["torch>=2.10,<2.14", "numpy", "tqdm", "tensorboard"],
-    extras_require={"test": ["pytest"], "experiments": ["matplotlib"], "gym": ["gymnasium"]},
+    extras_require={"test": ["pytest"], "experiments": ["matplotlib", "latex2mathml"], "gym": ["gymnasium>=1.2.3"]},
 )

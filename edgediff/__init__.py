@@ -1,8 +1,8 @@
 """Diffusion-based deep reinforcement learning for scheduling generative-AI flows at the network edge.
 
 Three rooms: `world`, the simulated network (NumPy); `learner`, the agents (torch); `run`, a run on disk and on screen.
-They meet in the programs `train` and `evaluate`. `config` holds every setting. Read them beside the paper in the order
-that each room's `__init__` gives.
+They meet in the programs `train`, `evaluate` and `control`. `config` holds every setting. Read them beside the paper in
+the order that each room's `__init__` gives.
 """
 
 import os

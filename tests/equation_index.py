@@ -14,6 +14,7 @@ class Row(NamedTuple):
     """One row of the index; a function is (folder, dotted name), a test (file, function)."""
 
     cell: str  # the first cell as it stands there
+    what: str  # the second cell
     equations: frozenset[int]
     lines: frozenset[int]  # of Algorithm 1
     functions: tuple[tuple[str, str], ...]
@@ -28,7 +29,7 @@ def read_index(text: str) -> list[Row]:
         cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
         if line.startswith("|") and len(cells) == 4 and "`" in cells[3]:
             functions, tests = (re.findall(r"`([^`]+)`", cell) for cell in cells[2:])
-            rows.append(Row(cells[0], equations(cells[0]), lines(cells[0]), tuple(map(place, functions)),
+            rows.append(Row(cells[0], cells[1], equations(cells[0]), lines(cells[0]), tuple(map(place, functions)),
                             tuple(tuple(name.split("::")) for name in tests)))  # fmt: skip
     return rows
 

@@ -51,9 +51,15 @@ class Learner:
         """
         raise NotImplementedError
 
-    @torch.inference_mode()
     def act(self, observation: np.ndarray, mode: str = "explore", draws: int = 1, generator=None) -> np.ndarray:
-        """Choose actions (E,) for observations (E, S).
+        """Choose actions (E,) for observations (E, S), as `act_with_probabilities` does."""
+        return self.act_with_probabilities(observation, mode, draws, generator)[0]
+
+    @torch.inference_mode()
+    def act_with_probabilities(
+        self, observation: np.ndarray, mode: str = "explore", draws: int = 1, generator=None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Choose actions (E,) for observations (E, S); return also the probabilities (E, A) they were chosen by.
 
         `explore` samples from the training policy. The other MODES use the evaluation policy: `sample` samples from
         it, `argmax` takes its most likely action, and `mean` takes the most likely action of its average over `draws`
@@ -71,7 +77,7 @@ class Learner:
                 raise NonFiniteError(f"{name}: not finite")
         sampled = mode in ("explore", "sample")
         action = torch.multinomial(pi, 1, generator=generator)[:, 0] if sampled else pi.argmax(dim=1)
-        return action.cpu().numpy()
+        return action.cpu().numpy(), pi.cpu().numpy()
 
     def check_can_act(self, observation: np.ndarray) -> None:
         """Raise `NonFiniteError` unless all weights, and the probabilities for an observation, are finite."""

@@ -22,9 +22,14 @@ def agent_policy(agent: Learner, run: RunConfig, mode: str = "") -> tuple[str, C
     The policy has its own random stream, so that evaluating never changes training.
     """
     mode, draws = mode or agent.MODES[0], run.eval_draws
-    generator = torch.Generator(agent.device).manual_seed(0)
+    generator = evaluation_stream(agent)
     label = f"{agent.config.agent}, {mode}" + (f" of {draws}" if mode == "mean" else "")
     return label, lambda observation, _: agent.act(observation, mode, draws, generator)
+
+
+def evaluation_stream(agent: Learner) -> torch.Generator:
+    """Return the random stream that every evaluation starts with."""
+    return torch.Generator(agent.device).manual_seed(0)
 
 
 def score(simulator: Simulator, policy: Callable, seed: int = HELD_OUT) -> dict[str, float]:

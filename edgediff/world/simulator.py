@@ -42,6 +42,12 @@ class Simulator:
             self._next_episode(row)
         return self.observation()
 
+    def next_episode(self, envs: np.ndarray | None = None) -> np.ndarray:
+        """Start the next episode of some environments, chosen by mask or index, or of all; return the observation."""
+        for row in self._envs if envs is None else self._envs[envs]:
+            self._next_episode(row)
+        return self.observation()
+
     def observation(self) -> np.ndarray:
         """Return the state at the present decision, Eq. (11), (E, S)."""
         return observe(self.world, self.view())
@@ -75,9 +81,7 @@ class Simulator:
         observation = final_observation = self.observation()
         truncated = self.cursor == self.num_flows
         if truncated.any():
-            for row in self._envs[truncated]:
-                self._next_episode(row)
-            observation = self.observation()
+            observation = self.next_episode(truncated)
         info = result._asdict() | {"priority": view.flow["priority"], "final_observation": final_observation}
         return observation, result.reward, np.zeros(self.num_envs, bool), truncated, info
 

@@ -12,7 +12,7 @@ from edgediff.run.commandline import guard
 
 @pytest.fixture
 def call(tmp_path, monkeypatch, capsys):
-    """Run one of the two programs in an empty folder; return status, stdout and stderr."""
+    """Run one of the programs in an empty folder; return status, stdout and stderr."""
     monkeypatch.chdir(tmp_path)
 
     def _call(program, *argv):

@@ -124,6 +124,17 @@ def test_truncation_shows_the_true_last_state_and_then_a_new_episode():
         assert np.array_equal(step[0], step[4]["final_observation"])
 
 
+def test_the_next_episode_can_be_started_for_all_or_for_some():
+    simulator = Simulator(WORLD, 3)
+    play(simulator, uniform(), 5)
+    before = simulator.observation()
+    after = simulator.next_episode(np.array([False, True, False]))
+    assert np.array_equal(after[[0, 2]], before[[0, 2]]) and simulator.episode.tolist() == [0, 1, 0]
+    assert simulator.view().flow[1] == draw_traffic(WORLD, 0, 1, 1).flows[0]
+    assert np.array_equal(simulator.next_episode()[1], simulator.observation()[1])
+    assert simulator.episode.tolist() == [1, 2, 1] and simulator.backlog_bits.max() == 0 == simulator.held_bps.max()
+
+
 def test_same_seed_same_trajectory():
     one, two = (play(Simulator(WORLD, 3), uniform(), 200) for _ in range(2))
     other = play(Simulator(WORLD, 3), uniform(), 200, seed=1)

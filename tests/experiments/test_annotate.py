@@ -1,0 +1,187 @@
+"""The annotated paper: nothing is missing, all is read from the sources, and the page needs nothing from outside."""
+
+import re
+import struct
+from html.parser import HTMLParser
+
+import pytest
+
+pytest.importorskip("latex2mathml", reason="needs the extra `experiments`")
+
+import annotate
+import markup
+import paper_text
+import sources
+
+from edgediff.errors import ConfigError
+
+VOID = {"meta", "link", "img", "br", "mspace"}
+PIXEL = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", 640, 480)  # as much of a PNG as is read
+
+
+class Reader(HTMLParser):
+    """Collects texts, ids, links and mistakes of a page."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.open, self.ids, self.links, self.loads, self.tags, self.blocks = [], [], [], [], [], []
+        self.text = ""
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        given = dict(attributes)
+        self.tags.append(tag)
+        self.ids += [given["id"]] if "id" in given else []
+        self.links += [given["href"]] if tag == "a" else []
+        self.loads += [given[name] for name in ("src", "href", "data", "srcset") if name in given and tag != "a"]
+        self.blocks += [""] if tag == "pre" else []
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert tag not in VOID and self.open and self.open[-1] == tag, (tag, self.open, self.getpos())
+        self.open.pop()
+
+    def handle_data(self, data):
+        self.text += data
+        if "pre" in self.open:
+            self.blocks[-1] += data
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """A folder of pictures as small as can be."""
+    folder = tmp_path_factory.mktemp("results")
+    files = [file for section in paper_text.SECTIONS for file, _, _ in section.pictures]
+    for file in files + [file for file, _ in paper_text.RESULT_PICTURES]:
+        folder.joinpath(file).parent.mkdir(exist_ok=True)
+        folder.joinpath(file).write_bytes(PIXEL)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(results):
+    return annotate.page(results)
+
+
+@pytest.fixture(scope="module")
+def read(page):
+    return Reader(page)
+
+
+def squeeze(text):
+    return " ".join(text.split())
+
+
+def test_the_page_is_well_formed_and_every_link_leads_somewhere(read):
+    assert not read.open and len(set(read.ids)) == len(read.ids)
+    assert {link.removeprefix("#") for link in read.links} <= set(read.ids)
+
+
+def test_it_loads_nothing_and_runs_nothing(page, read):
+    assert all(load.startswith("data:") for load in read.loads) and "script" not in read.tags
+    assert not re.search(r"@import|url\(|\son\w+=", page)
+    assert "prefers-color-scheme: dark" in page and 'name="viewport"' in page
+
+
+def test_every_equation_and_every_line_is_there(read):
+    assert {f"eq{n}" for n in range(1, 28)} | {f"line{n}" for n in range(1, 26)} <= set(read.ids)
+    assert sorted(n for section in paper_text.SECTIONS for n in section.equations) == list(range(1, 28))
+    assert set(paper_text.EQUATIONS) == set(range(1, 28))
+
+
+def test_every_equation_is_typeset(page):
+    assert not re.search(r"<m(i|o|n|text)\b[^>]*>([^<]*[\\$]|&<)|merror", page)
+    for equation in paper_text.EQUATIONS.values():
+        assert markup.maths(equation.printed, "block") in page
+        assert not equation.corrected or markup.maths(equation.corrected, "block") in page
+
+
+def test_every_function_of_the_index_is_shown_with_its_source_and_every_test_is_named(read):
+    shown = set(read.blocks)
+    for row in sources.ROWS:
+        assert {function.source for function in sources.functions(row)} <= shown, row.cell
+        assert all(name in read.text for _, name in row.tests), row.cell
+
+
+def test_a_source_is_read_from_its_file(read):
+    module = sources.ROOT.joinpath("edgediff/learner/diffusion.py").read_text()
+    assert sources.source("edgediff", "learner.diffusion.reverse_mean") in module
+    for folder in ("edgediff", "experiments"):
+        with pytest.raises((LookupError, AttributeError), match="nothing"):
+            sources.source(folder, "nothing.at_all")
+
+
+def test_every_deviation_is_shown(read):
+    text = squeeze(read.text)
+    rows = sources.deviations()
+    table = sources.ROOT.joinpath("edgediff/README.md").read_text().partition("## Deviations from the paper")[2]
+    assert len(rows) == sum(line.startswith("|") for line in table.partition("\n## ")[0].splitlines()) - 2
+    for row in rows:
+        for cell in (row.where, row.printed, row.here, row.tests):
+            assert squeeze(cell.replace("`", "")) in text, row
+
+
+def test_a_row_of_the_table_of_deviations_finds_its_place():
+    rows = sources.deviations("## Deviations from the paper\n| a | b | c | d |\n|---|---|---|---|\n"
+                              "| Eqs. 12, 26 | x | y | `test_z` |\n| Section 4.1, line 17 | x | y | |\n"
+                              "| Algorithm 1, lines 3-4 | x | y | |\n\n## End\n| no | row | of | it |\n")  # fmt: skip
+    assert [(row.equations, row.lines) for row in rows] == [({12, 26}, set()), (set(), {17}), (set(), {3, 4})]
+    assert rows[0].tests == "`test_z`"
+
+
+def test_every_line_of_algorithm_1_has_code_or_a_reason():
+    groups = sources.algorithm(25)
+    assert [n for numbers, _ in groups for n in numbers] == list(range(1, 26))
+    explained = {n for row in sources.deviations() for n in row.lines}
+    for numbers, excerpts in groups:
+        words = paper_text.ALGORITHM[numbers[0] - 1]
+        assert excerpts or set(numbers) <= explained or words.startswith("end"), numbers
+        assert all(set(numbers) & excerpt.lines for excerpt in excerpts)
+    code = {
+        number: "\n".join(excerpt.code for excerpt in excerpts) for numbers, excerpts in groups for number in numbers
+    }
+    assert "agent.act(" in code[6] and "td_target(" in code[12] and "agent.update(" in code[11]
+    assert "critic_loss(" in code[14] and "polyak(" in code[19] and "keep_best(" in code[23]
+
+
+def test_table_1_has_the_printed_values():
+    named = [sources.field_of(text) for _, _, text in paper_text.TABLE_1]
+    assert len({f.name for f in named}) == 14
+    assert [f.default for f in named] == [float(value.replace(",", "")) for _, value, _ in paper_text.TABLE_1]
+    with pytest.raises(LookupError, match="0 fields"):
+        sources.field_of("omega,")
+
+
+def test_writing_twice_gives_the_same_bytes(page, results):
+    assert annotate.page(results) == page
+
+
+def test_the_page_in_the_repository_is_up_to_date():
+    """After a change of a source, a table or a picture: python experiments/annotate.py."""
+    stored = annotate.PAGE.read_text(encoding="utf-8")
+    if f"latex2mathml {annotate.version('latex2mathml')}" not in stored:
+        pytest.skip("the page was typeset by another version of latex2mathml")
+    assert stored == annotate.page(), "python experiments/annotate.py writes it anew"
+
+
+def test_code_is_escaped_and_loses_nothing():
+    source = 'def f(a: "x<y") -> int:  # a & b\n    """Say <b>."""\n    return a[\n'
+    html = markup.code(source)
+    assert "<b>" not in html and "<i># a &amp; b</i>" in html and '<i>"""Say &lt;b&gt;."""</i>' in html
+    assert Reader(html).blocks == [source]
+
+
+def test_mistakes_are_one_line(results, tmp_path, capsys):
+    with pytest.raises(ConfigError, match="network.png cannot be read"):
+        annotate.page(tmp_path)
+    with pytest.raises(ConfigError, match="not one path"):
+        annotate.main(["--help-me"])
+    assert annotate.guard("annotate", annotate.main, ["a", "b"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1

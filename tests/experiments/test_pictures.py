@@ -1,0 +1,101 @@
+"""The pictures: what they show is what the package computes; another agent or a missing run is one line."""
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip("matplotlib", reason="needs the extra `experiments`")
+
+import choices
+import denoising
+import pictures
+import schedule
+import timelines
+
+from edgediff.config import preset_settings
+from edgediff.learner.agents import build_agent
+from edgediff.learner.diffusion import variance_schedule
+from edgediff.run.scores import agent_policy, score
+from edgediff.run.weights import write_weights
+from edgediff.world.decision import observe
+from edgediff.world.rules import RoundRobin
+from edgediff.world.simulator import Simulator
+from edgediff.world.workload import HELD_OUT
+
+
+def small(agent="d2sac"):
+    given = {"world": dict(num_slots=60, num_gateways=3), "run": dict(eval_draws=2),
+             "learner": dict(agent=agent, d2sac_denoising_steps=3, hidden=16)}  # fmt: skip
+    settings = preset_settings("quick", given)
+    seed = np.random.SeedSequence(0)
+    return settings, build_agent(settings.world.state_dim, settings.world.num_actions, settings.learner, seed)
+
+
+@pytest.fixture
+def run(tmp_path):
+    settings, agent = small()
+    write_weights(tmp_path / "last.pt", settings, 0, agent.weights())
+    return tmp_path
+
+
+def test_all_pictures_of_a_run_are_drawn(run, monkeypatch):
+    monkeypatch.setattr(choices, "LOADS", (1.0, 2.0))
+    monkeypatch.setattr(choices, "ENVIRONMENTS", 1)
+    output = run / "drawn" / "here"
+    assert pictures.guard("pictures", pictures.main, [str(run), "--output", str(output)]) == 0
+    assert {path.name for path in output.iterdir()} == {f"{name}.png" for name in pictures.NAMES}
+
+
+def test_mistakes_are_one_line(tmp_path, capsys):
+    settings, agent = small("sac")
+    write_weights(tmp_path / "last.pt", settings, 0, agent.weights())
+    for argv in ([str(tmp_path)], [str(tmp_path / "none")], [], [str(tmp_path), "more"]):
+        assert pictures.guard("pictures", pictures.main, argv) == 2
+        message = capsys.readouterr().err
+        assert message.startswith("pictures: ") and message.count("\n") == 1
+
+
+def test_the_strip_ends_with_the_policy():
+    settings, agent = small()
+    simulator = Simulator(settings.world)
+    simulator.reset(0)
+    view = simulator.view()
+    found = denoising.chain(agent, settings.world, view, draws=2)
+    state = torch.as_tensor(observe(settings.world, view)).repeat(2, 1)
+    with torch.no_grad():
+        expected = agent.evaluation_policy(state, torch.Generator().manual_seed(0))
+    assert found.shape == (4, 2, 9) and np.allclose(found.sum(axis=2), 1, atol=1e-5)
+    assert np.allclose(found[-1], expected, atol=1e-6)
+
+
+def test_the_states_are_idle_full_and_overloaded():
+    settings, agent = small()
+    idle, full, overload = denoising.three_states(agent, settings.world, draws=2).values()
+    assert np.allclose(idle.available_bps, idle.capacity_bps * 0.8) and not idle.backlog_bits.any()
+    assert (full.available_bps == 0).sum() == 1 and (full.backlog_bits > 0).sum() == 1
+    assert overload.available_bps.sum() < idle.available_bps.sum()
+    assert idle.flow == full.flow == overload.flow
+
+
+def test_timelines_show_what_evaluation_counts():
+    settings, _ = small()
+    episode = timelines.record(settings.world, RoundRobin(2))
+    scores = score(Simulator(settings.world), RoundRobin(2), HELD_OUT + 1)
+    assert episode.completed.mean() == pytest.approx(scores["completion"])
+    assert episode.dropped.mean() == pytest.approx(scores["dropped"])
+    assert episode.held_bps.shape == episode.backlog_bits.shape == (len(episode.time_s), 3)
+    assert not episode.held_bps[0].any() and episode.held_bps.max() > 0
+
+
+def test_choices_are_those_of_the_policy():
+    settings, agent = small()
+    mbps, gateway, level = choices.play(settings.world, agent_policy(agent, settings.run)[1])
+    assert mbps.min() >= 1 and mbps.max() <= 20 and set(gateway) <= {0, 1, 2} and set(level) <= {0, 1, 2}
+
+
+def test_weights_of_the_noise_are_those_of_the_equations():
+    betas = variance_schedule(10)
+    right, printed_21, printed_24 = schedule.weights_of_noise(betas).values()
+    assert torch.allclose(right, betas.beta / (betas.alpha * (1 - betas.alpha_bar)).sqrt())
+    assert torch.allclose(printed_21, (betas.beta / betas.alpha).sqrt())
+    assert torch.allclose(printed_24, betas.beta / betas.alpha.sqrt())
