@@ -3,6 +3,7 @@
 The metric `area` is the mean height of the held-out reward curve over the budget, the criterion of every tuning.
 """
 
+import signal
 import sys
 
 import numpy as np
@@ -87,4 +88,5 @@ def main(spec: str = "headline", metrics: str = "completion,reward", loads: str 
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` has seen enough
     main(*sys.argv[1:4])
