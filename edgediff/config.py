@@ -76,7 +76,7 @@ class WorldConfig:
         _require(self.max_delay_s / self.slot_s <= 1e5, "slot_s", self.slot_s, "at least max_delay_s / 100000")
         low, high = self.load_low, self.load_high
         _require(0 < low <= high or low == high == 0, "load_low", low, f"above 0 and at most load_high ({high})")
-        flows = self.num_slots * self.flows_per_slot * max(1.0, high / self.load)
+        flows = self.largest_episode
         _require(1 <= flows <= 1e7, "load", self.load, f"such that an episode has 1 to 1e7 flows (here {flows:g})")
 
     def at_load(self, load: float) -> "WorldConfig":
@@ -87,6 +87,11 @@ class WorldConfig:
     def flows_per_slot(self) -> float:
         """Mean arrivals in a slot, lambda * W * load."""
         return self.arrival_rate * self.num_workshops * self.load
+
+    @property
+    def largest_episode(self) -> float:
+        """Mean number of flows of an episode at the largest load."""
+        return self.num_slots * self.flows_per_slot * max(1.0, self.load_high / self.load)
 
     @property
     def num_actions(self) -> int:
@@ -240,8 +245,7 @@ def check_memory(settings: Settings, flows_per_episode: float = 0.0) -> None:
     world, learner, run = settings
     transitions = learner.collect_per_epoch if learner.agent == "ppo" else learner.buffer_size
     envs = learner.num_envs + run.eval_episodes + run.final_episodes
-    most = world.num_slots * world.flows_per_slot * max(1.0, world.load_high / world.load)
-    flows = envs * max(most, flows_per_episode)
+    flows = envs * max(world.largest_episode, flows_per_episode)
     timelines = envs * (world.num_slots + world.max_delay_s / world.slot_s) * world.num_gateways
     numbers = world.num_workshops * world.num_gateways + 3 * timelines + 8 * flows
     needed_gb = (transitions * (8 * world.state_dim + 14) + 8 * numbers) / 1e9

@@ -6,7 +6,6 @@ import sys
 from argparse import Namespace
 from dataclasses import replace
 from math import isfinite
-from pathlib import Path
 
 from edgediff.config import Settings, WorldConfig
 from edgediff.errors import ConfigError, first_line
@@ -14,7 +13,7 @@ from edgediff.learner.base import Learner
 from edgediff.run.commandline import Parser, given_settings, guard
 from edgediff.run.scores import agent_policy, score, table, traffic_label
 from edgediff.run.start import check
-from edgediff.run.weights import read_weights, restore_agent
+from edgediff.run.weights import read_weights, restore_agent, weights_path
 from edgediff.world.rules import all_rules
 from edgediff.world.simulator import Simulator
 from edgediff.world.workload import HELD_OUT
@@ -22,17 +21,14 @@ from edgediff.world.workload import HELD_OUT
 
 def load(run: str, args: Namespace) -> tuple[Settings, int, Learner]:
     """Read the weights of a run; return the settings of its evaluation, the epoch of the weights and the agent."""
-    trained, epoch, weights = read_weights(Path(run) / f"{args.weights}.pt")
+    trained, epoch, weights = read_weights(weights_path(run, args.weights))
     before, given = trained._replace(world=trained.world.at_load(trained.world.load)), given_settings(args)
     settings = Settings(*(replace(config, **given[name]) for name, config in before._asdict().items()))
     gateways = settings.world.num_gateways
     if gateways != trained.world.num_gateways:
         raise ConfigError(f"num_gateways: {gateways} is not {trained.world.num_gateways}, as in the run")
     check(settings)
-    agent = restore_agent(weights, settings)
-    if args.mode and args.mode not in agent.MODES:
-        raise ConfigError(f"mode: {args.mode!r} is not one of {', '.join(agent.MODES)}")
-    return settings, epoch, agent
+    return settings, epoch, restore_agent(weights, settings)
 
 
 def compare(runs: list[str], args: Namespace) -> tuple[str, dict[str, dict[str, float]]]:
@@ -68,8 +64,6 @@ def main(argv: list[str]) -> int:
         parser.add_argument(f"--{name.replace('_', '-')}", dest=name, metavar="X", help="[as in the run]")
     parser.add_settings(WorldConfig)
     args = parser.parse_args(argv)
-    if args.weights not in ("last", "best"):
-        raise ConfigError(f"weights: {args.weights!r} is not one of last, best")
     if args.csv and args.json:
         raise ConfigError("csv: cannot be given together with --json")
     heading, scores = compare(args.runs, args)

@@ -20,8 +20,8 @@ from edgediff.errors import ConfigError
 from edgediff.learner.base import Learner
 from edgediff.run.commandline import set_up_torch
 from edgediff.run.request import read_flow, read_report, shown
-from edgediff.run.scores import evaluation_stream
-from edgediff.run.weights import read_weights, restore_agent
+from edgediff.run.scores import checked_mode, evaluation_stream
+from edgediff.run.weights import read_weights, restore_agent, weights_path
 from edgediff.world.decision import LEVELS, Outcome, View, decode_action, observe, outcome
 from edgediff.world.workload import draw_topology
 
@@ -44,10 +44,8 @@ class Controller:
     """A trained agent with the world that it was trained for, and the noise stream of an evaluation."""
 
     def __init__(self, agent: Learner, settings: Settings, mode: str = ""):
-        if mode and mode not in agent.MODES:
-            raise ConfigError(f"mode: {mode!r} is not one of {', '.join(agent.MODES)}")
         self.agent, self.settings, self.world = agent, settings, settings.world
-        self.mode, self.draws = mode or agent.MODES[0], settings.run.eval_draws
+        self.mode, self.draws = checked_mode(agent, mode), settings.run.eval_draws
         self.capacity_bps, known_s = draw_topology(self.world)
         self.propagation_s = np.vstack([known_s, known_s.mean(axis=0)])  # the last row: of an unknown workshop
         self._warm_up()
@@ -59,9 +57,7 @@ class Controller:
 
         `changes` are settings of `RunConfig`: eval_draws, threads, device. They apply to torch in this process.
         """
-        if weights not in ("last", "best"):
-            raise ConfigError(f"weights: {weights!r} is not one of last, best")
-        settings, _, found = read_weights(Path(run) / f"{weights}.pt")
+        settings, _, found = read_weights(weights_path(run, weights))
         settings = settings._replace(run=replace(settings.run, **changes))
         set_up_torch(settings.run)
         return cls(restore_agent(found, settings), settings, mode)

@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 
 from edgediff.config import RunConfig, WorldConfig
+from edgediff.errors import ConfigError
 from edgediff.learner.base import Learner
 from edgediff.world.rollout import PRIORITIES, rollout, summarise
 from edgediff.world.simulator import Simulator
@@ -21,10 +22,17 @@ def agent_policy(agent: Learner, run: RunConfig, mode: str = "") -> tuple[str, C
 
     The policy has its own random stream, so that evaluating never changes training.
     """
-    mode, draws = mode or agent.MODES[0], run.eval_draws
+    mode, draws = checked_mode(agent, mode), run.eval_draws
     generator = evaluation_stream(agent)
     label = f"{agent.config.agent}, {mode}" + (f" of {draws}" if mode == "mean" else "")
     return label, lambda observation, _: agent.act(observation, mode, draws, generator)
+
+
+def checked_mode(agent: Learner, mode: str) -> str:
+    """Return a way of evaluating that an agent knows, its first one for ""; `ConfigError` at another."""
+    if mode and mode not in agent.MODES:
+        raise ConfigError(f"mode: {mode!r} is not one of {', '.join(agent.MODES)}")
+    return mode or agent.MODES[0]
 
 
 def evaluation_stream(agent: Learner) -> torch.Generator:

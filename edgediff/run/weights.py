@@ -19,6 +19,13 @@ def write_weights(path: Path, settings: Settings, epoch: int, weights: dict) -> 
     files.write(path, WEIGHTS, settings.as_dict() | {"epoch": epoch, "weights": weights})
 
 
+def weights_path(run: str | Path, which: str) -> Path:
+    """Return the file of the last or the best weights of a run; `ConfigError` at another word."""
+    if which not in ("last", "best"):
+        raise ConfigError(f"weights: {which!r} is not one of last, best")
+    return Path(run) / f"{which}.pt"
+
+
 def read_weights(path: Path) -> tuple[Settings, int, dict]:
     """Return settings, epoch and parameters; `ConfigError` if the file is of no use."""
     content = files.read(path, WEIGHTS)

@@ -11,7 +11,14 @@ import numpy as np
 
 from edgediff.config import WorldConfig
 from edgediff.world import delay, objective
-from edgediff.world.workload import Moments, bandwidth_moments, deadline_moments, mean_data_bits, work_per_bit
+from edgediff.world.workload import (
+    Moments,
+    bandwidth_moments,
+    data_moments,
+    deadline_moments,
+    mean_data_bits,
+    work_per_bit,
+)
 
 STATE_GAIN = 2.0  # deviation of the entries of the state: the latent beside it in the first layer varies by 1 to 5
 LEVELS = np.array([1.0, 1.5, 2.0])  # eta, the factor of each level on what a flow requires
@@ -68,7 +75,7 @@ def state_scale(world: WorldConfig) -> tuple[np.ndarray, np.ndarray]:
     Poisson number. The load is not in it, so that a policy can be tried at any load.
     """
     b, t, work = bandwidth_moments(world), deadline_moments(world), work_per_bit(world)
-    data = Moments(world.size_fraction * b.mean * t.mean, world.size_fraction**2 * b.square * t.square)
+    data = data_moments(world)
     tflop = Moments(work.mean() * data.mean, (work**2).mean() * data.square)
     left = 1 - np.array([world.quiet_load, world.busy_load])
     share = Moments(left.mean() / 2, (left**2).mean() / 3)

@@ -38,9 +38,7 @@ class Simulator:
         """Start episode 0 of every environment on the traffic of `seed`; return the observation, (E, S)."""
         self.seed = seed
         self.episode[:] = -1
-        for row in self._envs:
-            self._next_episode(row)
-        return self.observation()
+        return self.next_episode()
 
     def next_episode(self, envs: np.ndarray | None = None) -> np.ndarray:
         """Start the next episode of some environments, chosen by mask or index, or of all; return the observation."""

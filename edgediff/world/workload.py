@@ -120,9 +120,8 @@ def work_per_bit(world: WorldConfig) -> np.ndarray:
 
 
 def mean_data_bits(world: WorldConfig) -> float:
-    """Return E[D]: b and T_req are independent and uniform."""
-    b, t = bandwidth_moments(world), deadline_moments(world)
-    return world.size_fraction * b.mean * t.mean
+    """Return E[D]."""
+    return data_moments(world).mean
 
 
 class Moments(NamedTuple):
@@ -150,3 +149,9 @@ def bandwidth_moments(world: WorldConfig) -> Moments:
 def deadline_moments(world: WorldConfig) -> Moments:
     """Return the moments of T_req."""
     return uniform_moments(world.deadline_low_s, world.deadline_high_s)
+
+
+def data_moments(world: WorldConfig) -> Moments:
+    """Return the moments of D: b and T_req are independent."""
+    b, t = bandwidth_moments(world), deadline_moments(world)
+    return Moments(world.size_fraction * b.mean * t.mean, world.size_fraction**2 * b.square * t.square)
