@@ -1,4 +1,7 @@
-"""Draw Figures 4, 5 and 6 of the paper from the CSVs of a grid: `python experiments/figures.py [SPEC]`."""
+"""Draw Figures 4, 5 and 6 of the paper from the CSVs of a grid: `python experiments/figures.py [SPEC]`.
+
+With the results of SPEC_range, trained on a range of loads, Figures 5 and 6 have a third panel.
+"""
 
 import sys
 from pathlib import Path
@@ -6,6 +9,8 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 from reading import COLOURS, RESULTS, by_agent, interval, read
+
+from edgediff.learner.agents import AGENTS
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
@@ -54,25 +59,32 @@ def figure4(rows: list[dict], path: Path) -> None:
     finish(figure, axes, path)
 
 
-def two_readings(rows: list[dict], metric: str, label: str, path: Path) -> None:
+def readings(rows: list[dict], of_range: list[dict], metric: str, label: str, path: Path) -> None:
     """Draw Figure 5 or 6 in both readings of its x axis, "flows".
 
-    Left: flows seen while training. Right: flows offered per second to a frozen policy.
+    Left: flows seen while training. Then: flows offered per second to frozen policies, trained at load 1 and, if there
+    are results `of_range`, on a range of loads; the rules, which are not trained, are the same in both.
     """
-    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.4))
+    panels = [("trained at load 1, then frozen; held-out traffic", rows)]
+    if of_range:
+        rules = [row for row in rows if row["agent"] not in AGENTS]
+        panels.append(("trained on loads 0.5 to 3, then frozen", of_range + rules))
+    figure, (left, *others) = plt.subplots(1, 1 + len(panels), figsize=(5 * (1 + len(panels)), 4.4))
     draw(left, by_agent(rows, "training", "flows", metric), scale=1000)
     left.set(xlabel="thousand flows seen while training (load 1)", ylabel=label, title="while training, exploring")
-    draw(right, by_agent(rows, "frozen", "load", metric))
-    right.set(xlabel="offered load (1 = the paper's rate)", title="trained at load 1, then frozen; held-out traffic")
-    finish(figure, right, path)
+    for axes, (title, shown) in zip(others, panels):
+        draw(axes, by_agent(shown, "frozen", "load", metric))
+        axes.set(xlabel="offered load (1 = the paper's rate)", title=title)
+    finish(figure, others[0], path)
 
 
 def main(spec: str = "headline", folder: Path = RESULTS) -> None:
     """Draw all three."""
     rows = read(spec)
+    of_range = read(f"{spec}_range") if any((RESULTS / f"{spec}_range").glob("*.csv")) else []
     figure4(rows, folder / "figure4.png")
-    two_readings(rows, "completion", "share of flows completed in time", folder / "figure5.png")
-    two_readings(rows, "latency_s", "mean latency, s (a dropped flow counts 2 s)", folder / "figure6.png")
+    readings(rows, of_range, "completion", "share of flows completed in time", folder / "figure5.png")
+    readings(rows, of_range, "latency_s", "mean latency, s (a dropped flow counts 2 s)", folder / "figure6.png")
 
 
 if __name__ == "__main__":

@@ -1,31 +1,74 @@
-"""Print how long one decision takes, by denoising steps: `python experiments/latency.py`. One state, one thread."""
+"""Time one decision and one update, by agent, gateways and denoising steps: `python experiments/latency.py`.
 
+One state, or one batch of Table 1, on one thread. The times go to results/latency.csv, which `gateways.py` draws.
+"""
+
+import csv
 import time
+from pathlib import Path
 
 import numpy as np
+import torch
 
 from edgediff.config import LearnerConfig, RunConfig, WorldConfig
 from edgediff.learner.agents import build_agent
+from edgediff.learner.base import Learner
+from edgediff.learner.replay import Replay
 from edgediff.run.commandline import set_up_torch
 
+PATH = Path(__file__).parent / "results/latency.csv"
+COLUMNS = "agent", "gateways", "denoising_steps", "draws", "p50_ms", "p95_ms", "p99_ms", "update_ms"
+CHAINS = [("d2sac", 8, steps, 1) for steps in (1, 2, 5, 10, 20)]
+SIZES = [(agent, gateways, 10 if agent == "d2sac" else 0, 8 if agent == "d2sac" else 1)
+         for gateways in (4, 8, 16, 32, 64) for agent in ("d2sac", "sac", "dqn", "ppo")]  # fmt: skip
+WARM_UP = 100
 
-def main(decisions: int = 2000) -> None:
-    """Time single decisions of d2sac, for several N and for the mean of several draws, and of sac, a plain MLP."""
-    world, run = WorldConfig(), RunConfig()
-    set_up_torch(run)
-    print("| agent | p50 ms | p95 ms | p99 ms |\n|---|---|---|---|")
-    cases = [("sac", 1, 1), *(("d2sac", steps, 1) for steps in (1, 2, 5, 10, 20)), ("d2sac", 10, run.eval_draws)]
-    for agent, steps, draws in cases:
-        config = LearnerConfig(agent=agent, d2sac_denoising_steps=steps)
-        learner = build_agent(world.state_dim, world.num_actions, config, np.random.SeedSequence(0))
-        states, times = np.random.default_rng(0).random((decisions + 100, 1, world.state_dim), dtype=np.float32), []
-        for state in states:
-            start = time.perf_counter()
-            learner.act(state, "mean" if draws > 1 else "argmax", draws)
-            times.append(1e3 * (time.perf_counter() - start))
-        p50, p95, p99 = np.quantile(times[100:], [0.5, 0.95, 0.99])  # without the warm-up
-        name = f"d2sac, N = {steps}, {draws} noise draw{'s' * (draws > 1)}" if agent == "d2sac" else agent
-        print(f"| {name} | {p50:.2f} | {p95:.2f} | {p99:.2f} |")
+
+def decision_ms(agent: Learner, draws: int, decisions: int) -> list[float]:
+    """Return the times of single decisions, after a warm-up."""
+    states = np.random.default_rng(0).standard_normal((decisions + WARM_UP, 1, agent.state_dim), dtype=np.float32)
+    times = []
+    for state in states:
+        start = time.perf_counter()
+        agent.act(state, "mean" if draws > 1 else "argmax", draws)
+        times.append(1e3 * (time.perf_counter() - start))
+    return times[WARM_UP:]
+
+
+def update_ms(agent: Learner, updates: int) -> float:
+    """Return the median time of a gradient step with its batch, on random transitions."""
+    memory, rng, envs = agent.memory(), np.random.default_rng(0), agent.config.num_envs
+    fill(memory, rng, envs, agent)
+    count, generator, times = agent.num_updates(memory), torch.Generator().manual_seed(0), []
+    for k in range(updates):
+        start = time.perf_counter()
+        agent.update(agent.batch(memory, k % count, generator))
+        times.append(1e3 * (time.perf_counter() - start))
+    return float(np.median(times))
+
+
+def fill(memory: Replay, rng: np.random.Generator, envs: int, agent: Learner) -> None:
+    """Store 1,000 random transitions: one rollout of ppo, a batch and more for the others."""
+    no, states = np.zeros(envs, bool), rng.standard_normal((1 + 1000 // envs, envs, agent.state_dim), dtype=np.float32)
+    for state, after in zip(states, states[1:]):
+        memory.add(state, rng.integers(agent.num_actions, size=envs), rng.standard_normal(envs), after, no, no)
+
+
+def main(decisions: int = 2000, updates: int = 40) -> None:
+    """Time every case; print a table and write it."""
+    set_up_torch(RunConfig())
+    rows = []
+    print(f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|")
+    for name, gateways, steps, draws in CHAINS + SIZES:
+        world = WorldConfig(num_gateways=gateways)
+        config = LearnerConfig(agent=name, d2sac_denoising_steps=steps or 10, buffer_size=10_000)
+        agent = build_agent(world.state_dim, world.num_actions, config, np.random.SeedSequence(0))
+        quantiles = np.quantile(decision_ms(agent, draws, decisions), [0.5, 0.95, 0.99])
+        times = [f"{ms:.3g}" for ms in (*quantiles, update_ms(agent, updates))]
+        rows.append((name, gateways, steps or "", draws, *times))
+        print(f"| {' | '.join(map(str, rows[-1]))} |", flush=True)
+    with PATH.open("w", newline="") as file:
+        csv.writer(file).writerows([COLUMNS, *rows])
 
 
 if __name__ == "__main__":

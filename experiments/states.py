@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from edgediff.config import WorldConfig
-from edgediff.world import simulator
+from edgediff.world import delay, simulator
 from edgediff.world.decision import View, observe, raw_state, state_scale
 from edgediff.world.workload import bandwidth_moments, mean_data_bits, work_per_bit
 
@@ -47,6 +47,18 @@ def with_bandwidth(world: WorldConfig, view: View) -> np.ndarray:
     return np.concatenate([standardised(1.0)(world, view), column[:, None]], axis=1)
 
 
+def with_ratios(world: WorldConfig, view: View) -> np.ndarray:
+    """Add two ratios per gateway, on which the reward depends: R_avail / b, and the wait Q / R_avail over T_req.
+
+    The levels ask for 1, 1.5 and 2 times b, so the first is cut at 3; the second at 1, where every flow is late.
+    """
+    b, t = view.flow["bandwidth_bps"][:, None], view.flow["deadline_s"][:, None]
+    share = np.minimum(view.available_bps / b, 3.0)
+    wait = np.minimum(delay.queueing_delay(view.backlog_bits, view.available_bps) / t, 1.0)
+    ratios = np.concatenate([2 * share - 3, 4 * wait - 1], axis=1)
+    return np.concatenate([observe(world, view), ratios.astype(np.float32)], axis=1)
+
+
 STATES: dict[str, Callable] = {
     "observe": observe,
     "unit interval": unit_interval,
@@ -55,6 +67,11 @@ STATES: dict[str, Callable] = {
     "standardised, times 4": standardised(4.0),
     "one unit for all gateways": one_unit,
     "standardised, with b": with_bandwidth,
+    "observe, with ratios": with_ratios,
+}
+ADDED: dict[str, Callable] = {  # entries beside those of Eq. (11)
+    "standardised, with b": lambda world: 1,
+    "observe, with ratios": lambda world: 2 * world.num_gateways,
 }
 
 
@@ -63,8 +80,8 @@ def state_form(name: str):
     """Let every simulator observe by another form."""
     usual, dim = simulator.observe, WorldConfig.state_dim
     simulator.observe = STATES[name]
-    if name == "standardised, with b":
-        WorldConfig.state_dim = property(lambda world: dim.fget(world) + 1)
+    if name in ADDED:
+        WorldConfig.state_dim = property(lambda world: dim.fget(world) + ADDED[name](world))
     try:
         yield
     finally:

@@ -86,6 +86,10 @@ def test_figures_of_old_and_new_results(rows, tmp_path, monkeypatch):
     import network
 
     monkeypatch.setattr(figures, "read", lambda _: rows)
+    (tmp_path / "some_range").mkdir()
+    if any(row["phase"] == "held-out" for row in rows):  # the new results have a grid on a range of loads, too
+        (tmp_path / "some_range/sac-0.csv").touch()
+    monkeypatch.setattr(figures, "RESULTS", tmp_path)
     figures.main("some", tmp_path)
     network.main(tmp_path / "network.png")
     assert sorted(path.name for path in tmp_path.glob("*.png")) == [
@@ -99,3 +103,37 @@ def test_the_area_under_a_curve_by_hand():
             for flows, reward in ((400.0, 0.0), (0.0, -2.0), (100.0, -1.0))]  # fmt: skip
     rows.append(dict(phase="training", variant="d2sac", seed=3.0, flows=50.0, reward=9.0))
     assert reading.areas(rows) == {"d2sac": {3.0: -0.75}}
+
+
+def test_steps_to_a_share_of_the_way():
+    """From -2 to 0 (the mean of the last two of eight points): -0.1 is 95 % of the way, first reached at step 40."""
+    import gateways
+
+    steps = np.arange(0, 80, 10.0)
+    values = np.array([-2.0, -1.0, -0.5, -0.2, -0.1, -0.3, 0.1, -0.1])
+    assert gateways.steps_to(0.95, steps, values) == 40
+    assert gateways.steps_to(0.5, steps, values) == 10
+    assert gateways.steps_to(0.95, steps, -values) == 40  # a falling curve makes its way as well
+
+
+def test_the_figure_of_gateways(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("matplotlib")
+    import gateways
+
+    rows = []
+    for agent, reward in (("d2sac", -0.5), ("sac", -0.4)):
+        for seed in (0.0, 1.0):
+            who = dict(agent=agent, variant="4 gateways", seed=seed, completion=0.9)
+            rows += [dict(phase="held-out", gradient_steps=float(k), reward=min(reward, k / 10 - 3), **who)
+                     for k in range(0, 41, 10)]  # fmt: skip
+            rows.append(dict(phase="frozen", gradient_steps=40.0, reward=reward, **who))
+    (tmp_path / "latency.csv").write_text(
+        "agent,gateways,draws,p50_ms,update_ms\nd2sac,4,1,9,9\nd2sac,4,8,0.6,41\nsac,4,1,0.1,10\n"
+    )
+    monkeypatch.setattr(gateways, "read", lambda _: rows)
+    found = gateways.times(tmp_path / "latency.csv")
+    monkeypatch.setattr(gateways, "times", lambda: found)
+    monkeypatch.setattr(gateways, "RESULTS", tmp_path)
+    gateways.main()
+    table = capsys.readouterr().out
+    assert "| 4 | 12 | d2sac | 2 | 0.9 | -0.5 | 30 | 0.6 | 41 |" in table and (tmp_path / "gateways.png").exists()

@@ -1,0 +1,101 @@
+"""Draw what more gateways change: `python experiments/gateways.py`, from results/gateways and results/latency.csv."""
+
+import csv
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from latency import PATH as LATENCY
+from reading import COLOURS, RESULTS, interval, read
+
+from edgediff.learner.agents import AGENTS
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+ACTIONS_PER_GATEWAY = 3
+
+
+def steps_to(share: float, steps: np.ndarray, values: np.ndarray) -> float:
+    """Return the first step of a curve by which it has made a share of its way from its first to its last value.
+
+    The last value is the mean of the last quarter of the points, since a single one is noisy.
+    """
+    last = values[-max(1, len(values) // 4) :].mean()
+    reached = (values - values[0]) / (last - values[0]) >= share
+    return float(steps[reached.argmax()])
+
+
+def learning_steps(rows: list[dict], agent: str, gateways: int) -> list[float]:
+    """Return per seed the gradient steps to 95 % of the way of the held-out reward."""
+    curves = {}
+    for row in rows:
+        if (row["phase"], row["agent"], row["variant"]) == ("held-out", agent, f"{gateways} gateways"):
+            curves.setdefault(row["seed"], []).append((row["gradient_steps"], row["reward"]))
+    return [steps_to(0.95, *np.array(sorted(points)).T) for points in curves.values()]
+
+
+def final(rows: list[dict], agent: str, gateways: int, metric: str) -> list[float]:
+    """Return a score of the frozen agent per seed."""
+    who = "frozen", agent, f"{gateways} gateways"
+    return [row[metric] for row in rows if (row["phase"], row["agent"], row["variant"]) == who]
+
+
+def times(path: Path = LATENCY) -> dict[tuple[str, int], dict[str, str]]:
+    """Return the timed cases by agent and gateways, d2sac with the mean of 8 draws as it is evaluated."""
+    with path.open(newline="") as file:
+        cases = [row for row in csv.DictReader(file) if row["agent"] != "d2sac" or row["draws"] == "8"]
+    return {(row["agent"], int(row["gateways"])): row for row in cases}
+
+
+def table(rows: list[dict], timed: dict) -> list[dict]:
+    """Return one record per number of gateways and agent that has results."""
+    records = []
+    for gateways in sorted({int(row["variant"].split()[0]) for row in rows}):
+        for agent in AGENTS:
+            if final(rows, agent, gateways, "reward"):
+                records.append({
+                    "gateways": gateways, "agent": agent,
+                    "completion": final(rows, agent, gateways, "completion"),
+                    "reward": final(rows, agent, gateways, "reward"),
+                    "steps to 95 %": learning_steps(rows, agent, gateways),
+                    "ms per decision": [float(timed[agent, gateways]["p50_ms"])],
+                    "ms per update": [float(timed[agent, gateways]["update_ms"])],
+                })  # fmt: skip
+    return records
+
+
+def main() -> None:
+    """Print the table and draw the figure."""
+    records = table(read("gateways"), times())
+    names = [name for name in records[0] if name not in ("gateways", "agent")]
+    print(f"| gateways | actions | agent | seeds | {' | '.join(names)} |\n{'|---' * (4 + len(names))}|")
+    for record in records:
+        cells = [f"{interval(np.array(record[name]))[0]:.4g}" for name in names]
+        count = len(record["reward"])
+        print(f"| {record['gateways']} | {ACTIONS_PER_GATEWAY * record['gateways']} | {record['agent']} | {count} | "
+              + " | ".join(cells) + " |")  # fmt: skip
+
+    figure, axes = plt.subplots(2, 2, figsize=(9, 6.4), sharex=True)
+    for place, name in zip(axes.flat, ("reward", "steps to 95 %", "ms per decision", "ms per update")):
+        for agent in dict.fromkeys(record["agent"] for record in records):
+            mine = [record for record in records if record["agent"] == agent]
+            x = [ACTIONS_PER_GATEWAY * record["gateways"] for record in mine]
+            middle, low, high = np.array([interval(np.array(record[name])) for record in mine]).T
+            place.plot(x, middle, color=COLOURS[agent], marker="o", ms=4, lw=1.6, label=agent)
+            place.fill_between(x, low, high, color=COLOURS[agent], alpha=0.15, lw=0)
+        place.set(title=name, xscale="log", ylim=(None if name == "reward" else 0, None))
+        place.set_xticks([12, 24, 48, 96, 192], [12, 24, 48, 96, 192])
+        place.minorticks_off()
+        place.grid(alpha=0.3)
+    for place in axes[1]:
+        place.set_xlabel("actions (gateways times levels)")
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="lower center", ncol=4, frameon=False)
+    figure.tight_layout(rect=(0, 0.06, 1, 1))
+    figure.savefig(RESULTS / "gateways.png", dpi=120)
+    print(RESULTS / "gateways.png")
+
+
+if __name__ == "__main__":
+    main()

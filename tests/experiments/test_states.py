@@ -1,0 +1,36 @@
+"""Other scales of the state: shapes, and the ratios by hand."""
+
+import numpy as np
+import pytest
+import states
+
+from edgediff.config import WorldConfig
+from edgediff.world.decision import observe
+from edgediff.world.simulator import Simulator
+
+
+@pytest.mark.parametrize("name", states.STATES)
+def test_a_simulator_observes_by_the_form_inside_the_context_only(name):
+    world = WorldConfig(num_gateways=4, num_slots=20)
+    with states.state_form(name):
+        simulator = Simulator(world, 3)
+        assert (
+            simulator.reset(0).shape == (3, world.state_dim) == (3, 13 + states.ADDED.get(name, lambda world: 0)(world))
+        )
+    assert Simulator(world, 3).reset(0).shape == (3, world.state_dim) == (3, 13)
+
+
+def test_ratios_by_hand():
+    """b = 10 Mbit/s, T_req = 0.5 s. Gateways: nothing waits; a wait of 0.2 s, of 1 s, and without end."""
+    world = WorldConfig(num_gateways=4, num_slots=20)
+    simulator = Simulator(world, 1)
+    simulator.reset(0)
+    view = simulator.view()
+    flow = view.flow.copy()
+    flow["bandwidth_bps"], flow["deadline_s"] = 10e6, 0.5
+    view = view._replace(flow=flow, available_bps=np.array([[40e6, 5e6, 15e6, 0.0]]),
+                         backlog_bits=np.array([[0.0, 1e6, 15e6, 1e6]]))  # fmt: skip
+    seen = states.with_ratios(world, view)[0]
+    assert np.array_equal(seen[:13], observe(world, view)[0])
+    assert np.allclose(seen[13:17], [2 * 3.0 - 3, 2 * 0.5 - 3, 2 * 1.5 - 3, -3])
+    assert np.allclose(seen[17:], [-1, 4 * 0.4 - 1, 3, 3])
