@@ -20,6 +20,7 @@ from spec import jobs_of, load_spec, settings_of
 from tqdm import tqdm
 
 from edgediff.errors import ConfigError, first_line
+from edgediff.learner.agents import AGENTS
 from edgediff.run.commandline import Parser, guard
 
 HERE = Path(__file__).parent
@@ -37,26 +38,37 @@ def rank_and_size(environment) -> tuple[int, int]:
     return int(given[0]), int(given[1])
 
 
+def digest(job: dict) -> str:
+    """Return a hash of a job and its settings, without those of other agents, which cannot change its result."""
+    settings, others = settings_of(job).as_dict(), tuple(f"{name}_" for name in AGENTS if name != job["agent"])
+    learner = {name: value for name, value in settings["learner"].items() if not name.startswith(others)}
+    settings["learner"] = learner if job["agent"] in AGENTS else {}
+    return hashlib.sha256(json.dumps([job, settings], sort_keys=True).encode()).hexdigest()
+
+
 def open_results(folder: Path, jobs: dict[str, dict], spec: dict) -> None:
-    """Create the folder of a spec, or make sure that it belongs to these very jobs and settings."""
-    settings = {name: settings_of(job).as_dict() for name, job in jobs.items()}
-    digest = hashlib.sha256(json.dumps([spec, settings], sort_keys=True).encode()).hexdigest()
+    """Create the folder of a spec, or make sure that each result in it belongs to a job with these very settings.
+
+    A spec may gain agents, variants and seeds later: the results that there are stay valid.
+    """
+    digests = {name: digest(job) for name, job in jobs.items()}
     stamp, beside = folder / "spec.json", folder / f"spec-{os.uname().nodename}-{os.getpid()}.tmp"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        results = list(folder.glob("*.csv"))  # before the stamp, which another process may write meanwhile
-        if not stamp.exists():
-            if results:
-                raise ConfigError(f"results: {folder} holds CSV files and no spec.json; move them away")
-            beside.write_text(json.dumps({"hash": digest, "spec": spec}, indent=2) + "\n")
+        results = sorted(folder.glob("*.csv"))  # before the stamp, which another process may write meanwhile
+        if results and not stamp.exists():
+            raise ConfigError(f"results: {folder} holds CSV files and no spec.json; move them away")
+        found = json.loads(stamp.read_text())["jobs"] if stamp.exists() else {}
+        for path in results:
+            if path.stem not in digests or found.get(path.stem) != digests[path.stem]:
+                raise ConfigError(f"results: {path} belongs to another version of this spec or of its settings")
+        if found != digests:
+            beside.write_text(json.dumps({"jobs": digests, "spec": spec}, indent=2) + "\n")
             os.replace(beside, stamp)
-        found = json.loads(stamp.read_text())["hash"]
-    except (OSError, ValueError, LookupError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         if isinstance(error, ConfigError):
             raise
         raise ConfigError(f"results: {folder} cannot be used ({first_line(error)})") from None
-    if found != digest:
-        raise ConfigError(f"results: {folder} belongs to another version of this spec or of its settings (hash)")
 
 
 def run_jobs(jobs: dict[str, dict], folder: Path, workers: int, bar: tqdm) -> tuple[dict[str, str], int]:

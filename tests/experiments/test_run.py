@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import job as jobs
@@ -141,14 +142,36 @@ def test_continues_where_it_was_left(grid, stub):
     assert {path.name for path in before if path.read_text() != before[path]} == {"random-0.csv"}
     assert (stub / "spec.json").stat().st_mtime_ns == stamp  # written once
 
-    status, _, err = grid(RULES | {"settings": {"gamma": 0.9}})
-    assert status == 2 and "belongs to another version of this spec or of its settings" in err
+    status, _, err = grid(RULES | {"episodes": 3})
+    assert status == 2 and "most_available-0.csv belongs to another version of this spec or of its settings" in err
+    status, _, err = grid(RULES | {"agents": RULES["agents"][1:]})  # one result has no job any more
+    assert status == 2 and f"{RULES['agents'][0].replace(' ', '_')}-0.csv belongs to another version" in err
     (stub / "spec.json").write_text("{")
     status, _, err = grid(RULES)
     assert status == 2 and "cannot be used" in err and err.count("\n") == 1
     (stub / "spec.json").unlink()
     status, _, err = grid(RULES)
     assert status == 2 and "holds CSV files and no spec.json" in err and len(list(stub.glob("*.csv"))) == 3
+
+
+def test_a_spec_may_grow(grid, stub):
+    """Another seed is one more job; what was done stays."""
+    grid(RULES)
+    before = {path: path.stat().st_mtime_ns for path in stub.glob("*.csv")}
+    status, out, _ = grid(RULES | {"seeds": [0, 4]})
+    assert status == 0 and out == f"6 of 6 jobs are in {stub}\n" and len(before) == 3
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_a_new_default_concerns_the_agents_that_use_it(monkeypatch):
+    """A default of ppo is nothing to d2sac, and no setting of a learner is anything to a rule."""
+    given = jobs_of(agents=["d2sac", "ppo", "random"])
+    before = [runner.digest(job) for job in given]
+    usual = runner.settings_of
+    for change, same in ((dict(ppo_clip=0.3), [True, False, True]), (dict(tau=0.01), [False, False, True])):
+        changed = lambda job: usual(job)._replace(learner=replace(usual(job).learner, **change))  # noqa: B023, E731
+        monkeypatch.setattr(runner, "settings_of", changed)
+        assert [runner.digest(job) == old for job, old in zip(given, before)] == same
 
 
 def test_failures_are_named_and_take_nothing_down(grid, stub):
