@@ -31,7 +31,7 @@ class SAC(Learner):
         self.target_actor = copy.deepcopy(self.actor).requires_grad_(False)
         self.target_critics = copy.deepcopy(self.critics).requires_grad_(False)
         self.actor_optimiser = self.adam(self.actor, c.actor_lr)
-        self.critic_optimiser = self.adam(self.critics, c.critic_lr)
+        self.critic_optimiser = self.adam(self.critics, c.sac_critic_lr)
 
     def training_policy(self, state: Tensor, generator: torch.Generator) -> Tensor:
         """Return pi(. | s) = softmax of the actor's logits, (B, A)."""

@@ -181,7 +181,7 @@ FORMS = {  # noise factor and variance of step i, latent, activation, bounded he
 def test_the_actor_step_by_hand(variant):
     """J, L_d and the norm of the gradient of one update, from the formulas, with the same draws."""
     form = dict(factor=lambda beta, bar: beta / (1 - bar) ** 0.5, variance=lambda beta, bar, before: beta,
-                latent=clean_latent, activation=F.silu, bounded=False, weight=1.0) | FORMS[variant]  # fmt: skip
+                latent=clean_latent, activation=F.silu, bounded=False, weight=3.0) | FORMS[variant]  # fmt: skip
     one, b, n = agent(variant), batch(), CONFIG.d2sac_denoising_steps
     stream = torch.Generator()
     stream.set_state(one.learn_stream.get_state())

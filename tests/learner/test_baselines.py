@@ -15,6 +15,7 @@ A = 6
 CONFIG = LearnerConfig(
     **dict(hidden=32, d2sac_denoising_steps=3, epochs=40, num_envs=50, collect_per_epoch=250, buffer_size=20_000),
     **dict(updates_per_epoch=20, batch_size=128, actor_lr=3e-3, critic_lr=3e-3, gamma=0.0, n_step=1),
+    **dict(sac_critic_lr=3e-3, dqn_lr=3e-4),
 )
 
 

@@ -165,7 +165,7 @@ def chain_by_hand(net, state, noise, config):
 CHANGES = [
     dict(),
     dict(entropy_temperature=0.4),
-    dict(d2sac_diffusion_weight=3.0),
+    dict(d2sac_diffusion_weight=0.5),
     dict(d2sac_confidence=0.6),
     dict(d2sac_beta_min=0.5, d2sac_beta_max=5.0),
     dict(weight_decay=0.3),
