@@ -27,6 +27,15 @@ def read(spec: str, results: Path = RESULTS) -> list[dict]:
     return [{key: value if key in WORDS else float(value or "nan") for key, value in row.items()} for row in rows]
 
 
+def named(rows: list[dict]) -> list[dict]:
+    """Put the agent in front of a variant that several agents have, so that no two are taken for one."""
+    agents = {}
+    for row in rows:
+        agents.setdefault(row["variant"], set()).add(row["agent"])
+    return [row | {"variant": f"{row['agent']}, {row['variant']}"} if len(agents[row["variant"]]) > 1 else row
+            for row in rows]  # fmt: skip
+
+
 def by_agent(rows: list[dict], phase: str, x: str, metric: str) -> dict[str, tuple]:
     """Return per agent, as it is without variants, the x values (P,) and the metric (seeds, P) of a phase.
 

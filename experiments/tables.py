@@ -7,7 +7,7 @@ import signal
 import sys
 
 import numpy as np
-from reading import COLOURS, areas, interval, read
+from reading import COLOURS, areas, interval, named, read
 from stats import probability_of_improvement
 
 from edgediff.world.rollout import SCORES
@@ -53,7 +53,7 @@ def print_row(name: str, *texts: str) -> None:
 
 def main(spec: str = "headline", metrics: str = "completion,reward", loads: str = "") -> None:
     """Print interquartile means with 95 % intervals; then d2sac against the others, seed by seed."""
-    rows = read(spec)
+    rows = named(read(spec))
     try:
         chosen = [float(load) for load in loads.split(",") if load] or sorted(
             {row["load"] for row in rows if row["phase"] == "frozen"}

@@ -97,6 +97,11 @@ def test_figures_of_old_and_new_results(rows, tmp_path, monkeypatch):
     ]  # fmt: skip
 
 
+def test_two_agents_with_one_variant_are_two_rows():
+    given = [dict(agent="d2sac", variant="n = 1"), dict(agent="sac", variant="n = 1"), dict(agent="sac", variant="sac")]
+    assert [row["variant"] for row in reading.named(given)] == ["d2sac, n = 1", "sac, n = 1", "sac"]
+
+
 def test_the_area_under_a_curve_by_hand():
     """Reward -2, -1, 0 at 0, 100 and 400 flows: (150 + 150) / 400 below zero; the untrained agent is on the curve."""
     rows = [dict(phase="held-out", variant="d2sac", seed=3.0, flows=flows, reward=reward)
