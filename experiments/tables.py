@@ -62,7 +62,8 @@ def main(spec: str = "headline", metrics: str = "completion,reward", loads: str 
         raise SystemExit(f"tables: {loads} are no loads, like 1,1.5,2") from None
     columns = columns_of(rows, metrics.split(","), chosen)
     spent = {row["variant"]: (row["flows"], row["gradient_steps"]) for row in rows if row["phase"] == "frozen"}
-    names = sorted(spent, key=lambda name: [*COLOURS].index(name) if name in COLOURS else len(COLOURS))
+    names = [name for name in spent if any(cells.get(name) for cells in columns.values())]  # a rule has no area
+    names.sort(key=lambda name: [*COLOURS].index(name) if name in COLOURS else len(COLOURS))
 
     print_row("scheduler", "seeds", "transitions", "gradient steps", *columns)
     print("|---" * (4 + len(columns)) + "|")
