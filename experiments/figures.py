@@ -38,13 +38,13 @@ def finish(figure, legend_from, path: Path) -> None:
 
 
 def figure4(rows: list[dict], path: Path) -> None:
-    """Draw Figure 4, the reward while the agents learn, against gradient steps.
+    """Draw Figure 4, the reward while the agents learn, against the flows seen, the same number for all agents.
 
     Thick lines: held-out traffic between epochs. Thin lines: the exploring decisions of training. Old results have only
     the latter, which is then drawn thick. Horizontal lines: two rules, on held-out traffic.
     """
     figure, axes = plt.subplots(figsize=(8, 4.6))
-    held_out, training = (by_agent(rows, phase, "gradient_steps", "reward") for phase in ("held-out", "training"))
+    held_out, training = (by_agent(rows, phase, "flows", "reward") for phase in ("held-out", "training"))
     draw(axes, held_out or training, scale=1000)
     if held_out:
         for name, (x, values) in training.items():
@@ -55,7 +55,11 @@ def figure4(rows: list[dict], path: Path) -> None:
         if name in frozen:
             axes.axhline(interval(frozen[name][1][:, 0])[0], color="0.4", ls=style, label=name)
     seen = "held-out traffic" if held_out else "while exploring"
-    axes.set(xlabel="thousand gradient steps", ylabel=f"mean reward per decision, {seen}", ylim=(-1.4, 0.2))
+    axes.set(
+        xlabel="thousand flows seen while training (load 1)",
+        ylabel=f"mean reward per decision, {seen}",
+        ylim=(-1.4, 0.2),
+    )
     finish(figure, axes, path)
 
 
