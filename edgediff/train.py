@@ -107,7 +107,7 @@ def next_steps(run: Path) -> str:
     path = shlex.quote(str(run))
     return (f"  python -m edgediff.evaluate {path} --load 2      # its score at another load\n"
             f"  python -m edgediff.control {path}                # decide online, one JSON line per flow\n"
-            f"  python experiments/pictures.py {path}            # see what it does\n"
+            f"  python experiments/pictures.py {path}            # see what it does (extra: experiments)\n"
             f"  tensorboard --logdir {path}                      # its curves")  # fmt: skip
 
 

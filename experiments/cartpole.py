@@ -8,9 +8,13 @@ import csv
 import sys
 from pathlib import Path
 
-import gymnasium
 import numpy as np
 import torch
+
+try:
+    import gymnasium
+except ModuleNotFoundError:
+    raise SystemExit('gymnasium is not installed: pip install -e ".[gym]"') from None
 from gymnasium.vector import AutoresetMode
 
 from edgediff.config import LearnerConfig, RunConfig

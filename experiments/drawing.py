@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
-import matplotlib
+try:
+    import matplotlib
+except ModuleNotFoundError:
+    raise SystemExit('matplotlib is not installed: pip install -e ".[experiments]"') from None
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt

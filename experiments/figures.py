@@ -6,14 +6,11 @@ With the results of SPEC_range, trained on a range of loads, Figures 5 and 6 hav
 import sys
 from pathlib import Path
 
-import matplotlib
 import numpy as np
+from drawing import plt
 from reading import COLOURS, RESULTS, by_agent, interval, read
 
 from edgediff.learner.agents import AGENTS
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 
 SHOWN_RULES = {"round robin, level 2": ":", "one-step greedy (knows the model)": "--"}
 

@@ -3,15 +3,12 @@
 import csv
 from pathlib import Path
 
-import matplotlib
 import numpy as np
+from drawing import plt
 from latency import PATH as LATENCY
 from reading import COLOURS, RESULTS, interval, read
 
 from edgediff.learner.agents import AGENTS
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 
 ACTIONS_PER_GATEWAY = 3
 

@@ -8,7 +8,10 @@ from html import escape
 from io import StringIO
 from pathlib import Path
 
-from latex2mathml.converter import convert
+try:
+    from latex2mathml.converter import convert
+except ModuleNotFoundError:
+    raise SystemExit('latex2mathml is not installed: pip install -e ".[experiments]"') from None
 
 from edgediff.errors import ConfigError
 

@@ -3,16 +3,13 @@
 import sys
 from pathlib import Path
 
-import matplotlib
 import numpy as np
+from drawing import plt
 from reading import RESULTS
 
 from edgediff.config import WorldConfig
 from edgediff.world.decision import LEVELS
 from edgediff.world.workload import draw_topology
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 
 FLOW, REPORT = "0.35", "C3"  # colours of flows, and of what the controller sees and decides
 
