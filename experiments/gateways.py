@@ -6,21 +6,11 @@ from pathlib import Path
 import numpy as np
 from drawing import plt
 from latency import PATH as LATENCY
-from reading import COLOURS, RESULTS, interval, read
+from reading import COLOURS, RESULTS, interval, read, steps_to
 
 from edgediff.learner.agents import AGENTS
 
 ACTIONS_PER_GATEWAY = 3
-
-
-def steps_to(share: float, steps: np.ndarray, values: np.ndarray) -> float:
-    """Return the first step of a curve by which it has made a share of its way from its first to its last value.
-
-    The last value is the mean of the last quarter of the points, since a single one is noisy.
-    """
-    last = values[-max(1, len(values) // 4) :].mean()
-    reached = (values - values[0]) / (last - values[0]) >= share
-    return float(steps[reached.argmax()])
 
 
 def learning_steps(rows: list[dict], agent: str, gateways: int) -> list[float]:

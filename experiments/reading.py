@@ -70,6 +70,16 @@ def areas(rows: list[dict], metric: str = "reward") -> dict[str, dict[float, flo
                    for seed, points in of_seed.items()} for name, of_seed in curves.items()}  # fmt: skip
 
 
+def steps_to(share: float, steps: np.ndarray, values: np.ndarray) -> float:
+    """Return the first step of a curve by which it has made a share of its way from its first to its last value.
+
+    The last value is the mean of the last quarter of the points, since a single one is noisy.
+    """
+    last = values[-max(1, len(values) // 4) :].mean()
+    reached = (values - values[0]) / (last - values[0]) >= share
+    return float(steps[reached.argmax()])
+
+
 def interval(values: np.ndarray) -> tuple[float, float, float]:
     """Return the interquartile mean of (seeds,) and its 95 % interval."""
     low, high = bootstrap_interval(values, np.random.default_rng(0))

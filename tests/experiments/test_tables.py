@@ -112,13 +112,11 @@ def test_the_area_under_a_curve_by_hand():
 
 def test_steps_to_a_share_of_the_way():
     """From -2 to 0 (the mean of the last two of eight points): -0.1 is 95 % of the way, first reached at step 40."""
-    import gateways
-
     steps = np.arange(0, 80, 10.0)
     values = np.array([-2.0, -1.0, -0.5, -0.2, -0.1, -0.3, 0.1, -0.1])
-    assert gateways.steps_to(0.95, steps, values) == 40
-    assert gateways.steps_to(0.5, steps, values) == 10
-    assert gateways.steps_to(0.95, steps, -values) == 40  # a falling curve makes its way as well
+    assert reading.steps_to(0.95, steps, values) == 40
+    assert reading.steps_to(0.5, steps, values) == 10
+    assert reading.steps_to(0.95, steps, -values) == 40  # a falling curve makes its way as well
 
 
 def test_the_figure_of_gateways(tmp_path, monkeypatch, capsys):
