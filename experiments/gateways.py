@@ -6,20 +6,16 @@ from pathlib import Path
 import numpy as np
 from drawing import plt
 from latency import PATH as LATENCY
-from reading import COLOURS, RESULTS, interval, read, steps_to
+from reading import COLOURS, RESULTS, held_out_curves, interval, read, steps_to
 
 from edgediff.learner.agents import AGENTS
-
-ACTIONS_PER_GATEWAY = 3
+from edgediff.world.decision import LEVELS
 
 
 def learning_steps(rows: list[dict], agent: str, gateways: int) -> list[float]:
     """Return per seed the gradient steps to 95 % of the way of the held-out reward."""
-    curves = {}
-    for row in rows:
-        if (row["phase"], row["agent"], row["variant"]) == ("held-out", agent, f"{gateways} gateways"):
-            curves.setdefault(row["seed"], []).append((row["gradient_steps"], row["reward"]))
-    return [steps_to(0.95, *np.array(sorted(points)).T) for points in curves.values()]
+    curves = held_out_curves([row for row in rows if row["agent"] == agent], "gradient_steps")
+    return [steps_to(0.95, *curve) for curve in curves[f"{gateways} gateways"].values()]
 
 
 def final(rows: list[dict], agent: str, gateways: int, metric: str) -> list[float]:
@@ -60,14 +56,14 @@ def main() -> None:
     for record in records:
         cells = [f"{interval(np.array(record[name]))[0]:.4g}" for name in names]
         count = len(record["reward"])
-        print(f"| {record['gateways']} | {ACTIONS_PER_GATEWAY * record['gateways']} | {record['agent']} | {count} | "
+        print(f"| {record['gateways']} | {len(LEVELS) * record['gateways']} | {record['agent']} | {count} | "
               + " | ".join(cells) + " |")  # fmt: skip
 
     figure, axes = plt.subplots(2, 2, figsize=(9, 6.4), sharex=True)
     for place, name in zip(axes.flat, ("reward", "steps to 95 %", "ms per decision", "ms per update")):
         for agent in dict.fromkeys(record["agent"] for record in records):
             mine = [record for record in records if record["agent"] == agent]
-            x = [ACTIONS_PER_GATEWAY * record["gateways"] for record in mine]
+            x = [len(LEVELS) * record["gateways"] for record in mine]
             middle, low, high = np.array([interval(np.array(record[name])) for record in mine]).T
             place.plot(x, middle, color=COLOURS[agent], marker="o", ms=4, lw=1.6, label=agent)
             place.fill_between(x, low, high, color=COLOURS[agent], alpha=0.15, lw=0)

@@ -5,10 +5,12 @@ One state, or one batch of Table 1, on one thread. The times go to results/laten
 
 import csv
 import time
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
 import torch
+from benchmark import seconds_per_call
 
 from edgediff.config import LearnerConfig, RunConfig, WorldConfig
 from edgediff.learner.agents import build_agent
@@ -35,16 +37,12 @@ def decision_ms(agent: Learner, draws: int, decisions: int) -> list[float]:
     return times[WARM_UP:]
 
 
-def update_ms(agent: Learner, updates: int) -> float:
+def update_ms(agent: Learner) -> float:
     """Return the median time of a gradient step with its batch, on random transitions."""
-    memory, rng, envs = agent.memory(), np.random.default_rng(0), agent.config.num_envs
-    fill(memory, rng, envs, agent)
-    count, generator, times = agent.num_updates(memory), torch.Generator().manual_seed(0), []
-    for k in range(updates):
-        start = time.perf_counter()
-        agent.update(agent.batch(memory, k % count, generator))
-        times.append(1e3 * (time.perf_counter() - start))
-    return float(np.median(times))
+    memory, generator = agent.memory(), torch.Generator().manual_seed(0)
+    fill(memory, np.random.default_rng(0), agent.config.num_envs, agent)
+    batches = cycle(range(agent.num_updates(memory)))
+    return 1e3 * seconds_per_call(lambda: agent.update(agent.batch(memory, next(batches), generator)))
 
 
 def fill(memory: Replay, rng: np.random.Generator, envs: int, agent: Learner) -> None:
@@ -54,7 +52,7 @@ def fill(memory: Replay, rng: np.random.Generator, envs: int, agent: Learner) ->
         memory.add(state, rng.integers(agent.num_actions, size=envs), rng.standard_normal(envs), after, no, no)
 
 
-def main(decisions: int = 2000, updates: int = 40) -> None:
+def main(decisions: int = 2000) -> None:
     """Time every case; print a table and write it."""
     set_up_torch(RunConfig())
     rows = []
@@ -64,7 +62,7 @@ def main(decisions: int = 2000, updates: int = 40) -> None:
         config = LearnerConfig(agent=name, d2sac_denoising_steps=steps or 10, buffer_size=10_000)
         agent = build_agent(world.state_dim, world.num_actions, config, np.random.SeedSequence(0))
         quantiles = np.quantile(decision_ms(agent, draws, decisions), [0.5, 0.95, 0.99])
-        times = [f"{ms:.3g}" for ms in (*quantiles, update_ms(agent, updates))]
+        times = [f"{ms:.3g}" for ms in (*quantiles, update_ms(agent))]
         rows.append((name, gateways, steps or "", draws, *times))
         print(f"| {' | '.join(map(str, rows[-1]))} |", flush=True)
     with PATH.open("w", newline="") as file:

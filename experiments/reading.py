@@ -57,17 +57,23 @@ def by_agent(rows: list[dict], phase: str, x: str, metric: str) -> dict[str, tup
     return series
 
 
-def areas(rows: list[dict], metric: str = "reward") -> dict[str, dict[float, float]]:
-    """Return per variant and seed the area under the held-out curve, divided by the budget of flows.
-
-    It is the mean height of the curve from the untrained agent to the end: the criterion of every tuning.
-    """
+def held_out_curves(rows: list[dict], x: str, metric: str = "reward") -> dict[str, dict[float, np.ndarray]]:
+    """Return per variant and seed the held-out curve of a metric, (2, P): the x values in order, and the metric."""
     curves = {}
     for row in rows:
         if row["phase"] == "held-out":
-            curves.setdefault(row["variant"], {}).setdefault(row["seed"], []).append((row["flows"], row[metric]))
-    return {name: {seed: float(np.trapezoid(*np.array(sorted(points)).T[::-1]) / max(points)[0])
-                   for seed, points in of_seed.items()} for name, of_seed in curves.items()}  # fmt: skip
+            curves.setdefault(row["variant"], {}).setdefault(row["seed"], []).append((row[x], row[metric]))
+    return {name: {seed: np.array(sorted(points)).T for seed, points in of_seed.items()}
+            for name, of_seed in curves.items()}  # fmt: skip
+
+
+def areas(rows: list[dict]) -> dict[str, dict[float, float]]:
+    """Return per variant and seed the area under the held-out reward curve, divided by the budget of flows.
+
+    It is the mean height of the curve from the untrained agent to the end: the criterion of every tuning.
+    """
+    return {name: {seed: float(np.trapezoid(reward, flows) / flows[-1]) for seed, (flows, reward) in of_seed.items()}
+            for name, of_seed in held_out_curves(rows, "flows").items()}  # fmt: skip
 
 
 def steps_to(share: float, steps: np.ndarray, values: np.ndarray) -> float:
