@@ -1,4 +1,7 @@
-"""Draw what more gateways change: `python experiments/gateways.py`, from results/gateways and results/latency.csv."""
+"""Draw what more gateways change: `python experiments/gateways.py`, from results/gateways and results/latency.csv.
+
+Eight gateways are the usual network, so their results are those of the headline.
+"""
 
 import csv
 from pathlib import Path
@@ -10,6 +13,12 @@ from reading import COLOURS, RESULTS, held_out_curves, interval, read, steps_to
 
 from edgediff.learner.agents import AGENTS
 from edgediff.world.decision import LEVELS
+
+
+def all_sizes() -> list[dict]:
+    """Return the rows of every number of gateways, at load 1, by variants like "8 gateways"."""
+    usual = [row | {"variant": "8 gateways"} for row in read("headline") if row["agent"] in AGENTS]
+    return [row for row in read("gateways") + usual if row["load"] == 1.0]
 
 
 def learning_steps(rows: list[dict], agent: str, gateways: int) -> list[float]:
@@ -50,7 +59,7 @@ def table(rows: list[dict], timed: dict) -> list[dict]:
 
 def main() -> None:
     """Print the table and draw the figure."""
-    records = table(read("gateways"), times())
+    records = table(all_sizes(), times())
     names = [name for name in records[0] if name not in ("gateways", "agent")]
     print(f"| gateways | actions | agent | seeds | {' | '.join(names)} |\n{'|---' * (4 + len(names))}|")
     for record in records:

@@ -1,6 +1,7 @@
-"""Print tables from the CSVs of a grid: `python experiments/tables.py [SPEC [METRIC,METRIC [LOAD,LOAD]]]`.
+"""Print tables from the CSVs of grids: `python experiments/tables.py [SPEC,SPEC [METRIC,METRIC [LOAD,LOAD]]]`.
 
-The metric `area` is the mean height of the held-out reward curve over the budget, the criterion of every tuning.
+Several specs make one table, for example variants beside the headline. The metric `area` is the mean height of the
+held-out reward curve over the budget, the criterion of every tuning.
 """
 
 import signal
@@ -11,6 +12,16 @@ from reading import COLOURS, areas, interval, named, read
 from stats import probability_of_improvement
 
 from edgediff.world.rollout import SCORES
+
+
+def read_together(specs: list[str]) -> list[dict]:
+    """Return the rows of several specs; a variant that an earlier spec has, too, gets the name of its own."""
+    rows = []
+    for spec in specs:
+        taken = {row["variant"] for row in rows}
+        rows += [row | {"variant": f"{row['variant']} of {spec}"} if row["variant"] in taken else row
+                 for row in read(spec)]  # fmt: skip
+    return rows
 
 
 def columns_of(rows: list[dict], metrics: list[str], loads: list[float]) -> dict[str, dict[str, dict]]:
@@ -51,9 +62,9 @@ def print_row(name: str, *texts: str) -> None:
     print(f"| {name} | {' | '.join(texts)} |")
 
 
-def main(spec: str = "headline", metrics: str = "completion,reward", loads: str = "") -> None:
+def main(specs: str = "headline", metrics: str = "completion,reward", loads: str = "") -> None:
     """Print interquartile means with 95 % intervals; then d2sac against the others, seed by seed."""
-    rows = named(read(spec))
+    rows = named(read_together(specs.split(",")))
     try:
         chosen = [float(load) for load in loads.split(",") if load] or sorted(
             {row["load"] for row in rows if row["phase"] == "frozen"}

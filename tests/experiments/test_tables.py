@@ -58,6 +58,18 @@ def test_all_columns_asked_for_are_printed(rows, capsys):
     assert last.startswith("| random") and last.count("| - ") == 3  # no results at load 2
 
 
+def test_several_specs_make_one_table(rows, tmp_path, capsys):
+    """What only the second spec has keeps its name; what both have is told apart."""
+    (tmp_path / "other").mkdir()
+    text = (tmp_path / "some/sac-0.csv").read_text()
+    (tmp_path / "other/sac-0.csv").write_text(text)
+    (tmp_path / "other/sac-n___1-0.csv").write_text(text.replace(",sac,sac,", ",n = 1,sac,"))
+    tables.main("some,other", "reward", "1")
+    names = [line.split(" | ")[0] for line in capsys.readouterr().out.splitlines()]
+    for name in ("sac", "sac of other", "n = 1"):
+        assert names.count(f"| {name}") == 2  # a score, and a difference from d2sac
+
+
 @pytest.mark.parametrize("given, message", [
     (("some", "speed"), "speed is no metric; there are area, completion, "),
     (("some", "reward", "1,7"), "load 7 is not in the results; there are [1.0, 2.0]"),
@@ -126,17 +138,20 @@ def test_the_figure_of_gateways(tmp_path, monkeypatch, capsys):
     rows = []
     for agent, reward in (("d2sac", -0.5), ("sac", -0.4)):
         for seed in (0.0, 1.0):
-            who = dict(agent=agent, variant="4 gateways", seed=seed, completion=0.9)
+            who = dict(agent=agent, variant="4 gateways", seed=seed, completion=0.9, load=1.0)
             rows += [dict(phase="held-out", gradient_steps=float(k), reward=min(reward, k / 10 - 3), **who)
                      for k in range(0, 41, 10)]  # fmt: skip
             rows.append(dict(phase="frozen", gradient_steps=40.0, reward=reward, **who))
     (tmp_path / "latency.csv").write_text(
-        "agent,gateways,draws,p50_ms,update_ms\nd2sac,4,1,9,9\nd2sac,4,8,0.6,41\nsac,4,1,0.1,10\n"
+        "agent,gateways,draws,p50_ms,update_ms\nd2sac,4,1,9,9\nd2sac,4,8,0.6,41\nsac,4,1,0.1,10\nsac,8,1,0.2,11\n"
     )
-    monkeypatch.setattr(gateways, "read", lambda _: rows)
+    headline = [row | dict(variant=row["agent"], reward=row["reward"] - 0.3) for row in rows if row["agent"] == "sac"]
+    headline += [dict(agent="random", variant="random", load=1.0), headline[-1] | dict(load=2.0, reward=-9.0)]
+    monkeypatch.setattr(gateways, "read", {"gateways": rows, "headline": headline}.get)
     found = gateways.times(tmp_path / "latency.csv")
     monkeypatch.setattr(gateways, "times", lambda: found)
     monkeypatch.setattr(gateways, "RESULTS", tmp_path)
     gateways.main()
     table = capsys.readouterr().out
-    assert "| 4 | 12 | d2sac | 2 | 0.9 | -0.5 | 30 | 0.6 | 41 |" in table and (tmp_path / "gateways.png").exists()
+    assert "| 4 | 12 | d2sac | 2 | 0.9 | -0.5 | 30 | 0.6 | 41 |" in table
+    assert "| 8 | 24 | sac | 2 | 0.9 | -0.7 | 30 | 0.2 | 11 |" in table and (tmp_path / "gateways.png").exists()
