@@ -37,24 +37,21 @@ def finish(figure, legend_from, path: Path) -> None:
 def figure4(rows: list[dict], path: Path) -> None:
     """Draw Figure 4, the reward while the agents learn, against the flows seen, the same number for all agents.
 
-    Thick lines: held-out traffic between epochs. Thin lines: the exploring decisions of training. Old results have only
-    the latter, which is then drawn thick. Horizontal lines: two rules, on held-out traffic.
+    Thick lines: held-out traffic between epochs. Thin lines: the exploring decisions of training. Horizontal lines: two
+    rules, on held-out traffic.
     """
     figure, axes = plt.subplots(figsize=(8, 4.6))
-    held_out, training = (by_agent(rows, phase, "flows", "reward") for phase in ("held-out", "training"))
-    draw(axes, held_out or training, scale=1000)
-    if held_out:
-        for name, (x, values) in training.items():
-            axes.plot(x / 1000, values.mean(axis=0), color=COLOURS.get(name), lw=0.7, alpha=0.8)
-        axes.plot([], [], color="0.5", lw=0.7, label="thin: while exploring")
+    draw(axes, by_agent(rows, "held-out", "flows", "reward"), scale=1000)
+    for name, (x, values) in by_agent(rows, "training", "flows", "reward").items():
+        axes.plot(x / 1000, values.mean(axis=0), color=COLOURS.get(name), lw=0.7, alpha=0.8)
+    axes.plot([], [], color="0.5", lw=0.7, label="thin: while exploring")
     frozen = by_agent([row for row in rows if row["load"] == 1.0], "frozen", "load", "reward")
     for name, style in SHOWN_RULES.items():
         if name in frozen:
             axes.axhline(interval(frozen[name][1][:, 0])[0], color="0.4", ls=style, label=name)
-    seen = "held-out traffic" if held_out else "while exploring"
     axes.set(
         xlabel="thousand flows seen while training (load 1)",
-        ylabel=f"mean reward per decision, {seen}",
+        ylabel="mean reward per decision, held-out traffic",
         ylim=(-1.4, 0.2),
     )
     finish(figure, axes, path)

@@ -1,4 +1,4 @@
-"""Reading results and printing them: pairing by seed, gaps, wrong names, and figures of old and new results."""
+"""Reading results and printing them: pairing by seed, gaps, wrong names, and figures."""
 
 import csv
 
@@ -12,9 +12,9 @@ COLUMNS = ("phase", "variant", "agent", "seed", "traffic", "load", "flows", "gra
 REWARDS = {"d2sac": {0: -0.1, 1: 0.3, 2: 0.2}, "sac": {0: -0.3, 2: 0.3, 1: 0.3}, "random": {0: -1.0, 1: -1.5}}
 
 
-@pytest.fixture(params=["old", "new"])
-def rows(request, tmp_path, monkeypatch):
-    """Results of three agents, in two phases as the old grids had them, or in three."""
+@pytest.fixture
+def rows(tmp_path, monkeypatch):
+    """Results of three agents, in all three phases where an agent learns."""
     (tmp_path / "some").mkdir()
     for agent, rewards in REWARDS.items():
         for seed, reward in rewards.items():
@@ -25,9 +25,8 @@ def rows(request, tmp_path, monkeypatch):
                 steps = range(1, 41)
                 found += [dict(phase="training", load=1.0, flows=10 * k, gradient_steps=k, reward=k, **who)
                           for k in steps]  # fmt: skip
-                if request.param == "new":
-                    found += [dict(phase="held-out", load=1.0, flows=10 * k, gradient_steps=k, reward=2 * k, **who)
-                              for k in (0, 20, 40)]  # fmt: skip
+                found += [dict(phase="held-out", load=1.0, flows=10 * k, gradient_steps=k, reward=2 * k, **who)
+                          for k in (0, 20, 40)]  # fmt: skip
             with (tmp_path / "some" / f"{agent}-{seed}.csv").open("w", newline="") as file:
                 writer = csv.DictWriter(file, COLUMNS)
                 writer.writeheader()
@@ -88,18 +87,21 @@ def test_curves_by_agent(rows):
     x, values = curves["d2sac"]
     assert list(curves) == ["d2sac", "sac"] and values.shape == (3, 20)
     assert x[:2].tolist() == [2, 4] and values[0, :2].tolist() == [1.5, 3.5]
-    for _, (x, values) in reading.by_agent(rows, "held-out", "gradient_steps", "reward").items():
+    held_out = reading.by_agent(rows, "held-out", "gradient_steps", "reward")
+    assert list(held_out) == ["d2sac", "sac"]
+    for x, values in held_out.values():
         assert x.tolist() == [0, 20, 40] and values[1].tolist() == [0, 40, 80]
 
 
-def test_figures_of_old_and_new_results(rows, tmp_path, monkeypatch):
+@pytest.mark.parametrize("with_range", [False, True])
+def test_the_figures_are_drawn(with_range, rows, tmp_path, monkeypatch):
     pytest.importorskip("matplotlib")
     import figures
     import network
 
     monkeypatch.setattr(figures, "read", lambda _: rows)
     (tmp_path / "some_range").mkdir()
-    if any(row["phase"] == "held-out" for row in rows):  # the new results have a grid on a range of loads, too
+    if with_range:
         (tmp_path / "some_range/sac-0.csv").touch()
     monkeypatch.setattr(figures, "RESULTS", tmp_path)
     figures.main("some", tmp_path)
