@@ -38,23 +38,23 @@ def figure4(rows: list[dict], path: Path) -> None:
     """Draw Figure 4, the reward while the agents learn, against the flows seen, the same number for all agents.
 
     Thick lines: held-out traffic between epochs. Thin lines: the exploring decisions of training. Horizontal lines: two
-    rules, on held-out traffic.
+    rules, on held-out traffic. Right: the end of the held-out curves, larger.
     """
-    figure, axes = plt.subplots(figsize=(8, 4.6))
-    draw(axes, by_agent(rows, "held-out", "flows", "reward"), scale=1000)
+    figure, (whole, end) = plt.subplots(1, 2, figsize=(10, 4.6))
+    for axes in (whole, end):
+        draw(axes, by_agent(rows, "held-out", "flows", "reward"), scale=1000)
+        axes.set(xlabel="thousand flows seen while training (load 1)")
     for name, (x, values) in by_agent(rows, "training", "flows", "reward").items():
-        axes.plot(x / 1000, values.mean(axis=0), color=COLOURS.get(name), lw=0.7, alpha=0.8)
-    axes.plot([], [], color="0.5", lw=0.7, label="thin: while exploring")
+        whole.plot(x / 1000, values.mean(axis=0), color=COLOURS.get(name), lw=0.7, alpha=0.8)
+    whole.plot([], [], color="0.5", lw=0.7, label="thin: while exploring")
     frozen = by_agent([row for row in rows if row["load"] == 1.0], "frozen", "load", "reward")
     for name, style in SHOWN_RULES.items():
         if name in frozen:
-            axes.axhline(interval(frozen[name][1][:, 0])[0], color="0.4", ls=style, label=name)
-    axes.set(
-        xlabel="thousand flows seen while training (load 1)",
-        ylabel="mean reward per decision, held-out traffic",
-        ylim=(-1.4, 0.2),
-    )
-    finish(figure, axes, path)
+            for axes in (whole, end):
+                axes.axhline(interval(frozen[name][1][:, 0])[0], color="0.4", ls=style, label=name)
+    whole.set(ylabel="mean reward per decision, held-out traffic", ylim=(-1.4, 0.2))
+    end.set(ylim=(-0.2, 0.1))
+    finish(figure, whole, path)
 
 
 def readings(rows: list[dict], of_range: list[dict], metric: str, label: str, path: Path) -> None:
