@@ -41,17 +41,17 @@ def figure4(rows: list[dict], path: Path) -> None:
     rules, on held-out traffic. Right: the end of the held-out curves, larger.
     """
     figure, (whole, end) = plt.subplots(1, 2, figsize=(10, 4.6))
+    held_out = by_agent(rows, "held-out", "flows", "reward")
+    frozen = by_agent([row for row in rows if row["load"] == 1.0], "frozen", "load", "reward")
+    rules = {name: interval(frozen[name][1][:, 0])[0] for name in SHOWN_RULES if name in frozen}
     for axes in (whole, end):
-        draw(axes, by_agent(rows, "held-out", "flows", "reward"), scale=1000)
+        draw(axes, held_out, scale=1000)
+        for name, reward in rules.items():
+            axes.axhline(reward, color="0.4", ls=SHOWN_RULES[name], label=name)
         axes.set(xlabel="thousand flows seen while training (load 1)")
     for name, (x, values) in by_agent(rows, "training", "flows", "reward").items():
         whole.plot(x / 1000, values.mean(axis=0), color=COLOURS.get(name), lw=0.7, alpha=0.8)
     whole.plot([], [], color="0.5", lw=0.7, label="thin: while exploring")
-    frozen = by_agent([row for row in rows if row["load"] == 1.0], "frozen", "load", "reward")
-    for name, style in SHOWN_RULES.items():
-        if name in frozen:
-            for axes in (whole, end):
-                axes.axhline(interval(frozen[name][1][:, 0])[0], color="0.4", ls=style, label=name)
     whole.set(ylabel="mean reward per decision, held-out traffic", ylim=(-1.4, 0.2))
     end.set(ylim=(-0.2, 0.1))
     finish(figure, whole, path)
