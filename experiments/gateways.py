@@ -21,9 +21,9 @@ def all_sizes() -> list[dict]:
     return [row for row in read("gateways") + usual if row["load"] == 1.0]
 
 
-def learning_steps(rows: list[dict], agent: str, gateways: int) -> list[float]:
-    """Return per seed the gradient steps to 95 % of the way of the held-out reward."""
-    curves = held_out_curves([row for row in rows if row["agent"] == agent], "gradient_steps")
+def transitions_to_learn(rows: list[dict], agent: str, gateways: int) -> list[float]:
+    """Return per seed the transitions until 95 % of the way of the held-out reward is made."""
+    curves = held_out_curves([row for row in rows if row["agent"] == agent], "flows")
     return [steps_to(0.95, *curve) for curve in curves[f"{gateways} gateways"].values()]
 
 
@@ -50,7 +50,7 @@ def table(rows: list[dict], timed: dict) -> list[dict]:
                     "gateways": gateways, "agent": agent,
                     "completion": final(rows, agent, gateways, "completion"),
                     "reward": final(rows, agent, gateways, "reward"),
-                    "steps to 95 %": learning_steps(rows, agent, gateways),
+                    "transitions to 95 %": transitions_to_learn(rows, agent, gateways),
                     "ms per decision": [float(timed[agent, gateways]["p50_ms"])],
                     "ms per update": [float(timed[agent, gateways]["update_ms"])],
                 })  # fmt: skip
@@ -69,7 +69,7 @@ def main() -> None:
               + " | ".join(cells) + " |")  # fmt: skip
 
     figure, axes = plt.subplots(2, 2, figsize=(9, 6.4), sharex=True)
-    for place, name in zip(axes.flat, ("reward", "steps to 95 %", "ms per decision", "ms per update")):
+    for place, name in zip(axes.flat, ("reward", "transitions to 95 %", "ms per decision", "ms per update")):
         for agent in dict.fromkeys(record["agent"] for record in records):
             mine = [record for record in records if record["agent"] == agent]
             x = [len(LEVELS) * record["gateways"] for record in mine]

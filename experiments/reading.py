@@ -77,13 +77,14 @@ def areas(rows: list[dict]) -> dict[str, dict[float, float]]:
 
 
 def steps_to(share: float, steps: np.ndarray, values: np.ndarray) -> float:
-    """Return the first step of a curve by which it has made a share of its way from its first to its last value.
+    """Return the first step of a curve at which it has made a share of its way from its lowest to its last value.
 
-    The last value is the mean of the last quarter of the points, since a single one is noisy.
+    Agents start at different heights, and a curve may first fall. The last value is the mean of the last quarter of the
+    points, since a single one is noisy.
     """
-    last = values[-max(1, len(values) // 4) :].mean()
-    reached = (values - values[0]) / (last - values[0]) >= share
-    return float(steps[reached.argmax()])
+    lowest, last = values.argmin(), values[-max(1, len(values) // 4) :].mean()
+    reached = values[lowest:] - values[lowest] >= share * (last - values[lowest])
+    return float(steps[lowest + reached.argmax()])
 
 
 def interval(values: np.ndarray) -> tuple[float, float, float]:
