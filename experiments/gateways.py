@@ -57,13 +57,21 @@ def table(rows: list[dict], timed: dict) -> list[dict]:
     return records
 
 
+def cell(name: str, values: list[float]) -> str:
+    """Return the interquartile mean as text, a score with its interval if there are several seeds."""
+    middle, low, high = interval(np.array(values))
+    if name in ("completion", "reward"):
+        return f"{middle:.3f} [{low:.3f}, {high:.3f}]" if len(values) > 1 else f"{middle:.3f}"
+    return f"{middle:,.0f}" if name.startswith("transitions") else f"{middle:.3g}"
+
+
 def main() -> None:
     """Print the table and draw the figure."""
     records = table(all_sizes(), times())
     names = [name for name in records[0] if name not in ("gateways", "agent")]
     print(f"| gateways | actions | agent | seeds | {' | '.join(names)} |\n{'|---' * (4 + len(names))}|")
     for record in records:
-        cells = [f"{interval(np.array(record[name]))[0]:.4g}" for name in names]
+        cells = [cell(name, record[name]) for name in names]
         count = len(record["reward"])
         print(f"| {record['gateways']} | {len(LEVELS) * record['gateways']} | {record['agent']} | {count} | "
               + " | ".join(cells) + " |")  # fmt: skip

@@ -156,5 +156,6 @@ def test_the_figure_of_gateways(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(gateways, "RESULTS", tmp_path)
     gateways.main()
     table = capsys.readouterr().out
-    assert "| 4 | 12 | d2sac | 2 | 0.9 | -0.5 | 30 | 0.6 | 41 |" in table
-    assert "| 8 | 24 | sac | 2 | 0.9 | -0.7 | 30 | 0.2 | 11 |" in table and (tmp_path / "gateways.png").exists()
+    assert "| 4 | 12 | d2sac | 2 | 0.900 [0.900, 0.900] | -0.500 [-0.500, -0.500] | 30 | 0.6 | 41 |" in table
+    assert "| 8 | 24 | sac | 2 | 0.900 [0.900, 0.900] | -0.700 [-0.700, -0.700] | 30 | 0.2 | 11 |" in table
+    assert (tmp_path / "gateways.png").exists()
