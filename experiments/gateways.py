@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from drawing import plt
 from latency import PATH as LATENCY
-from reading import COLOURS, RESULTS, held_out_curves, interval, read, steps_to
+from reading import COLOURS, RESULTS, held_out_curves, interval, read, score_text, steps_to
+from tables import print_row
 
 from edgediff.learner.agents import AGENTS
 from edgediff.world.decision import LEVELS
@@ -58,10 +59,10 @@ def table(rows: list[dict], timed: dict) -> list[dict]:
 
 
 def cell(name: str, values: list[float]) -> str:
-    """Return the interquartile mean as text, a score with its interval if there are several seeds."""
-    middle, low, high = interval(np.array(values))
+    """Return the interquartile mean as text, a score with its interval."""
     if name in ("completion", "reward"):
-        return f"{middle:.3f} [{low:.3f}, {high:.3f}]" if len(values) > 1 else f"{middle:.3f}"
+        return score_text(np.array(values))
+    middle, *_ = interval(np.array(values))
     return f"{middle:,.0f}" if name.startswith("transitions") else f"{middle:.3g}"
 
 
@@ -69,12 +70,12 @@ def main() -> None:
     """Print the table and draw the figure."""
     records = table(all_sizes(), times())
     names = [name for name in records[0] if name not in ("gateways", "agent")]
-    print(f"| gateways | actions | agent | seeds | {' | '.join(names)} |\n{'|---' * (4 + len(names))}|")
+    print_row("gateways", "actions", "agent", "seeds", *names)
+    print("|---" * (4 + len(names)) + "|")
     for record in records:
+        gateways, agent, count = record["gateways"], record["agent"], len(record["reward"])
         cells = [cell(name, record[name]) for name in names]
-        count = len(record["reward"])
-        print(f"| {record['gateways']} | {len(LEVELS) * record['gateways']} | {record['agent']} | {count} | "
-              + " | ".join(cells) + " |")  # fmt: skip
+        print_row(str(gateways), str(len(LEVELS) * gateways), agent, str(count), *cells)
 
     figure, axes = plt.subplots(2, 2, figsize=(9, 6.4), sharex=True)
     for place, name in zip(axes.flat, ("reward", "transitions to 95 %", "ms per decision", "ms per update")):

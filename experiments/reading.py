@@ -91,3 +91,10 @@ def interval(values: np.ndarray) -> tuple[float, float, float]:
     """Return the interquartile mean of (seeds,) and its 95 % interval."""
     low, high = bootstrap_interval(values, np.random.default_rng(0))
     return float(iqm(values)), low, high
+
+
+def score_text(values: np.ndarray) -> str:
+    """Return the interquartile mean of (seeds,) with its interval as text, one seed without, none as a dash."""
+    if len(values) > 1:
+        return "{:.3f} [{:.3f}, {:.3f}]".format(*interval(values))
+    return f"{values[0]:.3f}" if len(values) else "-"

@@ -8,7 +8,7 @@ import signal
 import sys
 
 import numpy as np
-from reading import COLOURS, areas, interval, named, read
+from reading import COLOURS, areas, interval, named, read, score_text
 from stats import probability_of_improvement
 
 from edgediff.world.rollout import SCORES
@@ -80,11 +80,8 @@ def main(specs: str = "headline", metrics: str = "completion,reward", loads: str
     print("|---" * (4 + len(columns)) + "|")
     for name in names:
         cells = [np.array([*cells.get(name, {}).values()]) for cells in columns.values()]
-        texts = [
-            "-" if not len(values) else "{:.3f} [{:.3f}, {:.3f}]".format(*interval(values))
-            if len(values) > 1 else f"{values[0]:.3f}" for values in cells
-        ]  # fmt: skip
-        print_row(name, str(max(map(len, cells))), *(f"{number:,.0f}" for number in spent[name]), *texts)
+        counts = max(map(len, cells)), *spent[name]
+        print_row(name, *(f"{count:,.0f}" for count in counts), *map(score_text, cells))
 
     differences = {name: [paired(cells.get("d2sac", {}), cells.get(name, {})) for cells in columns.values()]
                    for name in names if name != "d2sac"}  # fmt: skip

@@ -130,6 +130,8 @@ def test_steps_to_a_share_of_the_way():
     values = np.array([-2.0, -1.0, -0.5, -0.2, -0.1, -0.3, 0.1, -0.1])
     assert reading.steps_to(0.95, steps, values) == 40
     assert reading.steps_to(0.5, steps, values) == 10
+    assert reading.steps_to(0.95, steps, -values) == 70  # a curve that falls makes its way back from its lowest point
+    assert reading.steps_to(0.95, steps, -steps) == 70  # one that only falls has learned nothing before its end
     fallen = np.array([-0.05, *values[:-1]])  # a good start that training first spoils does not count
     assert reading.steps_to(0.95, steps, fallen) == 50
 
