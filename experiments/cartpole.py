@@ -30,7 +30,7 @@ COMMON = dict(gamma=0.99, num_envs=10, collect_per_epoch=100, epochs=TRANSITIONS
               weight_decay=0.0)  # fmt: skip
 SETTINGS = {
     "d2sac": dict(d2sac_denoising_steps=5, d2sac_diffusion_weight=1.0),
-    "sac": dict(sac_critic_lr=3e-4),
+    "sac": dict(sac_critic_lr=3e-4, batch_size=256),
     "dqn": dict(dqn_lr=3e-4, dqn_epsilon_share=0.1),
     "ppo": dict(ppo_lr=3e-4, ppo_gae_lambda=0.95, collect_per_epoch=1000, epochs=TRANSITIONS // 1000, batch_size=100),
 }
