@@ -10,6 +10,7 @@ import numpy as np
 from drawing import plt
 from latency import PATH as LATENCY
 from reading import COLOURS, RESULTS, held_out_curves, interval, read, score_text, steps_to
+from stats import iqm
 from tables import print_row
 
 from edgediff.learner.agents import AGENTS
@@ -62,7 +63,7 @@ def cell(name: str, values: list[float]) -> str:
     """Return the interquartile mean as text, a score with its interval."""
     if name in ("completion", "reward"):
         return score_text(np.array(values))
-    middle, *_ = interval(np.array(values))
+    middle = iqm(np.array(values))
     return f"{middle:,.0f}" if name.startswith("transitions") else f"{middle:.3g}"
 
 
