@@ -19,7 +19,7 @@ from edgediff.learner.networks import NoiseNetwork
 def reverse_mean_printed(a_i: Tensor, eps_theta: Tensor, beta_i) -> Tensor:
     """Remove the predicted noise as Eq. (21) is printed: with alpha_i where alpha_bar_i belongs.
 
-    For N = 10 it subtracts 1.16 to 1.41 times too much at every i >= 2.
+    For N = 10 it subtracts 1.16 to 1.41 times as much at every i >= 2.
     """
     return (a_i - beta_i / beta_i**0.5 * eps_theta) / (1 - beta_i) ** 0.5
 
