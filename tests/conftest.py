@@ -1,3 +1,5 @@
+import signal
+
 import numpy as np
 import pytest
 import torch
@@ -6,6 +8,10 @@ from equation_index import ROWS, keywords
 import edgediff  # noqa: F401  (sets the OpenMP wait policy before any test touches torch)
 
 torch.set_num_threads(1)
+
+# `nohup` and a script's `&` start a program with signals ignored. Tests that send them need what Python has otherwise.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-k` selects
