@@ -9,10 +9,6 @@ import edgediff  # noqa: F401  (sets the OpenMP wait policy before any test touc
 
 torch.set_num_threads(1)
 
-# `nohup` and a script's `&` start a program with signals ignored. Tests that send them need what Python has otherwise.
-signal.signal(signal.SIGINT, signal.default_int_handler)
-signal.signal(signal.SIGHUP, signal.SIG_DFL)
-
 
 @pytest.hookimpl(tryfirst=True)  # before `-k` selects
 def pytest_collection_modifyitems(items):
@@ -30,6 +26,16 @@ def denormal_numbers():
     """Take back what a test that starts a run in this process leaves behind: very small numbers count as zero."""
     yield
     torch.set_flush_denormal(False)
+
+
+@pytest.fixture
+def signals_heard():
+    """Hear SIGINT and SIGHUP in this process and its children, also if `nohup` or a script's `&` had both ignored."""
+    heard = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in heard.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture

@@ -191,6 +191,7 @@ def test_a_mistake_found_in_a_job_is_one_line(grid, tmp_path):
     assert status == 1 and "failed: random-0: job: trace: " in out and out.count("\n") == 2
 
 
+@pytest.mark.usefixtures("signals_heard")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_grid_and_its_jobs_at_once(grid, stub, tmp_path, number):
     def send():

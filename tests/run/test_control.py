@@ -345,6 +345,7 @@ def test_lines_in_lines_out_until_the_end_of_the_input(start):
     assert err.startswith(b"decisions: 2, lines refused: 2; time of a decision: p50 ")
 
 
+@pytest.mark.usefixtures("signals_heard")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_answers_what_has_come_and_ends_with_status_0(start, number):
     process = start()

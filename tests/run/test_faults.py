@@ -98,6 +98,7 @@ def test_a_reader_of_scores_may_leave_early(call, finished, monkeypatch):
         assert call(evaluate, "a") == (0, "", "")
 
 
+@pytest.mark.usefixtures("signals_heard")
 def test_a_closed_terminal_saves_the_run(tmp_path):
     """SIGHUP comes, and nobody reads what the run still says."""
     process = start(tmp_path)
@@ -272,6 +273,7 @@ def test_a_disk_that_fills_under_tables_and_curves_is_one_line(tmp_path):
     assert read_weights(tmp_path / "r/last.pt") and 0 < len(rows(tmp_path / "r/train.csv")) < 400
 
 
+@pytest.mark.usefixtures("signals_heard")
 def test_an_interrupt_while_importing_prints_no_traceback(tmp_path):
     (tmp_path / "torch.py").write_text("import time; open('reached', 'w').close(); time.sleep(60)")
     process = subprocess.Popen(TRAIN, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
