@@ -9,7 +9,7 @@ from math import isfinite
 
 from edgediff.config import Settings, WorldConfig
 from edgediff.errors import ConfigError, first_line
-from edgediff.learner.base import Learner
+from edgediff.learner.agent import Agent
 from edgediff.run.commandline import Parser, given_settings, guard
 from edgediff.run.scores import agent_policy, score, table, traffic_label
 from edgediff.run.start import check
@@ -19,7 +19,7 @@ from edgediff.world.simulator import Simulator
 from edgediff.world.workload import HELD_OUT
 
 
-def load(run: str, args: Namespace) -> tuple[Settings, int, Learner]:
+def load(run: str, args: Namespace) -> tuple[Settings, int, Agent]:
     """Read the weights of a run; return the settings of its evaluation, the epoch of the weights and the agent."""
     trained, epoch, weights = read_weights(weights_path(run, args.weights))
     before, given = trained._replace(world=trained.world.at_load(trained.world.load)), given_settings(args)

@@ -3,6 +3,7 @@
 import shlex
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,8 @@ import torch
 
 from edgediff.config import PRESETS, LearnerConfig, RunConfig, Settings, WorldConfig
 from edgediff.errors import ConfigError, NonFiniteError, first_line
-from edgediff.learner.agents import build_agent
-from edgediff.learner.base import Learner
+from edgediff.learner.agent import Agent
+from edgediff.learner.agents import AGENTS
 from edgediff.run import files
 from edgediff.run.checkpoint import Checkpoints, Parts, Progress, Stop, restore
 from edgediff.run.commandline import Parser, guard
@@ -19,6 +20,7 @@ from edgediff.run.folder import states
 from edgediff.run.report import Report, budget, mean_metrics, mean_outcome
 from edgediff.run.scores import agent_policy, score, table, traffic_label
 from edgediff.run.start import begin, resume
+from edgediff.world.decision import observe
 from edgediff.world.rules import all_rules
 from edgediff.world.simulator import Simulator
 from edgediff.world.workload import HELD_OUT
@@ -27,13 +29,17 @@ SHOWN_RULES = "round robin, level 2", "most available", "one-step greedy (knows 
 _AGENT, _REPLAY = 100, 101  # names of the learner's random streams, beside those of the workload
 
 
-def build(settings: Settings) -> Parts:
-    """Create simulator, agent, memory and the stream that samples it, from the seed of the run."""
+def build(settings: Settings, agent_class: type[Agent] | None = None, observe: Callable = observe) -> Parts:
+    """Create simulator, agent, memory and the stream that samples it, from the seed of the run.
+
+    An experiment may give another class for the agent, or another function for the state, Eq. (11).
+    """
     world, config, run = settings
-    simulator = Simulator(world, config.num_envs)
-    simulator.reset(run.seed)
+    simulator = Simulator(world, config.num_envs, observe=observe)
+    state_dim = simulator.reset(run.seed).shape[1]
     agent_seed, replay_seed = (np.random.SeedSequence(run.seed, spawn_key=(name,)) for name in (_AGENT, _REPLAY))
-    agent = build_agent(world.state_dim, world.num_actions, config, agent_seed, run.device)
+    agent_class = agent_class or AGENTS[config.agent]
+    agent = agent_class(state_dim, world.num_actions, config, agent_seed, run.device)
     sampling = torch.Generator(run.device).manual_seed(int(replay_seed.generate_state(1, np.uint64)[0]))
     return Parts(simulator, agent, agent.memory(), sampling)
 
@@ -43,17 +49,23 @@ def held_out_world(settings: Settings) -> WorldConfig:
     return settings.world.at_load(settings.world.load)
 
 
-def train(settings: Settings, run: Path, identity: str = "", saved: dict | None = None) -> Learner:
+def train(
+    settings: Settings, run: Path, identity: str = "", saved: dict | None = None, parts: Parts | None = None
+) -> Agent:
     """Run Algorithm 1, its lines numbered as in the paper; return the trained agent.
 
     An epoch collects transitions from all environments, then takes its gradient steps; episodes follow each other
-    inside the simulator. `saved` is the state of a run to go on from. Raises `NonFiniteError` at a NaN or an infinity,
-    and `Stop` after a signal; in both cases the run folder holds the last good state.
+    inside the simulator. `saved` is the checkpoint of a run to go on from; `parts` is what an experiment has built.
+    Raises `NonFiniteError` at a NaN or an infinity, and `Stop` after a signal; in both cases the folder holds the last
+    good checkpoint.
     """
     config, every = settings.learner, settings.run.eval_every
-    parts = simulator, agent, memory, sampling = build(settings)
+    parts = parts or build(settings)
+    simulator, agent, memory, sampling = parts
     progress = restore(saved, parts) if saved else Progress()
-    held_out = Simulator(held_out_world(settings), settings.run.eval_episodes, trace=simulator.trace)
+    held_out = Simulator(
+        held_out_world(settings), settings.run.eval_episodes, trace=simulator.trace, observe=simulator.observe
+    )
     observation = simulator.observation()  # line 2
     with (
         Checkpoints(run, settings, identity, parts, progress) as checkpoints,
@@ -82,7 +94,7 @@ def train(settings: Settings, run: Path, identity: str = "", saved: dict | None 
     return agent  # line 25
 
 
-def keep_best(held_out: Simulator, agent: Learner, settings: Settings, progress: Progress, report: Report) -> None:
+def keep_best(held_out: Simulator, agent: Agent, settings: Settings, progress: Progress, report: Report) -> None:
     """Evaluate the agent on held-out traffic, and keep its weights if they are the best so far: line 23."""
     _, policy = agent_policy(agent, settings.run)
     found = score(held_out, policy)
@@ -91,7 +103,7 @@ def keep_best(held_out: Simulator, agent: Learner, settings: Settings, progress:
         progress.best = {"reward": found["reward"], "epoch": progress.epoch, "weights": files.plain(agent.weights())}
 
 
-def final_table(settings: Settings, agent: Learner) -> str:
+def final_table(settings: Settings, agent: Agent) -> str:
     """Compare the agent with three rules on held-out traffic that no evaluation has used."""
     world = held_out_world(settings)
     simulator = Simulator(world, settings.run.final_episodes)
@@ -107,7 +119,7 @@ def next_steps(run: Path) -> str:
     path = shlex.quote(str(run))
     return (f"  python -m edgediff.evaluate {path} --load 2      # its score at another load\n"
             f"  python -m edgediff.control {path}                # decide online, one JSON line per flow\n"
-            f"  python experiments/pictures.py {path}            # see what it does (extra: experiments)\n"
+            f"  python -m experiments.pictures {path}            # see what it does (extra: experiments)\n"
             f"  tensorboard --logdir {path}                      # its curves")  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """The same learner modules on another world: Gymnasium's CartPole-v1, where the best return is 500.
 
-`python experiments/cartpole.py AGENT SEED` writes results/cartpole/AGENT-SEED.csv. It needs the extra `gym`. The loop
+`python -m experiments.cartpole AGENT SEED` writes results/cartpole/AGENT-SEED.csv. It needs the extra `gym`. The loop
 in `run` is Algorithm 1 with another world: copy it to train these agents on any problem with discrete actions.
 """
 
@@ -19,8 +19,8 @@ from gymnasium.vector import AutoresetMode
 
 from edgediff.config import LearnerConfig, RunConfig
 from edgediff.errors import ConfigError
+from edgediff.learner.agent import Agent
 from edgediff.learner.agents import build_agent
-from edgediff.learner.base import Learner
 from edgediff.run.commandline import guard, set_up_torch
 
 TRANSITIONS, EVERY, EPISODES = 100_000, 2_500, 10
@@ -36,7 +36,7 @@ SETTINGS = {
 }
 
 
-def evaluate(agent: Learner, seed: int) -> float:
+def evaluate(agent: Agent, seed: int) -> float:
     """Return the mean return of the evaluation policy over a few episodes."""
     envs = gymnasium.make_vec("CartPole-v1", EPISODES, vectorization_mode="sync")
     observation, _ = envs.reset(seed=10_000 + seed)

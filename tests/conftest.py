@@ -1,11 +1,16 @@
+import os
+import shutil
 import signal
 
 import numpy as np
 import pytest
 import torch
 from equation_index import ROWS, keywords
+from tiny import TINY, contents
 
-import edgediff  # noqa: F401  (sets the OpenMP wait policy before any test touches torch)
+from edgediff import train
+from edgediff.run.checkpoint import Checkpoints
+from edgediff.run.commandline import guard
 
 torch.set_num_threads(1)
 
@@ -46,3 +51,81 @@ def rng():
 @pytest.fixture
 def generator():
     return torch.Generator().manual_seed(7)
+
+
+@pytest.fixture
+def call(tmp_path, monkeypatch, capsys):
+    """Run one of the programs in an empty folder; return status, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def _call(program, *argv):
+        capsys.readouterr()
+        status = guard(program.__name__, program.main, [*map(str, argv)])
+        return status, *capsys.readouterr()
+
+    return _call
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory):
+    """Make one finished run for all tests to copy."""
+    run = tmp_path_factory.mktemp("once") / "a"
+    assert guard("edgediff.train", train.main, ["--run", str(run), *TINY]) == 0
+    return run
+
+
+@pytest.fixture
+def finished(once, tmp_path):
+    """Return the folder a of a finished run."""
+    return shutil.copytree(once, tmp_path / "a")
+
+
+@pytest.fixture
+def refused(call, tmp_path):
+    """Assert that the program ends with status 2 and one line that holds a text, and changes nothing."""
+
+    def _refused(program, message, *argv):
+        before = sorted(tmp_path.rglob("*")), contents(tmp_path)
+        status, out, err = call(program, *argv)
+        assert status == 2 and out == "" and err.count("\n") == 1, err
+        assert err.startswith(f"{program.__name__}: ") and message in err, err
+        assert before == (sorted(tmp_path.rglob("*")), contents(tmp_path))
+
+    return _refused
+
+
+@pytest.fixture
+def stop_after(monkeypatch):
+    """Let a signal come in the epoch of this number, counted anew at every start; 0: never."""
+    right = Checkpoints.after_epoch
+
+    def _stop_after(epochs, number=signal.SIGTERM):
+        left = [epochs]
+
+        def after_epoch(self):
+            left[0] -= 1
+            if left[0] == 0:
+                os.kill(os.getpid(), number)
+            right(self)
+
+        monkeypatch.setattr(Checkpoints, "after_epoch", after_epoch)
+
+    return _stop_after
+
+
+class Late(BaseException):
+    """Nothing in the program catches it."""
+
+
+@pytest.fixture
+def in_time():
+    """Fail after ten seconds instead of waiting for ever."""
+
+    def late(*_):
+        raise Late
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(10)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)

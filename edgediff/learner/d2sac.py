@@ -5,7 +5,7 @@ import copy
 import torch
 from torch import Tensor
 
-from edgediff.learner.base import Learner, descend
+from edgediff.learner.agent import Agent, descend
 from edgediff.learner.diffusion import denoise, forward_marginal, policy, variance_schedule
 from edgediff.learner.losses import (
     actor_objective,
@@ -21,7 +21,7 @@ from edgediff.learner.networks import NoiseNetwork, TwinCritics
 from edgediff.learner.replay import Batch
 
 
-class D2SAC(Learner):
+class D2SAC(Agent):
     """The diffusion actor, its twin critics, and their targets."""
 
     NETWORKS = "actor", "critics", "target_actor", "target_critics"

@@ -9,7 +9,7 @@ import copy
 import torch
 from torch import Tensor
 
-from edgediff.learner.base import Learner, descend
+from edgediff.learner.agent import Agent, descend
 from edgediff.learner.losses import polyak, state_value, td_target
 from edgediff.learner.networks import mlp
 from edgediff.learner.replay import Batch
@@ -38,7 +38,7 @@ def double_q_value(q_online: Tensor, q_target: Tensor) -> Tensor:
     return state_value(greedy(q_online), q_target)
 
 
-class DQN(Learner):
+class DQN(Agent):
     """One Q network and its target."""
 
     NETWORKS = "q", "target_q"

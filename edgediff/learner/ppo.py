@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from edgediff.learner.base import Learner, descend
+from edgediff.learner.agent import Agent, descend
 from edgediff.learner.losses import entropy
 from edgediff.learner.networks import mlp
 from edgediff.learner.replay import Replay
@@ -47,7 +47,7 @@ def clipped_objective(log_pi: Tensor, old_log_pi: Tensor, advantage: Tensor, cli
     return torch.minimum(ratio * advantage, ratio.clamp(1 - clip, 1 + clip) * advantage).mean()
 
 
-class PPO(Learner):
+class PPO(Agent):
     """An actor and a state value, both trained several times over each rollout."""
 
     NETWORKS = "actor", "critic"

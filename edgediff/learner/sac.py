@@ -10,13 +10,13 @@ import copy
 import torch
 from torch import Tensor
 
-from edgediff.learner.base import Learner, descend
+from edgediff.learner.agent import Agent, descend
 from edgediff.learner.losses import actor_objective, critic_loss, entropy, polyak, state_value, td_target
 from edgediff.learner.networks import TwinCritics, mlp
 from edgediff.learner.replay import Batch
 
 
-class SAC(Learner):
+class SAC(Agent):
     """An MLP from states to logits, twin critics, and their targets."""
 
     NETWORKS = "actor", "critics", "target_actor", "target_critics"

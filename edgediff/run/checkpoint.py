@@ -14,7 +14,7 @@ import torch
 
 from edgediff.config import Settings, versions
 from edgediff.errors import ConfigError, NonFiniteError, first_line
-from edgediff.learner.base import Learner
+from edgediff.learner.agent import Agent
 from edgediff.learner.replay import Replay
 from edgediff.run import files
 from edgediff.run.folder import save_state
@@ -31,7 +31,7 @@ class Parts(NamedTuple):
     """All that changes while a run goes on."""
 
     simulator: Simulator
-    agent: Learner
+    agent: Agent
     memory: Replay
     sampling: torch.Generator
 

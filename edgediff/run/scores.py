@@ -7,7 +7,7 @@ import torch
 
 from edgediff.config import RunConfig, WorldConfig
 from edgediff.errors import ConfigError
-from edgediff.learner.base import Learner
+from edgediff.learner.agent import Agent
 from edgediff.world.rollout import PRIORITIES, rollout, summarise
 from edgediff.world.simulator import Simulator
 from edgediff.world.workload import HELD_OUT
@@ -17,7 +17,7 @@ HEADINGS = {"completion": "completion", "reward": "reward", "latency_s": "latenc
             **{f"completion_p{p}": f"priority {p}" for p in PRIORITIES}}  # fmt: skip
 
 
-def agent_policy(agent: Learner, run: RunConfig, mode: str = "") -> tuple[str, Callable]:
+def agent_policy(agent: Agent, run: RunConfig, mode: str = "") -> tuple[str, Callable]:
     """Return the label and the policy of an agent in a mode, by default its first one.
 
     The policy has its own random stream, so that evaluating never changes training.
@@ -28,14 +28,14 @@ def agent_policy(agent: Learner, run: RunConfig, mode: str = "") -> tuple[str, C
     return label, lambda observation, _: agent.act(observation, mode, draws, generator)
 
 
-def checked_mode(agent: Learner, mode: str) -> str:
+def checked_mode(agent: Agent, mode: str) -> str:
     """Return a way of evaluating that an agent knows, its first one for ""; `ConfigError` at another."""
     if mode and mode not in agent.MODES:
         raise ConfigError(f"mode: {mode!r} is not one of {', '.join(agent.MODES)}")
     return mode or agent.MODES[0]
 
 
-def evaluation_stream(agent: Learner) -> torch.Generator:
+def evaluation_stream(agent: Agent) -> torch.Generator:
     """Return the random stream that every evaluation starts with."""
     return torch.Generator(agent.device).manual_seed(0)
 

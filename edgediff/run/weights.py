@@ -7,8 +7,8 @@ import numpy as np
 
 from edgediff.config import CONFIGS, Settings
 from edgediff.errors import ConfigError, NonFiniteError, first_line
+from edgediff.learner.agent import Agent
 from edgediff.learner.agents import build_agent
-from edgediff.learner.base import Learner
 from edgediff.run import files
 
 WEIGHTS = "weights of edgediff"
@@ -43,7 +43,7 @@ def stored_settings(content: dict, path: Path) -> Settings:
         raise ConfigError(f"run: {path} holds settings that are not allowed: {error}") from None
 
 
-def restore_agent(weights: dict, settings: Settings) -> Learner:
+def restore_agent(weights: dict, settings: Settings) -> Agent:
     """Build an agent with given parameters; `ConfigError` if they do not fit the settings or cannot act."""
     world, seed = settings.world, np.random.SeedSequence(0)  # evaluation has random streams of its own
     agent = build_agent(world.state_dim, world.num_actions, settings.learner, seed, settings.run.device)

@@ -5,6 +5,9 @@ reward, terminated, truncated, info; `reset(seed)` returns the observation alone
 used up. That is truncation, never termination, and `info["final_observation"]` is the state to bootstrap from.
 """
 
+import copy
+from collections.abc import Callable
+
 import numpy as np
 
 from edgediff.config import WorldConfig
@@ -16,12 +19,20 @@ from edgediff.world.workload import FLOW, draw_topology, draw_traffic
 
 
 class Simulator:
-    """E edge networks. Environment e carries the number `first_env + e`, from which its traffic is drawn."""
+    """E edge networks. Environment e carries the number `first_env + e`, from which its traffic is drawn.
 
-    _STATE = "episode", "cursor", "backlog_bits", "held_bps", "held_tflops"
+    `observe(world, view)` turns what is known at a decision into the state, (E, S).
+    """
 
-    def __init__(self, world: WorldConfig, num_envs: int = 1, first_env: int = 0, trace: Trace | None = None):
-        self.world, self.num_envs, self.first_env = world, num_envs, first_env
+    def __init__(
+        self,
+        world: WorldConfig,
+        num_envs: int = 1,
+        first_env: int = 0,
+        trace: Trace | None = None,
+        observe: Callable[[WorldConfig, View], np.ndarray] = observe,
+    ):
+        self.world, self.num_envs, self.first_env, self.observe = world, num_envs, first_env, observe
         self.trace = load_trace(world.trace) if world.trace != "none" and trace is None else trace
         self.topology = draw_topology(world)
         slots, gateways = world.num_slots + 1, world.num_gateways
@@ -48,7 +59,7 @@ class Simulator:
 
     def observation(self) -> np.ndarray:
         """Return the state at the present decision, Eq. (11), (E, S)."""
-        return observe(self.world, self.view())
+        return self.observe(self.world, self.view())
 
     def view(self) -> View:
         """Return what is known at the present decision."""
@@ -83,20 +94,39 @@ class Simulator:
         info = result._asdict() | {"priority": view.flow["priority"], "final_observation": final_observation}
         return observation, result.reward, np.zeros(self.num_envs, bool), truncated, info
 
+    def repeat(self, copies: int) -> "Simulator":
+        """Return a simulator with every environment `copies` times, as it is now, before the same future.
+
+        Copies e * copies .. e * copies + copies - 1 are of environment e. After the end of its episode a copy goes on
+        with traffic that means nothing.
+        """
+        result = copy.copy(self)
+        for name in ("flows", "num_flows", "total_bps", "served_bits", *self.snapshot()):
+            setattr(result, name, np.repeat(getattr(self, name), copies, axis=0))
+        result.num_envs = self.num_envs * copies
+        result._envs = np.arange(result.num_envs)
+        return result
+
     def snapshot(self) -> dict:
         """Return what the seed cannot draw again: episode, cursor, backlog, reservations."""
-        return {name: getattr(self, name) for name in self._STATE}
+        return {
+            "episode": self.episode,
+            "cursor": self.cursor,
+            "backlog_bits": self.backlog_bits,
+            "held_bps": self.held_bps,
+            "held_tflops": self.held_tflops,
+        }
 
     def load_snapshot(self, saved: dict) -> None:
         """Restore a saved state, on the traffic of the last `reset`; ValueError if the shapes differ."""
         self.episode = np.asarray(saved["episode"]) - 1
         for row in self._envs:
             self._next_episode(row)
-        for name in self._STATE:
-            value = np.asarray(saved[name]).copy()
-            if value.shape != getattr(self, name).shape:
+        for name, now in self.snapshot().items():
+            value = np.asarray(saved[name])
+            if value.shape != now.shape:
                 raise ValueError(f"simulator: {name} of shape {value.shape}")
-            setattr(self, name, value)
+            now[:] = value
 
     def _check(self, action) -> np.ndarray:
         action = np.asarray(action)

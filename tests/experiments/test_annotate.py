@@ -8,12 +8,9 @@ import pytest
 
 pytest.importorskip("latex2mathml", reason="needs the extra `experiments`")
 
-import annotate
-import markup
-import paper_text
-import sources
-
 from edgediff.errors import ConfigError
+from experiments.page import __main__ as annotate
+from experiments.page import markup, paper_text, sources
 
 VOID = {"meta", "link", "img", "br", "mspace"}
 PIXEL = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", 640, 480)  # as much of a PNG as is read
@@ -164,11 +161,11 @@ def test_writing_twice_gives_the_same_bytes(page, results):
 
 
 def test_the_page_in_the_repository_is_up_to_date():
-    """After a change of a source, a table or a picture: python experiments/annotate.py."""
+    """After a change of a source, a table or a picture: python -m experiments.page."""
     stored = annotate.PAGE.read_text(encoding="utf-8")
     if f"latex2mathml {annotate.version('latex2mathml')}" not in stored:
         pytest.skip("the page was typeset by another version of latex2mathml")
-    assert stored == annotate.page(), "python experiments/annotate.py writes it anew"
+    assert stored == annotate.page(), "python -m experiments.page writes it anew"
 
 
 def test_code_is_escaped_and_loses_nothing():

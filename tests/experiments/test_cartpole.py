@@ -3,9 +3,8 @@
 import pytest
 
 pytest.importorskip("gymnasium")
-import cartpole
-
 from edgediff.errors import ConfigError
+from experiments import cartpole
 
 
 @pytest.mark.parametrize("agent", cartpole.SETTINGS)

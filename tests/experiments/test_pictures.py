@@ -6,12 +6,6 @@ import torch
 
 pytest.importorskip("matplotlib", reason="needs the extra `experiments`")
 
-import choices
-import denoising
-import pictures
-import schedule
-import timelines
-
 from edgediff.config import preset_settings
 from edgediff.learner.agents import build_agent
 from edgediff.learner.diffusion import variance_schedule
@@ -21,6 +15,8 @@ from edgediff.world.decision import observe
 from edgediff.world.rules import RoundRobin
 from edgediff.world.simulator import Simulator
 from edgediff.world.workload import HELD_OUT
+from experiments.pictures import __main__ as pictures
+from experiments.pictures import choices, denoising, schedule, timelines
 
 
 def small(agent="d2sac"):

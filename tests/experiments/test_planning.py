@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from planning import RolloutPlanner, fork
 
 from edgediff.config import WorldConfig
 from edgediff.world.rollout import rollout, summarise
 from edgediff.world.rules import RoundRobin, UniformRandom, most_available, one_step_greedy
 from edgediff.world.simulator import Simulator
+from experiments.variants.planning import RolloutPlanner
 
 WORLD = WorldConfig(load=2, num_slots=100)
 
@@ -22,7 +22,7 @@ def simulator():
 
 
 def test_a_copy_has_the_same_future(simulator):
-    copies = fork(simulator, 4)
+    copies = simulator.repeat(4)
     policy, again = RoundRobin(1), RoundRobin(1)
     for _ in range(20):
         observation, reward, _, truncated, _ = simulator.step(policy(None, simulator))
@@ -51,7 +51,7 @@ def test_without_looking_ahead_it_is_the_greedy_rule(simulator):
 
 def test_returns_equal_a_rollout_by_hand(simulator):
     returns = RolloutPlanner(3, gamma=0.5).returns(simulator)
-    single = fork(simulator, 1)
+    single = simulator.repeat(1)
     total, action = 0.0, np.array([5, 5, 5])
     for j in range(4):
         _, reward, *_ = single.step(action)

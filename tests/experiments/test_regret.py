@@ -1,11 +1,11 @@
 """The regret of an action against the best immediate reward."""
 
 import numpy as np
-import regret
 
 from edgediff.config import WorldConfig
 from edgediff.world.rules import one_step_greedy
 from edgediff.world.simulator import Simulator
+from experiments.analysis import regret
 
 
 def test_regret_by_hand():

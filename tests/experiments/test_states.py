@@ -2,22 +2,18 @@
 
 import numpy as np
 import pytest
-import states
 
 from edgediff.config import WorldConfig
 from edgediff.world.decision import observe
 from edgediff.world.simulator import Simulator
+from experiments.variants import observations as states
 
 
 @pytest.mark.parametrize("name", states.STATES)
-def test_a_simulator_observes_by_the_form_inside_the_context_only(name):
-    world = WorldConfig(num_gateways=4, num_slots=20)
-    with states.state_form(name):
-        simulator = Simulator(world, 3)
-        assert (
-            simulator.reset(0).shape == (3, world.state_dim) == (3, 13 + states.ADDED.get(name, lambda world: 0)(world))
-        )
-    assert Simulator(world, 3).reset(0).shape == (3, world.state_dim) == (3, 13)
+def test_a_simulator_observes_by_the_form_that_it_is_given(name):
+    world, added = WorldConfig(num_gateways=4, num_slots=20), {"standardised, with b": 1, "observe, with ratios": 8}
+    seen = Simulator(world, 3, observe=states.STATES[name]).reset(0)
+    assert seen.shape == (3, world.state_dim + added.get(name, 0))
 
 
 def test_ratios_by_hand():

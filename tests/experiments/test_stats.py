@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from stats import bootstrap_interval, expanded_tail, iqm, probability_of_improvement
+
+from experiments.analysis.stats import bootstrap_interval, expanded_tail, iqm, probability_of_improvement
 
 
 def test_iqm_by_hand():

@@ -4,8 +4,8 @@ import csv
 
 import numpy as np
 import pytest
-import reading
-import tables
+
+from experiments.analysis import reading, tables
 
 COLUMNS = ("phase", "variant", "agent", "seed", "traffic", "load", "flows", "gradient_steps", "completion",
            "latency_s", "reward")  # fmt: skip
@@ -96,8 +96,9 @@ def test_curves_by_agent(rows):
 @pytest.mark.parametrize("with_range", [False, True])
 def test_the_figures_are_drawn(with_range, rows, tmp_path, monkeypatch):
     pytest.importorskip("matplotlib")
-    import figures
     import network
+
+    from experiments.analysis import figures
 
     monkeypatch.setattr(figures, "read", lambda _: rows)
     (tmp_path / "some_range").mkdir()
@@ -138,7 +139,7 @@ def test_steps_to_a_share_of_the_way():
 
 def test_the_figure_of_gateways(tmp_path, monkeypatch, capsys):
     pytest.importorskip("matplotlib")
-    import gateways
+    from experiments.analysis import gateways
 
     rows = []
     for agent, reward in (("d2sac", -0.5), ("sac", -0.4)):

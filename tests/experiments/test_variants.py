@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-import variants as V
 from torch.nn import functional as F
 
 from edgediff.config import LearnerConfig
@@ -15,6 +14,7 @@ from edgediff.learner import diffusion as D
 from edgediff.learner.d2sac import D2SAC
 from edgediff.learner.losses import clean_latent
 from edgediff.learner.replay import Batch
+from experiments.variants import agents as V
 
 STEPS = 10
 SCHEDULE = D.variance_schedule(STEPS)

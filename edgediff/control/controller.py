@@ -1,0 +1,119 @@
+"""The SDN controller of Section 3.1: a trained agent that decides flows online, outside of the simulator.
+
+    controller = Controller.load("runs/NAME")
+    report = {"available_bps": [...], "backlog_bits": [...], "available_tflops": 1368.0}
+    decision = controller.decide(report, {"data_bits": 4.1e6, "work_tflop": 4.1, "priority": 3, "deadline_s": 0.5})
+
+It computes nothing of its own: state, action and outcome are those of `edgediff.world.decision`.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from edgediff.config import Settings
+from edgediff.control.request import read_flow, read_report, shown
+from edgediff.errors import ConfigError
+from edgediff.learner.agent import Agent
+from edgediff.run.commandline import set_up_torch
+from edgediff.run.scores import checked_mode, evaluation_stream
+from edgediff.run.weights import read_weights, restore_agent, weights_path
+from edgediff.world.decision import LEVELS, Outcome, View, decode_action, observe, outcome
+from edgediff.world.workload import draw_topology
+
+
+class Decision(NamedTuple):
+    """What a flow gets, and what the model expects of it."""
+
+    gateway: int  # 0 .. G - 1
+    level: int  # 0, 1, 2
+    rate_bps: float  # r, bandwidth granted
+    compute_tflops: float  # c, compute granted
+    delay_s: float  # T_act, the drop limit if dropped
+    in_time: bool
+    dropped: bool  # it would take longer than the drop limit; it gets nothing
+    probabilities: np.ndarray  # (G, 3) of gateways and levels, that the action was chosen by
+    decision_ms: float  # time from the report to the grant
+
+
+class Controller:
+    """A trained agent with the world that it was trained for, and the noise stream of an evaluation."""
+
+    def __init__(self, agent: Agent, settings: Settings, mode: str = ""):
+        self.agent, self.settings, self.world = agent, settings, settings.world
+        self.mode, self.draws = checked_mode(agent, mode), settings.run.eval_draws
+        self.capacity_bps, known_s = draw_topology(self.world)
+        self.propagation_s = np.vstack([known_s, known_s.mean(axis=0)])  # the last row: of an unknown workshop
+        self._warm_up()
+        self.generator = evaluation_stream(agent)
+
+    @classmethod
+    def load(cls, run: str | Path, weights: str = "last", mode: str = "", **changes) -> "Controller":
+        """Read the weights of a run, `last` or `best`; `ConfigError` if they are of no use.
+
+        `changes` are settings of `RunConfig`: eval_draws, threads, device. They apply to torch in this process.
+        """
+        settings, _, found = read_weights(weights_path(run, weights))
+        settings = settings._replace(run=replace(settings.run, **changes))
+        set_up_torch(settings.run)
+        return cls(restore_agent(found, settings), settings, mode)
+
+    def decide(self, report: dict, flow: dict) -> Decision:
+        """Decide one flow; `ConfigError` names the first field that is wrong."""
+        return self.decide_slot(report, [flow], ["flow"])[0]
+
+    def decide_slot(self, report: dict, flows: Sequence[dict], names: Sequence[str] = ()) -> list[Decision]:
+        """Decide the flows of a slot in order, each seeing what those before it were granted.
+
+        `ConfigError` names the first field that is wrong; then no flow has been decided.
+        """
+        start = time.perf_counter()
+        if not isinstance(flows, (list, tuple)) or not flows:
+            raise ConfigError(f"flows: {shown(flows)} is not a list of one flow or more")
+        names = names or [f"flows[{k}]" for k in range(len(flows))]
+        known = read_report(self.world, self.capacity_bps, report)
+        demands = [read_flow(self.world, flow, name) for flow, name in zip(flows, names)]
+        decisions = []
+        for flow in demands:
+            backlog_bits, available_bps, available_tflops = known
+            propagation_s = self.propagation_s[flow["workshop"]]
+            view = View(flow, backlog_bits, available_bps, self.capacity_bps, propagation_s, available_tflops)
+            state = observe(self.world, view)
+            action, pi = self.agent.act_with_probabilities(state, self.mode, self.draws, self.generator)
+            result = Outcome(*(field[0, 0] for field in outcome(self.world, view, action[:, None])))
+            known, end = after_grant(view, result), time.perf_counter()
+            decisions.append(_decision(int(action[0]), result, pi[0], 1e3 * (end - start)))
+            start = end
+        return decisions
+
+    def _warm_up(self) -> None:
+        """Decide a few flows for nothing: the first decisions of a process are slow."""
+        self.generator = evaluation_stream(self.agent)
+        zeros = [0.0] * self.world.num_gateways
+        report = {"available_bps": self.capacity_bps, "backlog_bits": zeros, "available_tflops": 0.0}
+        flow = {"data_bits": 1e6, "work_tflop": 1.0, "priority": 2, "deadline_s": self.world.max_delay_s}
+        self.decide_slot(report, [flow] * 20)
+
+
+def after_grant(view: View, result: Outcome) -> tuple[np.ndarray, ...]:
+    """Return what the next flow of the slot sees: D more in the queue, less bandwidth and compute by the grant.
+
+    A dropped flow takes nothing. `Simulator._commit` reserves the same.
+    """
+    backlog_bits, available_bps = view.backlog_bits.copy(), view.available_bps.copy()
+    if not result.dropped:
+        backlog_bits[0, result.gateway] += view.flow["data_bits"][0]
+        available_bps[0, result.gateway] -= result.rate_bps
+    return backlog_bits, available_bps, view.available_tflops - result.compute_tflops
+
+
+def _decision(action: int, result: Outcome, pi: np.ndarray, milliseconds: float) -> Decision:
+    """Return a decision in plain numbers."""
+    gateway, level = map(int, decode_action(action))
+    amounts = float(result.rate_bps), float(result.compute_tflops), float(result.delay_s)
+    in_time, dropped = bool(result.completed), bool(result.dropped)
+    return Decision(gateway, level, *amounts, in_time, dropped, pi.reshape(-1, len(LEVELS)), milliseconds)

@@ -1,0 +1,173 @@
+"""One environment and the batch of the simulator, as Gymnasium wants them."""
+
+import gymnasium
+import numpy as np
+from gymnasium.error import ResetNeeded
+from gymnasium.spaces import Box, Discrete
+from gymnasium.vector import AutoresetMode
+from gymnasium.vector.utils import batch_space
+
+from edgediff.config import WorldConfig
+from edgediff.errors import ConfigError
+from edgediff.gym.picture import FPS, Picture, Scene, scene, title
+from edgediff.world.decision import View, observe
+from edgediff.world.simulator import Simulator
+from edgediff.world.workload import FLOW, HELD_OUT, work_per_bit
+
+
+class _EdgeNetwork:
+    """What a single environment and a batch share: settings, spaces, and how an episode starts."""
+
+    def _build(self, num_envs, first_env, render_mode, settings) -> Box:
+        for name, value, low in (("num_envs", num_envs, 1), ("first_env", first_env, 0)):
+            if not isinstance(value, int) or isinstance(value, bool) or value < low:
+                raise ConfigError(f"{name}: {value!r} is not a whole number from {low}")
+        for name in settings:
+            if name not in WorldConfig.__dataclass_fields__:
+                raise ConfigError(f"{name}: is not a setting of the world")
+        modes = self.metadata["render_modes"]
+        if render_mode is not None and render_mode not in modes:
+            raise ConfigError(f"render_mode: {render_mode!r} is not one of {', '.join(modes)}")
+        self.simulator = Simulator(WorldConfig(**settings), num_envs, first_env)
+        self.render_mode, self._picture = render_mode, Picture()
+        self._started, self._decided = False, None
+        return observation_space(self.simulator)
+
+    def _begin(self, seed: int | None, envs: np.ndarray | None = None) -> np.ndarray:
+        """Start episode 0 of a seed, or without one the next episode; the first seed is drawn if none is given."""
+        if seed is None and not self._started:
+            seed = int(self.np_random.integers(HELD_OUT))
+        self._started, self._decided = True, None
+        return self.simulator.next_episode(envs) if seed is None else self.simulator.reset(seed)
+
+    def _step(self, action: np.ndarray):
+        """Take the step of the simulator, with the outcome alone as its info."""
+        if not self._started:
+            raise ResetNeeded("step: no episode has begun, call reset first")
+        *result, info = self.simulator.step(action)
+        outcome = {name: value for name, value in info.items() if name not in ("reward", "final_observation")}
+        self._decided = action, outcome
+        return (*result, info["final_observation"], outcome)
+
+
+class EdgeNetworkEnv(_EdgeNetwork, gymnasium.Env):
+    """One edge network. An episode is truncated when its slots are used up; it is never terminated."""
+
+    metadata = {"render_modes": ["human", "rgb_array"], "render_fps": FPS}
+
+    def __init__(self, *, render_mode: str | None = None, first_env: int = 0, **settings):
+        self.observation_space = self._build(1, first_env, render_mode, settings)
+        self.action_space = Discrete(self.simulator.world.num_actions)
+        self._ended = False
+
+    def reset(self, *, seed: int | None = None, options: dict | None = None):
+        """Start episode 0 on the traffic of `seed`; without a seed, go on to the next episode, whole or not."""
+        super().reset(seed=seed)
+        if self._ended and seed is None:  # the simulator has gone on by itself
+            observation, self._decided = self.simulator.observation(), None
+        else:
+            observation = self._begin(seed)
+        self._ended, self._scene = False, None
+        if self.render_mode == "human":
+            self._picture.show(*self._looks())
+        return observation[0], {}
+
+    def step(self, action):
+        """Decide the present flow; info is its outcome."""
+        if self._ended:
+            raise ResetNeeded("step: the episode is over, call reset first")
+        _, reward, _, truncated, final_observation, info = self._step(np.asarray([action]))
+        self._ended = bool(truncated[0])
+        if self.render_mode == "human":
+            self._picture.show(*self._looks())
+        info = {name: value[0].item() for name, value in info.items()}
+        return final_observation[0], float(reward[0]), False, self._ended, info
+
+    def render(self) -> np.ndarray | None:
+        """Return the picture (rgb_array); with "human", reset and step show it by themselves."""
+        return self._picture.frame(*self._looks()) if self.render_mode == "rgb_array" else None
+
+    def close(self) -> None:
+        """Close the window, if there is one."""
+        self._picture.close()
+
+    def _looks(self) -> tuple[Scene, str]:
+        """Return what the picture shows; after the last flow, the network as it was shown before."""
+        if self._scene is None or not self._ended:
+            self._scene = scene(self.simulator, 0)
+        return self._scene, title(self._scene, self._decided, 0)
+
+
+class EdgeNetworkVectorEnv(_EdgeNetwork, gymnasium.vector.VectorEnv):
+    """E edge networks in one simulator, with automatic reset in the same step."""
+
+    metadata = {"render_modes": ["rgb_array"], "render_fps": FPS, "autoreset_mode": AutoresetMode.SAME_STEP}
+
+    def __init__(self, num_envs: int = 1, *, render_mode: str | None = None, first_env: int = 0, **settings):
+        self.single_observation_space = self._build(num_envs, first_env, render_mode, settings)
+        self.single_action_space = Discrete(self.simulator.world.num_actions)
+        self.num_envs = num_envs
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+
+    def reset(self, *, seed: int | None = None, options: dict | None = None):
+        """Start episode 0 of every environment on the traffic of `seed`; without a seed, go on to the next episodes.
+
+        `options={"reset_mask": mask}`, (E,) of bool, restricts a reset without a seed to some environments.
+        """
+        mask = (options or {}).get("reset_mask")
+        if mask is not None and (seed is not None or not self._started):
+            raise ConfigError("reset_mask: needs a reset of all environments before it, and takes no seed")
+        if mask is not None and (np.shape(mask) != (self.num_envs,) or np.asarray(mask).dtype != bool):
+            raise ConfigError(f"reset_mask: is not an array of {self.num_envs} truth values")
+        super().reset(seed=seed)
+        return self._begin(seed, mask), {}
+
+    def step(self, actions):
+        """Decide the present flow of every environment; info is their outcome, (E,) each.
+
+        Where an episode ends, the observation is the first of the next one. `info["final_obs"]` and
+        `info["final_info"]` then hold the last observation and outcome, and `_final_obs` and `_final_info` where.
+        """
+        observation, reward, terminated, truncated, final_observation, outcome = self._step(np.asarray(actions))
+        info = dict(outcome)
+        if truncated.any():
+            final = np.full(self.num_envs, None, object)
+            for env in np.flatnonzero(truncated):
+                final[env] = final_observation[env]
+            kept = {name: np.where(truncated, value, value.dtype.type(0)) for name, value in outcome.items()}
+            kept |= {f"_{name}": truncated.copy() for name in outcome}
+            info |= dict(final_obs=final, final_info=kept)
+            info |= dict(_final_obs=truncated.copy(), _final_info=truncated.copy())
+        return observation, reward, terminated, truncated, info
+
+    def render(self) -> tuple[np.ndarray, ...] | None:
+        """Return one picture per environment, of its present episode."""
+        if self.render_mode is None:
+            return None
+        scenes = [scene(self.simulator, env) for env in range(self.num_envs)]
+        return tuple(self._picture.frame(s, title(s, self._decided, env)) for env, s in enumerate(scenes))
+
+
+def observation_space(simulator: Simulator) -> Box:
+    """Return the states between the smallest and the largest view: every entry of Eq. (11) grows with what it shows.
+
+    A gateway has at most what quiet background traffic leaves, R. A flow joins its queue only if it is sent within
+    the drop limit, so that Q + D <= max_delay_s * R. The flows of a request log are not bounded above.
+    """
+    world, (capacity_bps, _) = simulator.world, simulator.topology
+    flow = np.zeros((2, 1), FLOW)  # the smallest, the largest
+    flow["priority"][:, 0] = 1, 3
+    flow["bandwidth_bps"][:, 0] = world.bandwidth_low_bps, world.bandwidth_high_bps
+    flow["deadline_s"][:, 0] = world.deadline_low_s, world.deadline_high_s
+    flow["data_bits"] = world.size_fraction * flow["bandwidth_bps"] * flow["deadline_s"]
+    flow["work_tflop"] = np.sort(work_per_bit(world))[[0, -1], None] * flow["data_bits"]
+    if simulator.trace is not None:
+        flow["data_bits"][:, 0] = flow["work_tflop"][:, 0] = 0, np.inf
+    most_bps = capacity_bps * (1.0 - min(world.quiet_load, world.busy_load))
+    low, high = (
+        observe(world, View(flow[k], k * world.max_delay_s * most_bps[None], k * most_bps[None], capacity_bps,
+                            np.zeros((1, world.num_gateways)), np.array([k * world.server_tflops])))[0]
+        for k in (0, 1)
+    )  # fmt: skip
+    return Box(low, high, dtype=np.float32)

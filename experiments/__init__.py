@@ -1,0 +1,1 @@
+"""Experiments on edgediff: grids, their analysis, pictures, the annotated page, timing. See README.md."""

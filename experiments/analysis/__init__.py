@@ -1,0 +1,1 @@
+"""From the CSV files of grids to tables and figures."""

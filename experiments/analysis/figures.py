@@ -1,0 +1,89 @@
+"""Draw Figures 4, 5 and 6 of the paper from the CSVs of a grid: `python -m experiments.analysis.figures [SPEC]`.
+
+With the results of SPEC_range, trained on a range of loads, Figures 5 and 6 have a third panel.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from edgediff.learner.agents import AGENTS
+from experiments.analysis.reading import COLOURS, RESULTS, by_agent, interval, read
+from experiments.pictures.drawing import plt
+
+SHOWN_RULES = {"round robin, level 2": ":", "one-step greedy (knows the model)": "--"}
+
+
+def draw(axes, series: dict[str, tuple], scale: float = 1.0) -> None:
+    """Draw each series with its band, x divided by `scale`."""
+    for name, (x, values) in series.items():
+        middle, low, high = np.array([interval(column) for column in values.T]).T
+        axes.plot(x / scale, middle, color=COLOURS.get(name), label=name, lw=1.6)
+        axes.fill_between(x / scale, low, high, color=COLOURS.get(name), alpha=0.18, lw=0)
+    axes.grid(alpha=0.3)
+
+
+def finish(figure, legend_from, path: Path) -> None:
+    """Put one legend below all axes, and save."""
+    handles, labels = legend_from.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="lower center", ncol=4, fontsize=8, frameon=False)
+    figure.tight_layout(rect=(0, 0.12, 1, 1))
+    figure.savefig(path, dpi=130)
+    plt.close(figure)
+    print(path)
+
+
+def figure4(rows: list[dict], path: Path) -> None:
+    """Draw Figure 4, the reward while the agents learn, against the flows seen, the same number for all agents.
+
+    Thick lines: held-out traffic between epochs. Thin lines: the exploring decisions of training. Horizontal lines: two
+    rules, on held-out traffic. Right: the end of the held-out curves, larger.
+    """
+    figure, (whole, end) = plt.subplots(1, 2, figsize=(10, 4.6))
+    held_out = by_agent(rows, "held-out", "flows", "reward")
+    frozen = by_agent([row for row in rows if row["load"] == 1.0], "frozen", "load", "reward")
+    rules = {name: interval(frozen[name][1][:, 0])[0] for name in SHOWN_RULES if name in frozen}
+    for axes in (whole, end):
+        draw(axes, held_out, scale=1000)
+        for name, reward in rules.items():
+            axes.axhline(reward, color="0.4", ls=SHOWN_RULES[name], label=name)
+        axes.set(xlabel="thousand flows seen while training (load 1)")
+    for name, (x, values) in by_agent(rows, "training", "flows", "reward").items():
+        whole.plot(x / 1000, values.mean(axis=0), color=COLOURS.get(name), lw=0.7, alpha=0.8)
+    whole.plot([], [], color="0.5", lw=0.7, label="thin: while exploring")
+    whole.set(ylabel="mean reward per decision, held-out traffic", ylim=(-1.4, 0.2))
+    end.set(ylim=(-0.2, 0.1))
+    finish(figure, whole, path)
+
+
+def readings(rows: list[dict], of_range: list[dict], metric: str, label: str, path: Path) -> None:
+    """Draw Figure 5 or 6 in both readings of its x axis, "flows".
+
+    Left: flows seen while training. Then: flows offered per second to frozen policies, trained at load 1 and, if there
+    are results `of_range`, on a range of loads; the rules, which are not trained, are the same in both.
+    """
+    panels = [("trained at load 1, then frozen; held-out traffic", rows)]
+    if of_range:
+        rules = [row for row in rows if row["agent"] not in AGENTS]
+        panels.append(("trained on loads 0.5 to 3, then frozen", of_range + rules))
+    figure, (left, *others) = plt.subplots(1, 1 + len(panels), figsize=(5 * (1 + len(panels)), 4.4))
+    draw(left, by_agent(rows, "training", "flows", metric), scale=1000)
+    left.set(xlabel="thousand flows seen while training (load 1)", ylabel=label, title="while training, exploring")
+    for axes, (title, shown) in zip(others, panels):
+        draw(axes, by_agent(shown, "frozen", "load", metric))
+        axes.set(xlabel="offered load (1 = the paper's rate)", title=title)
+    finish(figure, others[0], path)
+
+
+def main(spec: str = "headline", folder: Path = RESULTS) -> None:
+    """Draw all three."""
+    rows = read(spec)
+    of_range = read(f"{spec}_range") if any((RESULTS / f"{spec}_range").glob("*.csv")) else []
+    figure4(rows, folder / "figure4.png")
+    readings(rows, of_range, "completion", "share of flows completed in time", folder / "figure5.png")
+    readings(rows, of_range, "latency_s", "mean latency, s (a dropped flow counts 2 s)", folder / "figure6.png")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:2])

@@ -1,0 +1,141 @@
+"""Read from the sources what the annotated paper shows: functions, tests, deviations, numbered lines, settings."""
+
+import importlib
+import inspect
+import re
+import sys
+import textwrap
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).parents[2]
+sys.path.append(str(ROOT / "tests"))  # the reader of the README's equation index is there
+
+from equation_index import ROWS, Row, equations, lines, spans  # noqa: E402
+
+from edgediff.config import LearnerConfig, WorldConfig  # noqa: E402
+from edgediff.learner.d2sac import D2SAC  # noqa: E402
+from edgediff.train import train  # noqa: E402
+
+
+class Function(NamedTuple):
+    """A function or class of the index: its name there, without the folder, and its source."""
+
+    name: str
+    source: str
+
+
+class Deviation(NamedTuple):
+    """One row of the table of deviations, and the equations and lines of Algorithm 1 that it is about."""
+
+    where: str
+    printed: str
+    here: str
+    tests: str
+    equations: frozenset[int]
+    lines: frozenset[int]
+
+
+class Excerpt(NamedTuple):
+    """Code that carries the numbers of lines of Algorithm 1."""
+
+    function: str
+    lines: frozenset[int]
+    code: str
+
+
+def functions(row: Row) -> list[Function]:
+    """Return the functions of a row of the index, with their sources."""
+    return [Function(name, source(folder, name)) for folder, name in row.functions]
+
+
+def source(folder: str, name: str) -> str:
+    """Return the source of a function, class or method by its dotted name in the package or in `experiments`."""
+    parts = [folder, *name.split(".")]
+    for depth in range(len(parts) - 1, 0, -1):
+        try:
+            found: Any = importlib.import_module(".".join(parts[:depth]))
+        except ModuleNotFoundError:
+            continue
+        for part in parts[depth:]:
+            found = getattr(found, part)
+        return textwrap.dedent(inspect.getsource(inspect.unwrap(found))).rstrip()
+    raise LookupError(f"{name}: the equation index names what does not exist")
+
+
+def rows_of_equation(number: int) -> list[Row]:
+    """Return the rows of the index for an equation."""
+    return [row for row in ROWS if number in row.equations]
+
+
+def rows_of_algorithm() -> list[Row]:
+    """Return the rows of the index for the lines of Algorithm 1, and for Table 1."""
+    return [row for row in ROWS if not row.equations]
+
+
+def deviations(text: str | None = None) -> list[Deviation]:
+    """Read the table of deviations of edgediff/README.md."""
+    text = ROOT.joinpath("edgediff/README.md").read_text() if text is None else text
+    section = text.partition("## Deviations from the paper\n")[2].partition("\n## ")[0]
+    table = [line for line in section.splitlines() if line.startswith("|")][2:]  # without heading and rule
+    found = []
+    for line in table:
+        where, printed, here, tests = (cell.strip() for cell in line.strip().strip("|").split("|"))
+        numbers = spans((n, "") for text in re.findall(r"\bEqs?\. ([\d, ]+)", where) for n in re.findall(r"\d+", text))
+        found.append(Deviation(where, printed, here, tests, numbers | equations(where), lines(where)))
+    return found
+
+
+def excerpts() -> list[Excerpt]:
+    """Return the code of `train` and `D2SAC.update` that carries numbers of Algorithm 1, in order.
+
+    A comment at the end of a line numbers that line, and the next one if the line opens a block whose first line has
+    no number. A comment of its own numbers what follows, up to an empty line.
+    """
+    found = []
+    for function in (train, D2SAC.update):
+        code = inspect.getsource(function).splitlines()
+        for k, line in enumerate(code):
+            if comment := re.search(r"# [Ll]ines? (\d+)(?:-(\d+))?", line):
+                if line.lstrip().startswith("#"):
+                    stop = next((n for n in range(k, len(code)) if not code[n].strip()), len(code))
+                else:
+                    opens = line[: comment.start()].rstrip().endswith(":")
+                    stop = k + (2 if opens and "# line" not in code[k + 1] else 1)
+                found.append(Excerpt(function.__qualname__, spans([comment.groups()]),
+                                     textwrap.dedent("\n".join(code[k:stop])).strip()))  # fmt: skip
+    return found
+
+
+def algorithm(count: int) -> list[tuple[list[int], list[Excerpt]]]:
+    """Group the lines 1 .. count by the code beside them: that with the fewest numbers, and others where they begin.
+
+    Lines without code form a group if the same deviation is about them.
+    """
+    every, groups, before = excerpts(), [], None
+    for number in range(1, count + 1):
+        mine = sorted((e for e in every if number in e.lines), key=lambda e: len(e.lines))
+        nearest = [e for e in mine if len(e.lines) == len(mine[0].lines)]
+        wider = [e for e in mine if e not in nearest and min(e.lines) == number]
+        key = nearest or [row for row in deviations() if number in row.lines]
+        if key and key == before:
+            groups[-1][0].append(number)
+        else:
+            groups.append(([number], wider + nearest))
+        before = key
+    return groups
+
+
+def field_of(symbol: str):
+    """Return the one field of `LearnerConfig` whose text names a symbol of Table 1."""
+    found = [f for f in fields(LearnerConfig) if f.metadata["text"].startswith(symbol) or
+             (" of " in symbol or "_" in symbol) and symbol in f.metadata["text"]]  # fmt: skip
+    if len(found) != 1:
+        raise LookupError(f"Table 1: {symbol} is in the text of {len(found)} fields of LearnerConfig")
+    return found[0]
+
+
+def world_fields() -> tuple:
+    """Return the fields of Section 5.1."""
+    return fields(WorldConfig)

@@ -1,0 +1,1 @@
+"""Pictures of a trained agent. `python -m experiments.pictures RUN`."""

@@ -1,0 +1,52 @@
+"""Draw what a trained d2sac run does: `python -m experiments.pictures RUN [--output FOLDER]`.
+
+Writes network.png, denoising.png, timelines.png, choices.png and schedule.png, by default to results/pictures.
+"""
+
+import sys
+from pathlib import Path
+
+from edgediff.config import Settings
+from edgediff.errors import ConfigError
+from edgediff.learner.d2sac import D2SAC
+from edgediff.run.commandline import Parser, guard, set_up_torch
+from edgediff.run.weights import read_weights, restore_agent
+from experiments.analysis.reading import RESULTS
+from experiments.pictures import choices, denoising, network, schedule, timelines
+
+PICTURES = RESULTS / "pictures"
+NAMES = "network", "denoising", "timelines", "choices", "schedule"
+
+
+def load(run: Path) -> tuple[Settings, D2SAC]:
+    """Read the last weights of a run; return its settings, with one load for all episodes, and the agent."""
+    settings, _, weights = read_weights(run / "last.pt")
+    if settings.learner.agent != "d2sac":
+        raise ConfigError(f"run: {run} trained {settings.learner.agent}; these pictures show d2sac")
+    settings = settings._replace(world=settings.world.at_load(settings.world.load))
+    set_up_torch(settings.run)
+    return settings, restore_agent(weights, settings)
+
+
+def main(argv: list[str]) -> int:
+    """Draw all pictures of a run that trained d2sac."""
+    parser = Parser("python -m experiments.pictures RUN", main.__doc__)
+    parser.add_argument("run", metavar="RUN", help="folder of a run")
+    parser.add_argument("--output", metavar="FOLDER", default=str(PICTURES), help="where to [results/pictures]")
+    args = parser.parse_args(argv)
+    settings, agent = load(Path(args.run))
+    folder = Path(args.output)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        network.draw(settings.world, folder / "network.png")
+        denoising.draw(settings, agent, folder / "denoising.png")
+        timelines.draw(settings, agent, folder / "timelines.png")
+        choices.draw(settings, agent, folder / "choices.png")
+        schedule.draw(agent.schedule, folder / "schedule.png")
+    except OSError as error:
+        raise ConfigError(f"output: {folder} cannot be written ({error.strerror})") from None
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(guard("pictures", main))

@@ -1,0 +1,125 @@
+"""Draw the denoising strip: softmax(a_i) from pure noise, i = N, to the policy, i = 0, in three states."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from edgediff.config import Settings, WorldConfig
+from edgediff.learner.d2sac import D2SAC
+from edgediff.learner.diffusion import denoise, policy
+from edgediff.world.decision import LEVELS, View, observe
+from edgediff.world.rules import most_available
+from edgediff.world.simulator import Simulator
+from edgediff.world.workload import HELD_OUT, work_per_bit
+from experiments.pictures.drawing import LEVEL_COLOURS, level_patches, plt, save
+
+DRAWS = 3  # noise draws that are shown, the first of those that an evaluation averages
+MOST_ROWS = 11  # steps that are shown of a long chain
+FULL_BITS, OVERLOAD = 8e6, 2.5  # queue of the full gateway; load of the overload
+
+
+def typical_flow(world: WorldConfig, flow: np.ndarray) -> np.ndarray:
+    """Return a flow in the middle of all ranges: an image, priority 2."""
+    flow = flow.copy()
+    flow["kind"], flow["priority"] = 1, 2
+    flow["bandwidth_bps"] = (world.bandwidth_low_bps + world.bandwidth_high_bps) / 2
+    flow["deadline_s"] = (world.deadline_low_s + world.deadline_high_s) / 2
+    flow["data_bits"] = world.size_fraction * flow["bandwidth_bps"] * flow["deadline_s"]
+    flow["work_tflop"] = work_per_bit(world)[1] * flow["data_bits"]
+    return flow
+
+
+def chain(agent: D2SAC, world: WorldConfig, view: View, draws: int) -> np.ndarray:
+    """Return softmax(a_i) for i = N .. 0 in one state, (N + 1, draws, A), by the actor that is evaluated."""
+    state = torch.as_tensor(observe(world, view)).repeat(draws, 1)
+    shape = agent.config.d2sac_denoising_steps, draws, agent.num_actions
+    noise = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    seen, predict = [], agent.target_actor.predictor(state)
+
+    def watched(a_i: torch.Tensor, i: int) -> torch.Tensor:
+        seen.append(a_i)
+        return predict(a_i, i)
+
+    with torch.inference_mode():
+        seen.append(denoise(watched, agent.schedule, noise))
+        return policy(torch.stack(seen)).exp().numpy()
+
+
+def three_states(agent: D2SAC, world: WorldConfig, draws: int) -> dict[str, View]:
+    """Return the same flow in an idle network, with its preferred gateway full, and in an overloaded network."""
+    simulator = Simulator(world.at_load(OVERLOAD))
+    observation = simulator.reset(HELD_OUT + 1)
+    for _ in range(int(simulator.num_flows[0]) // 2):
+        observation, *_ = simulator.step(most_available(observation, simulator))
+    busy = simulator.view()
+    busy = busy._replace(flow=typical_flow(world, busy.flow), backlog_bits=busy.backlog_bits.copy())
+    idle = busy._replace(
+        backlog_bits=np.zeros_like(busy.backlog_bits),
+        available_bps=busy.capacity_bps[None] * (1 - world.quiet_load),
+        available_tflops=np.array([world.server_tflops]),
+    )
+    preferred = chain(agent, world, idle, draws)[-1].mean(axis=0).argmax() // len(LEVELS)
+    full = idle._replace(backlog_bits=idle.backlog_bits.copy(), available_bps=idle.available_bps.copy())
+    full.backlog_bits[0, preferred], full.available_bps[0, preferred] = FULL_BITS, 0.0
+    return {"Idle network": idle, f"Gateway {preferred} full": full, f"Overload (load {OVERLOAD:g})": busy}
+
+
+def bars(axes, probability: np.ndarray, top: float) -> None:
+    """Draw the probabilities of all actions, (A,), coloured by level, with every other gateway shaded."""
+    width = len(LEVELS)
+    for gateway in range(0, len(probability) // width, 2):
+        axes.axvspan(width * gateway - 0.5, width * (gateway + 1) - 0.5, color="0.94", lw=0)
+    colours = [LEVEL_COLOURS[k % width] for k in range(len(probability))]
+    axes.bar(np.arange(len(probability)), probability, width=1.0, color=colours)
+    axes.set(xlim=(-0.5, len(probability) - 0.5), ylim=(0, top), xticks=[], yticks=[])
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)
+    axes.spines["bottom"].set_color("0.6")
+
+
+def draw(settings: Settings, agent: D2SAC, path: Path) -> None:
+    """Draw one column per state and noise draw, one row per step, and below them the policy that is evaluated."""
+    world, draws = settings.world, max(settings.run.eval_draws, DRAWS)
+    views = three_states(agent, world, draws)
+    steps = agent.config.d2sac_denoising_steps
+    shown = np.unique(np.linspace(0, steps, min(steps + 1, MOST_ROWS)).round().astype(int))  # rows, 0 is i = N
+    figure = plt.figure(figsize=(9.6, 3.3 + 0.62 * len(shown)))
+    heights = [*[1.0] * len(shown), 0.9, 2.4]
+    grid = figure.add_gridspec(len(heights), 1, left=0.075, right=0.985, top=0.915, bottom=0.095,
+                               height_ratios=heights, hspace=0.12)  # fmt: skip
+    rows = [line.subgridspec(1, 3, wspace=0.06) for line in grid]
+    for column, (title, view) in enumerate(views.items()):
+        found = chain(agent, world, view, draws)
+        for row, k in enumerate(shown):
+            cells = rows[row][column].subgridspec(1, DRAWS, wspace=0.08)
+            for n in range(DRAWS):
+                axes = figure.add_subplot(cells[n])
+                bars(axes, found[k, n], 1.0)
+                if row == 0:
+                    axes.set_title(f"noise draw {n + 1}", fontsize=9)
+                    if n == DRAWS // 2:
+                        axes.annotate(title, (0.5, 1.0), (0, 22), "axes fraction", "offset points", ha="center",
+                                      fontsize=12, weight="bold")  # fmt: skip
+                if column == n == 0:
+                    name = f"$a_{{{steps - k}}}$" + {0: "\nnoise", steps: "\nlogits"}.get(k, "")
+                    axes.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=10)
+                    if row == 0:
+                        axes.set_yticks([0, 1], ["0", "1"], fontsize=8)
+        axes = figure.add_subplot(rows[-1][column])
+        mean = found[-1].mean(axis=0)
+        bars(axes, mean, 1.0)
+        axes.set_title(f"policy: mean of {draws} noise draws", fontsize=10)
+        middles = len(LEVELS) * np.arange(world.num_gateways) + (len(LEVELS) - 1) / 2
+        free = view.available_bps[0] / 1e6
+        axes.set_xticks(middles, [f"{g}\n{mbps:.0f}" for g, mbps in enumerate(free)], fontsize=8)
+        axes.tick_params(length=0)
+        if column == 0:
+            axes.set_yticks([0, 0.5, 1], ["0", "0.5", "1"], fontsize=8)
+            axes.annotate("gateway\nMbit/s free", (0, 0), (-7, -5), "axes fraction", "offset points", fontsize=8,
+                          ha="right", va="top")  # fmt: skip
+    figure.suptitle(
+        "From noise to a decision: softmax of $a_i$ over gateways and levels, the same flow in three states", y=0.985
+    )
+    figure.legend(handles=level_patches(), loc="lower center", ncol=2, frameon=False, fontsize=9)
+    save(figure, path)

@@ -1,0 +1,93 @@
+"""Draw one episode at every gateway: what is held and queued over time, and which flows were late or dropped."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from edgediff.config import Settings, WorldConfig
+from edgediff.learner.d2sac import D2SAC
+from edgediff.run.scores import agent_policy, traffic_label
+from edgediff.world.rules import RoundRobin
+from edgediff.world.simulator import Simulator
+from edgediff.world.workload import HELD_OUT
+from experiments.pictures.drawing import plt, save
+
+HELD, TAKEN, QUEUE, LATE, DROPPED = "#7fb2dd", "0.82", "#d95f02", "#c2185b", "black"
+LANE = 0.78  # height of a gateway's lane; the rest holds the marks
+
+
+class Episode(NamedTuple):
+    """What was seen at the n decisions of an episode; G gateways."""
+
+    time_s: np.ndarray  # (n,)
+    total_bps: np.ndarray  # (n, G) what background traffic leaves
+    held_bps: np.ndarray  # (n, G) reserved by flows
+    backlog_bits: np.ndarray  # (n, G) queued
+    gateway: np.ndarray  # (n,) chosen
+    completed: np.ndarray
+    dropped: np.ndarray
+
+
+def record(world: WorldConfig, policy: Callable, seed: int = HELD_OUT + 1) -> Episode:
+    """Play the first episode of one environment, on the traffic of `seed`, and keep what every decision saw."""
+    simulator = Simulator(world)
+    observation, truncated, rows = simulator.reset(seed), [False], []
+    while not truncated[0]:
+        slot = simulator.view().flow["slot"][0]
+        seen = (slot * world.slot_s, simulator.total_bps[0, slot].copy(), simulator.held_bps[0, slot].copy(),
+                simulator.backlog_bits[0].copy())  # fmt: skip
+        observation, _, _, truncated, info = simulator.step(policy(observation, simulator))
+        rows.append((*seen, *(info[name][0] for name in ("gateway", "completed", "dropped"))))
+    return Episode(*map(np.array, zip(*rows)))
+
+
+def lanes(axes, episode: Episode, capacity_bps: np.ndarray, most_bits: float, name: str) -> None:
+    """Draw one lane per gateway; its height stands for the capacity, and for `most_bits` of queue."""
+    steps = dict(step="post", lw=0)
+    for g, capacity in enumerate(capacity_bps):
+        held, total = episode.held_bps[:, g] / capacity, episode.total_bps[:, g] / capacity
+        axes.fill_between(episode.time_s, g + LANE * total, g + LANE, color=TAKEN, **steps)
+        axes.fill_between(episode.time_s, g, g + LANE * np.minimum(held, 1), color=HELD, **steps)
+        queue = np.where(episode.backlog_bits[:, g] > 0, episode.backlog_bits[:, g] / most_bits, np.nan)
+        axes.plot(episode.time_s, g + LANE * queue, color=QUEUE, lw=0.9, drawstyle="steps-post")
+        axes.axhline(g, color="0.5", lw=0.6)
+    late = ~episode.completed & ~episode.dropped
+    for chosen, mark, colour in ((late, "|", LATE), (episode.dropped, "x", DROPPED)):
+        axes.scatter(episode.time_s[chosen], episode.gateway[chosen] + (LANE + 1) / 2, marker=mark, color=colour, s=12,
+                     lw=0.8, zorder=3)  # fmt: skip
+    labels = [f"{g}: {capacity / 1e6:.0f} Mbit/s" for g, capacity in enumerate(capacity_bps)]
+    axes.set_yticks(np.arange(len(capacity_bps)) + LANE / 2, labels, fontsize=9)
+    axes.tick_params(axis="y", length=0)
+    axes.set(xlim=(0, episode.time_s.max()), ylim=(0, len(capacity_bps)), ylabel="gateway and its capacity")
+    axes.set_title(f"{name}: {episode.completed.mean():.1%} in time, {late.mean():.1%} late, "
+                   f"{episode.dropped.mean():.1%} dropped", fontsize=11, loc="left")  # fmt: skip
+
+
+def draw(settings: Settings, agent: D2SAC, path: Path) -> None:
+    """Draw round robin above d2sac, on the same traffic."""
+    world = settings.world
+    label, policy = agent_policy(agent, settings.run)
+    episodes = {
+        "round robin, level 2": record(world, RoundRobin(2)),
+        f"{label} noise draws": record(world, policy),
+    }
+    most_bits = max(episode.backlog_bits.max() for episode in episodes.values())
+    figure, rows = plt.subplots(2, 1, figsize=(9.4, 10.4), sharex=True)
+    for axes, (name, episode) in zip(rows, episodes.items()):
+        lanes(axes, episode, Simulator(world).topology.capacity_bps, most_bits, name)
+    rows[-1].set_xlabel("time, s")
+    figure.suptitle(f"One episode on the same traffic: {len(episode.time_s):,} flows, {traffic_label(world)}")
+    marks = [
+        Patch(color=HELD, label="held by flows, as a share of the capacity"),
+        Patch(color=TAKEN, label="taken by background traffic"),
+        Line2D([], [], color=QUEUE, label=f"queue (full height: {most_bits / 1e6:.0f} Mbit)"),
+        Line2D([], [], color=LATE, marker="|", ls="", label="late flow (above its gateway)"),
+        Line2D([], [], color=DROPPED, marker="x", ls="", ms=5, label="dropped flow (above its gateway)"),
+    ]
+    figure.legend(handles=marks, loc="lower center", ncol=3, frameon=False, fontsize=9)
+    figure.tight_layout(rect=(0, 0.05, 1, 1))
+    save(figure, path)

@@ -1,0 +1,1 @@
+"""Times of updates, decisions and the controller."""

@@ -1,0 +1,152 @@
+"""How fast things are here, on one thread, and what Eq. (27) leaves out: `python -m experiments.timing.benchmark`."""
+
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from edgediff.config import PRESETS, LearnerConfig, RunConfig, Settings, preset_settings
+from edgediff.errors import ConfigError
+from edgediff.learner import complexity
+from edgediff.learner.d2sac import D2SAC
+from edgediff.learner.replay import Replay
+from edgediff.run import files
+from edgediff.run.checkpoint import Checkpoints, Progress
+from edgediff.run.commandline import Parser, given_settings, guard, set_up_torch
+from edgediff.run.folder import KIND, states
+from edgediff.train import build
+from edgediff.world.rules import RoundRobin
+from edgediff.world.simulator import Simulator
+
+
+def seconds_per_call(call, seconds: float = 2.0) -> float:
+    """Return the median time of a call, after a warm-up, over about `seconds`."""
+    for _ in range(3):
+        call()
+    times, until = [], time.perf_counter() + seconds
+    while time.perf_counter() < until:
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return float(np.median(times))
+
+
+def simulate(settings: Settings, num_envs: int) -> float:
+    """Return simulated decisions per second under round robin."""
+    simulator, policy = Simulator(settings.world, num_envs), RoundRobin(1)
+    observation = simulator.reset(0)
+    return num_envs / seconds_per_call(lambda: simulator.step(policy(observation, simulator)))
+
+
+class Products(TorchDispatchMode):
+    """Record the operands' layout of every matrix product while active."""
+
+    def __init__(self):
+        super().__init__()
+        self.layouts = []
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        if function in (torch.ops.aten.mm.default, torch.ops.aten.addmm.default):
+            self.layouts.append([(x.shape, x.stride()) for x in args[-2:]])
+        return function(*args, **(kwargs or {}))
+
+    def alone(self):
+        """Return a call that carries out the same products, in order, and nothing else."""
+        operands = []
+        for layouts in self.layouts:
+            left, right = (torch.randn(1 + sum((n - 1) * s for n, s in zip(*x))).as_strided(*x) for x in layouts)
+            operands.append((left, right, left @ right))
+
+        def run():
+            for left, right, out in operands:
+                torch.mm(left, right, out=out)
+
+        return run
+
+
+def filled_replay(settings: Settings, agent: D2SAC) -> Replay:
+    """Collect a few thousand real transitions."""
+    simulator, replay = Simulator(settings.world, settings.learner.num_envs), agent.memory()
+    observation = simulator.reset(0)
+    while len(replay) < min(4 * settings.learner.batch_size, settings.learner.buffer_size):
+        action = agent.act(observation)
+        next_observation, reward, terminated, truncated, info = simulator.step(action)
+        replay.add(observation, action, reward, info["final_observation"], terminated, truncated)
+        observation = next_observation
+    return replay
+
+
+def save_full_state(settings: Settings) -> tuple[float, float, float]:
+    """Save and read the state of a run whose buffer is full; return MB, seconds to save and seconds to read."""
+    parts = build(settings)
+    memory = parts.memory
+    memory.state.uniform_(), memory.next_state.uniform_(), memory.reward.normal_()
+    memory.cut[:: settings.world.num_slots] = True
+    memory.filled = memory.rows
+    with tempfile.TemporaryDirectory(dir=".") as folder:  # in memory, where many systems keep theirs, is no disk
+        run, times = Path(folder), [time.perf_counter()]
+        Checkpoints(run, settings, "benchmark", parts, Progress()).save()
+        times.append(time.perf_counter())
+        files.read(states(run)[-1], KIND)
+        times.append(time.perf_counter())
+        megabytes = states(run)[-1].stat().st_size / 1e6
+    return megabytes, times[1] - times[0], times[2] - times[1]
+
+
+def main(argv: list[str]) -> int:
+    """Measure simulator, acting, updating and saving, and count what they compute."""
+    parser = Parser("python -m experiments.timing.benchmark", main.__doc__)
+    parser.add_argument("--preset", metavar="X", default="paper", help=f"named settings: {', '.join(PRESETS)} [paper]")
+    parser.add_settings(LearnerConfig, RunConfig)
+    args = parser.parse_args(argv)
+    settings = preset_settings(args.preset, given_settings(args))
+    world, config, run = settings
+    if config.agent != "d2sac" or run.device != "cpu":
+        raise ConfigError("agent, device: the benchmark times d2sac on one CPU thread")
+    set_up_torch(run)
+    agent = D2SAC(world.state_dim, world.num_actions, config, np.random.SeedSequence(0))
+    print(f"preset {args.preset}, {run.threads} thread, matrix products at precision {run.matmul_precision}\n")
+
+    for num_envs in (1, 100, 1000):
+        print(f"simulator, E = {num_envs:<5}{simulate(settings, num_envs):>12,.0f} decisions/s under round robin")
+    for batch in (1, 16, 256):
+        observation = np.random.default_rng(0).random((batch, world.state_dim), dtype=np.float32)
+        rate = batch / seconds_per_call(lambda: agent.act(observation))  # noqa: B023
+        print(f"acting, batch {batch:<6}{rate:>12,.0f} decisions/s")
+
+    replay, generator = filled_replay(settings, agent), torch.Generator().manual_seed(0)
+    update = lambda: agent.update(agent.batch(replay, 0, generator))  # noqa: E731
+    update()
+    with Products() as products:
+        update()
+    alone = products.alone()
+    both = [(seconds_per_call(update, 1.0), seconds_per_call(alone, 0.5)) for _ in range(8)]
+    update_ms, alone_ms = (1e3 * float(np.median(column)) for column in zip(*both))
+    ratio = np.median([a / b for a, b in both])
+    print(f"update, B = {config.batch_size:<8}{update_ms:>12.1f} ms; its {len(products.layouts)} matrix products alone "
+          f"{alone_ms:.1f} ms; ratio {ratio:.2f}")  # fmt: skip
+    megabytes, save_s, read_s = save_full_state(settings)
+    peak_gb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e9
+    print(f"state of a run with {config.buffer_size:,} transitions: {megabytes:.0f} MB, saved in {save_s:.2f} s, read "
+          f"in {read_s:.2f} s; peak memory so far {peak_gb:.2f} GB\n")  # fmt: skip
+
+    p_d, p_c = complexity.parameter_count(agent.actor), complexity.parameter_count(agent.critics)
+    steps = config.d2sac_denoising_steps
+    update_adds = complexity.update_cost(agent.actor, agent.critics, steps, config.batch_size)
+    printed = complexity.printed_cost(steps, p_d, p_d, p_c)
+    print(f"parameters: actor {p_d:,}, critics {p_c:,}")
+    print(
+        f"multiply-adds of a decision: {complexity.chain_cost(agent.actor, steps):,} (paper: K P_d = {steps * p_d:,})"
+    )
+    print(f"multiply-adds of an update: {update_adds:,}, {update_adds // config.batch_size:,} a sample "
+          f"(Eq. 27: {printed:,}, without batch, target chain and backward pass)")  # fmt: skip
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(guard("benchmark", main))

@@ -1,0 +1,73 @@
+"""Time one decision and one update, by agent, gateways and denoising steps: `python -m experiments.timing.latency`.
+
+One state, or one batch of Table 1, on one thread. The times go to results/latency.csv, which `gateways.py` draws.
+"""
+
+import csv
+import time
+from itertools import cycle
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from edgediff.config import LearnerConfig, RunConfig, WorldConfig
+from edgediff.learner.agent import Agent
+from edgediff.learner.agents import build_agent
+from edgediff.learner.replay import Replay
+from edgediff.run.commandline import set_up_torch
+from experiments.timing.benchmark import seconds_per_call
+
+PATH = Path(__file__).parents[1] / "results/latency.csv"
+COLUMNS = "agent", "gateways", "denoising_steps", "draws", "p50_ms", "p95_ms", "p99_ms", "update_ms"
+CHAINS = [("d2sac", 8, steps, 1) for steps in (1, 2, 5, 10, 20)]
+SIZES = [(agent, gateways, 10 if agent == "d2sac" else 0, 8 if agent == "d2sac" else 1)
+         for gateways in (4, 8, 16, 32, 64) for agent in ("d2sac", "sac", "dqn", "ppo")]  # fmt: skip
+WARM_UP = 100
+
+
+def decision_ms(agent: Agent, draws: int, decisions: int) -> list[float]:
+    """Return the times of single decisions, after a warm-up."""
+    states = np.random.default_rng(0).standard_normal((decisions + WARM_UP, 1, agent.state_dim), dtype=np.float32)
+    times = []
+    for state in states:
+        start = time.perf_counter()
+        agent.act(state, "mean" if draws > 1 else "argmax", draws)
+        times.append(1e3 * (time.perf_counter() - start))
+    return times[WARM_UP:]
+
+
+def update_ms(agent: Agent) -> float:
+    """Return the median time of a gradient step with its batch, on random transitions."""
+    memory, generator = agent.memory(), torch.Generator().manual_seed(0)
+    fill(memory, np.random.default_rng(0), agent.config.num_envs, agent)
+    batches = cycle(range(agent.num_updates(memory)))
+    return 1e3 * seconds_per_call(lambda: agent.update(agent.batch(memory, next(batches), generator)))
+
+
+def fill(memory: Replay, rng: np.random.Generator, envs: int, agent: Agent) -> None:
+    """Store 1,000 random transitions: one rollout of ppo, a batch and more for the others."""
+    no, states = np.zeros(envs, bool), rng.standard_normal((1 + 1000 // envs, envs, agent.state_dim), dtype=np.float32)
+    for state, after in zip(states, states[1:]):
+        memory.add(state, rng.integers(agent.num_actions, size=envs), rng.standard_normal(envs), after, no, no)
+
+
+def main(decisions: int = 2000) -> None:
+    """Time every case; print a table and write it."""
+    set_up_torch(RunConfig())
+    rows = []
+    print(f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|")
+    for name, gateways, steps, draws in CHAINS + SIZES:
+        world = WorldConfig(num_gateways=gateways)
+        config = LearnerConfig(agent=name, d2sac_denoising_steps=steps or 10, buffer_size=10_000)
+        agent = build_agent(world.state_dim, world.num_actions, config, np.random.SeedSequence(0))
+        quantiles = np.quantile(decision_ms(agent, draws, decisions), [0.5, 0.95, 0.99])
+        times = [f"{ms:.3g}" for ms in (*quantiles, update_ms(agent))]
+        rows.append((name, gateways, steps or "", draws, *times))
+        print(f"| {' | '.join(map(str, rows[-1]))} |", flush=True)
+    with PATH.open("w", newline="") as file:
+        csv.writer(file).writerows([COLUMNS, *rows])
+
+
+if __name__ == "__main__":
+    main()

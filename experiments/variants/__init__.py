@@ -1,0 +1,1 @@
+"""Other agents, states and planners that only experiments need."""
