@@ -4,10 +4,7 @@ A field is declared once, here: its default, its meaning, and the values it allo
 command line and the stored settings are all made from these lines.
 """
 
-import os
-import platform
 from dataclasses import asdict, dataclass, field, fields, replace
-from importlib.metadata import version
 from typing import Any, NamedTuple
 
 from edgediff.errors import ConfigError
@@ -149,6 +146,9 @@ class LearnerConfig:
         transitions = self.epochs * self.collect_per_epoch
         _require(self.batch_size <= transitions, "batch_size", self.batch_size,
                  f"at most epochs * collect_per_epoch ({transitions})")  # fmt: skip
+        least = 2 if self.agent == "ppo" else 1  # one advantage has no deviation to be divided by
+        _require(self.collect_per_epoch >= least, "collect_per_epoch", self.collect_per_epoch,
+                 f"at least {least} for {self.agent}")  # fmt: skip
         for name in ("collect_per_epoch", "buffer_size"):
             value = getattr(self, name)
             _require(value % self.num_envs == 0, name, value, f"a multiple of num_envs ({self.num_envs})")
@@ -208,11 +208,6 @@ def preset_settings(preset: str, given: dict[str, dict]) -> Settings:
     ))  # fmt: skip
 
 
-def versions() -> dict[str, str]:
-    """Return the versions that the bits of a run depend on."""
-    return {name: version(name) for name in ("edgediff", "torch", "numpy")} | {"python": platform.python_version()}
-
-
 def check_fields(config) -> None:
     """Raise `ConfigError` unless every field has its declared type and lies in its declared range."""
     for f in fields(config):
@@ -236,23 +231,6 @@ def describe_allowed(f) -> str:
     if f.type is int:
         return f"a whole number from {low} to {high}"
     return f"a number from {low:g} to {high:g}" if above is None else f"a number above {above:g} and at most {high:g}"
-
-
-def check_memory(settings: Settings, flows_per_episode: float = 0.0) -> None:
-    """Raise `ConfigError` if buffer, environments and flows could not fit into this computer's memory.
-
-    `flows_per_episode` is the largest number of flows that an episode of a request log may hold.
-    """
-    world, learner, run = settings
-    transitions = learner.collect_per_epoch if learner.agent == "ppo" else learner.buffer_size
-    envs = learner.num_envs + run.eval_episodes + run.final_episodes
-    flows = envs * max(world.largest_episode, flows_per_episode)
-    timelines = envs * (world.num_slots + world.max_delay_s / world.slot_s) * world.num_gateways
-    numbers = world.num_workshops * world.num_gateways + 3 * timelines + 8 * flows
-    needed_gb = (transitions * (8 * world.state_dim + 14) + 8 * numbers) / 1e9
-    present_gb = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9
-    _require(needed_gb < 0.8 * present_gb, "buffer_size, num_envs, final_episodes, num_slots, load",
-             f"{needed_gb:.1f} GB in all", f"below 80 % of the memory here, {present_gb:.1f} GB")  # fmt: skip
 
 
 def _in_range(value, low, high, above, **_) -> bool:

@@ -1,5 +1,10 @@
 """Score saved runs on held-out traffic, beside the rules: `python -m edgediff.evaluate RUN [RUN ...]`."""
 
+from edgediff.run.launch import prepare_process
+
+if __name__ == "__main__":
+    prepare_process()
+
 import csv
 import json
 import sys
@@ -10,41 +15,42 @@ from math import isfinite
 from edgediff.config import Settings, WorldConfig
 from edgediff.errors import ConfigError, first_line
 from edgediff.learner.agent import Agent
-from edgediff.run.commandline import Parser, given_settings, guard
+from edgediff.run.commandline import Parser, given_settings, run_program
 from edgediff.run.scores import agent_policy, score, table, traffic_label
 from edgediff.run.start import check
 from edgediff.run.weights import read_weights, restore_agent, weights_path
 from edgediff.world.rules import all_rules
 from edgediff.world.simulator import Simulator
+from edgediff.world.trace import Trace
 from edgediff.world.workload import HELD_OUT
 
 
-def load(run: str, args: Namespace) -> tuple[Settings, int, Agent]:
-    """Read the weights of a run; return the settings of its evaluation, the epoch of the weights and the agent."""
+def load(run: str, args: Namespace) -> tuple[Settings, Trace | None, int, Agent]:
+    """Read the weights of a run; return the settings of its evaluation, the request log, the epoch and the agent."""
     trained, epoch, weights = read_weights(weights_path(run, args.weights))
     before, given = trained._replace(world=trained.world.at_load(trained.world.load)), given_settings(args)
     settings = Settings(*(replace(config, **given[name]) for name, config in before._asdict().items()))
     gateways = settings.world.num_gateways
     if gateways != trained.world.num_gateways:
         raise ConfigError(f"num_gateways: {gateways} is not {trained.world.num_gateways}, as in the run")
-    check(settings)
-    return settings, epoch, restore_agent(weights, settings)
+    trace = check(settings)
+    return settings, trace, epoch, restore_agent(weights, settings)
 
 
 def compare(runs: list[str], args: Namespace) -> tuple[str, dict[str, dict[str, float]]]:
     """Score every run and every rule on the same episodes; return a heading and the scores by label."""
     loaded = {run: load(run, args) for run in runs}
-    (world, _, of_run), _, _ = loaded[runs[0]]
-    for run, (settings, _, _) in loaded.items():
+    (world, _, of_run), trace, _, _ = loaded[runs[0]]
+    for run, (settings, _, _, _) in loaded.items():
         for name, value in vars(world).items():
             if (other := getattr(settings.world, name)) != value:
                 raise ConfigError(f"{name}: {other} in {run} is not {value}, as in {runs[0]}; give one of them")
-    simulator, policies = Simulator(world, of_run.final_episodes), {}
-    for run, (settings, _, agent) in loaded.items():
+    simulator, policies = Simulator(world, of_run.final_episodes, trace=trace), {}
+    for run, (settings, _, _, agent) in loaded.items():
         for mode in [args.mode] if args.mode else agent.MODES[: 2 if len(runs) == 1 else 1]:
             label, policy = agent_policy(agent, settings.run, mode)
             policies[label if len(runs) == 1 else f"{run}: {label}"] = policy
-    epochs = ", ".join(f"{run} (epoch {epoch})" for run, (_, epoch, _) in loaded.items())
+    epochs = ", ".join(f"{run} (epoch {epoch})" for run, (_, _, epoch, _) in loaded.items())
     heading = f"{epochs}, {args.weights} weights; {traffic_label(world)}; {of_run.final_episodes} held-out episodes"
     return heading, {
         label: score(simulator, policy, HELD_OUT + 1) for label, policy in (policies | all_rules()).items()
@@ -77,11 +83,11 @@ def main(argv: list[str]) -> int:
         writer.writerows({"scheduler": label} | values for label, values in scores.items())
     else:
         print(f"{heading}\n{table(scores)}")
-    if (lost := sys.stdout.lost) and not isinstance(lost, BrokenPipeError):  # `| head` has seen enough
+    if (lost := sys.stdout.lost) and not isinstance(lost, BrokenPipeError):  # the reader closed the pipe
         print(f"edgediff.evaluate: the scores cannot be written ({first_line(lost)})", file=sys.stderr)
         return 1
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(guard("edgediff.evaluate", main))
+    sys.exit(run_program("edgediff.evaluate", main))

@@ -1,5 +1,10 @@
 """Algorithm 1: train the agent on the simulated edge network. `python -m edgediff.train --preset quick`."""
 
+from edgediff.run.launch import prepare_process
+
+if __name__ == "__main__":
+    prepare_process()
+
 import shlex
 import signal
 import sys
@@ -14,28 +19,34 @@ from edgediff.errors import ConfigError, NonFiniteError, first_line
 from edgediff.learner.agent import Agent
 from edgediff.learner.agents import AGENTS
 from edgediff.run import files
-from edgediff.run.checkpoint import Checkpoints, Parts, Progress, Stop, restore
-from edgediff.run.commandline import Parser, guard
-from edgediff.run.folder import states
+from edgediff.run.checkpoint import Checkpointer, Parts, Progress, Stop, restore
+from edgediff.run.commandline import Parser, run_program
+from edgediff.run.folder import RunFolder, checkpoints
 from edgediff.run.report import Report, budget, mean_metrics, mean_outcome
 from edgediff.run.scores import agent_policy, score, table, traffic_label
-from edgediff.run.start import begin, resume
+from edgediff.run.start import resume_run, start_run
 from edgediff.world.decision import observe
 from edgediff.world.rules import all_rules
 from edgediff.world.simulator import Simulator
+from edgediff.world.trace import Trace
 from edgediff.world.workload import HELD_OUT
 
 SHOWN_RULES = "round robin, level 2", "most available", "one-step greedy (knows the model)"
 _AGENT, _REPLAY = 100, 101  # names of the learner's random streams, beside those of the workload
 
 
-def build(settings: Settings, agent_class: type[Agent] | None = None, observe: Callable = observe) -> Parts:
+def build(
+    settings: Settings,
+    trace: Trace | None = None,
+    agent_class: type[Agent] | None = None,
+    observe: Callable = observe,
+) -> Parts:
     """Create simulator, agent, memory and the stream that samples it, from the seed of the run.
 
     An experiment may give another class for the agent, or another function for the state, Eq. (11).
     """
     world, config, run = settings
-    simulator = Simulator(world, config.num_envs, observe=observe)
+    simulator = Simulator(world, config.num_envs, trace=trace, observe=observe)
     state_dim = simulator.reset(run.seed).shape[1]
     agent_seed, replay_seed = (np.random.SeedSequence(run.seed, spawn_key=(name,)) for name in (_AGENT, _REPLAY))
     agent_class = agent_class or AGENTS[config.agent]
@@ -49,13 +60,11 @@ def held_out_world(settings: Settings) -> WorldConfig:
     return settings.world.at_load(settings.world.load)
 
 
-def train(
-    settings: Settings, run: Path, identity: str = "", saved: dict | None = None, parts: Parts | None = None
-) -> Agent:
+def train(settings: Settings, folder: RunFolder, parts: Parts | None = None, saved: dict | None = None) -> Agent:
     """Run Algorithm 1, its lines numbered as in the paper; return the trained agent.
 
     An epoch collects transitions from all environments, then takes its gradient steps; episodes follow each other
-    inside the simulator. `saved` is the checkpoint of a run to go on from; `parts` is what an experiment has built.
+    inside the simulator. `parts` is what `build` has made; `saved` is the checkpoint of a run to go on from.
     Raises `NonFiniteError` at a NaN or an infinity, and `Stop` after a signal; in both cases the folder holds the last
     good checkpoint.
     """
@@ -68,15 +77,15 @@ def train(
     )
     observation = simulator.observation()  # line 2
     with (
-        Checkpoints(run, settings, identity, parts, progress) as checkpoints,
-        Report(run, settings, agent.METRICS, progress) as report,
+        Checkpointer(folder, settings, parts, progress) as checkpointer,
+        Report(folder.path, settings, agent.METRICS, progress) as report,
     ):
         if progress.epoch == 0:
             keep_best(held_out, agent, settings, progress, report)  # the untrained agent, for comparison
         for epoch in range(progress.epoch + 1, config.epochs + 1):  # line 1
             infos, updates = [], []
             for _ in range(config.collect_per_epoch // config.num_envs):  # line 5
-                action = agent.act(observation)  # line 6
+                action = agent.explore(observation)  # line 6
                 next_observation, reward, terminated, truncated, info = simulator.step(action)  # line 7
                 memory.add(observation, action, reward, info["final_observation"], terminated, truncated)  # line 8
                 observation = next_observation  # line 21
@@ -84,13 +93,13 @@ def train(
             for k in range(agent.num_updates(memory)):  # line 9
                 batch = agent.batch(memory, k, sampling)  # line 10
                 updates.append(agent.update(batch))  # lines 11-19
-            metrics = mean_metrics(updates, progress.steps + 1)  # raises at a NaN
-            agent.check_can_act(observation)
+            metrics = mean_metrics(updates, agent.METRICS, progress.gradient_steps + 1)  # raises at a NaN
+            agent.check_finite(observation)
             progress.finish_epoch(config.collect_per_epoch, len(updates))
             report.epoch(mean_outcome(infos) | metrics)
             if epoch % every == 0 or epoch == config.epochs:  # line 23
                 keep_best(held_out, agent, settings, progress, report)
-            checkpoints.after_epoch()
+            checkpointer.after_epoch()
     return agent  # line 25
 
 
@@ -100,27 +109,28 @@ def keep_best(held_out: Simulator, agent: Agent, settings: Settings, progress: P
     found = score(held_out, policy)
     report.evaluation(found)
     if found["reward"] > progress.best["reward"]:
-        progress.best = {"reward": found["reward"], "epoch": progress.epoch, "weights": files.plain(agent.weights())}
+        progress.best = {"reward": found["reward"], "epoch": progress.epoch, "weights": files.to_plain(agent.weights())}
 
 
-def final_table(settings: Settings, agent: Agent) -> str:
+def final_table(settings: Settings, agent: Agent, trace: Trace | None) -> str:
     """Compare the agent with three rules on held-out traffic that no evaluation has used."""
     world = held_out_world(settings)
-    simulator = Simulator(world, settings.run.final_episodes)
+    simulator = Simulator(world, settings.run.final_episodes, trace=trace)
     rules = {label: rule for label, rule in all_rules().items() if label in SHOWN_RULES}
     policies = dict([agent_policy(agent, settings.run)]) | rules
     scores = {label: score(simulator, policy, HELD_OUT + 1) for label, policy in policies.items()}
-    return (f"{traffic_label(world)}; {settings.run.final_episodes} held-out episodes; last weights\n"
-            f"{table(scores, num_columns=5)}")  # fmt: skip
+    heading = f"{traffic_label(world)}; {settings.run.final_episodes} held-out episodes; last weights"
+    return f"{heading}\n{table(scores, num_columns=5)}"
 
 
-def next_steps(run: Path) -> str:
+def next_steps(path: Path) -> str:
     """Return the commands that use a finished run."""
-    path = shlex.quote(str(run))
-    return (f"  python -m edgediff.evaluate {path} --load 2      # its score at another load\n"
-            f"  python -m edgediff.control {path}                # decide online, one JSON line per flow\n"
-            f"  python -m experiments.pictures {path}            # see what it does (extra: experiments)\n"
-            f"  tensorboard --logdir {path}                      # its curves")  # fmt: skip
+    run = shlex.quote(str(path))
+    return f"""\
+  python -m edgediff.evaluate {run} --load 2      # its score at another load
+  python -m edgediff.control {run}                # decide online, one JSON line per flow
+  python -m experiments.pictures {run}            # see what it does (extra: experiments)
+  tensorboard --logdir {run}                      # its curves"""
 
 
 def main(argv: list[str]) -> int:
@@ -131,24 +141,26 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--resume", metavar="RUN", help="folder of a run to go on with, with the settings it has")
     parser.add_settings(WorldConfig, LearnerConfig, RunConfig)
     args = parser.parse_args(argv)
-    settings, run, _lock, identity, saved = resume(args) if args.resume else begin(args)
+    settings, trace, folder, saved = resume_run(args) if args.resume else start_run(args)
+    path, run = folder.path, shlex.quote(str(folder.path))
     print(budget(settings))
-    try:
-        agent = train(settings, run, identity, saved)
-        print(f"\n{final_table(settings, agent)}")
-        print(f"\nlast and best weights, tables and curves are in {run}; next:\n{next_steps(run)}")
-    except (KeyboardInterrupt, Stop) as error:
-        hint = f"all is saved; go on with: python -m edgediff.train --resume {shlex.quote(str(run))}"
-        print(f"\nstopped; {hint if states(run) else 'nothing saved yet'}", file=sys.stderr)
-        return 128 + (error.args[0] if isinstance(error, Stop) else signal.SIGINT)
-    except OSError as error:
-        raise ConfigError(f"run: {run} cannot be written ({first_line(error)}); "
-                          f"go on with --resume {shlex.quote(str(run))}") from None  # fmt: skip
-    except NonFiniteError as error:
-        print(f"stopped: {error}; the last good weights are in {run / 'last.pt'}", file=sys.stderr)
-        return 1
+    with folder:
+        try:
+            agent = train(settings, folder, build(settings, trace), saved)
+            print(f"\n{final_table(settings, agent, trace)}")
+            print(f"\nlast and best weights, tables and curves are in {path}; next:\n{next_steps(path)}")
+        except (KeyboardInterrupt, Stop) as error:
+            hint = f"all is saved; go on with: python -m edgediff.train --resume {run}"
+            print(f"\nstopped; {hint if checkpoints(path) else 'nothing saved yet'}", file=sys.stderr)
+            return 128 + (error.args[0] if isinstance(error, Stop) else signal.SIGINT)
+        except OSError as error:
+            advice = f"go on with --resume {run}" if path.is_dir() else "its folder is gone, start a new run"
+            raise ConfigError(f"run: {path} cannot be written ({first_line(error)}); {advice}") from None
+        except NonFiniteError as error:
+            print(f"stopped: {error}; the last good weights are in {path / 'last.pt'}", file=sys.stderr)
+            return 1
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(guard("edgediff.train", main))
+    sys.exit(run_program("edgediff.train", main))

@@ -21,7 +21,8 @@ from edgediff.config import LearnerConfig, RunConfig
 from edgediff.errors import ConfigError
 from edgediff.learner.agent import Agent
 from edgediff.learner.agents import build_agent
-from edgediff.run.commandline import guard, set_up_torch
+from edgediff.run.commandline import run_program
+from edgediff.run.start import set_up_torch
 
 TRANSITIONS, EVERY, EPISODES = 100_000, 2_500, 10
 SCALE = np.array([1.0, 1.0, 0.1, 1.0], np.float32)  # typical position, speed, angle and angular speed
@@ -42,7 +43,7 @@ def evaluate(agent: Agent, seed: int) -> float:
     observation, _ = envs.reset(seed=10_000 + seed)
     total, playing, generator = np.zeros(EPISODES), np.ones(EPISODES, bool), torch.Generator().manual_seed(seed)
     while playing.any():
-        action = agent.act(observation / SCALE, agent.MODES[0], 8, generator)
+        action = agent.act(observation / SCALE, generator, draws=8)
         observation, reward, terminated, truncated, _ = envs.step(action)
         total += playing * reward
         playing &= ~(terminated | truncated)
@@ -59,7 +60,7 @@ def run(name: str, seed: int, **changes) -> list[tuple[int, int, float]]:
     observation, rows, steps = envs.reset(seed=seed)[0] / SCALE, [], 0
     for epoch in range(1, config.epochs + 1):
         for _ in range(config.collect_per_epoch // config.num_envs):
-            action = agent.act(observation)
+            action = agent.explore(observation)
             next_observation, reward, terminated, truncated, info = envs.step(action)
             final = next_observation.copy()
             for env in np.flatnonzero(terminated | truncated):
@@ -90,4 +91,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(guard("cartpole", main))
+    sys.exit(run_program("cartpole", main))

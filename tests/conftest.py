@@ -9,8 +9,8 @@ from equation_index import ROWS, keywords
 from tiny import TINY, contents
 
 from edgediff import train
-from edgediff.run.checkpoint import Checkpoints
-from edgediff.run.commandline import guard
+from edgediff.run.checkpoint import Checkpointer
+from edgediff.run.commandline import run_program
 
 torch.set_num_threads(1)
 
@@ -60,7 +60,7 @@ def call(tmp_path, monkeypatch, capsys):
 
     def _call(program, *argv):
         capsys.readouterr()
-        status = guard(program.__name__, program.main, [*map(str, argv)])
+        status = run_program(program.__name__, program.main, [*map(str, argv)])
         return status, *capsys.readouterr()
 
     return _call
@@ -70,7 +70,7 @@ def call(tmp_path, monkeypatch, capsys):
 def once(tmp_path_factory):
     """Make one finished run for all tests to copy."""
     run = tmp_path_factory.mktemp("once") / "a"
-    assert guard("edgediff.train", train.main, ["--run", str(run), *TINY]) == 0
+    assert run_program("edgediff.train", train.main, ["--run", str(run), *TINY]) == 0
     return run
 
 
@@ -97,7 +97,7 @@ def refused(call, tmp_path):
 @pytest.fixture
 def stop_after(monkeypatch):
     """Let a signal come in the epoch of this number, counted anew at every start; 0: never."""
-    right = Checkpoints.after_epoch
+    right = Checkpointer.after_epoch
 
     def _stop_after(epochs, number=signal.SIGTERM):
         left = [epochs]
@@ -108,7 +108,7 @@ def stop_after(monkeypatch):
                 os.kill(os.getpid(), number)
             right(self)
 
-        monkeypatch.setattr(Checkpoints, "after_epoch", after_epoch)
+        monkeypatch.setattr(Checkpointer, "after_epoch", after_epoch)
 
     return _stop_after
 

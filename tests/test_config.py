@@ -4,6 +4,7 @@ import json
 import math
 from dataclasses import fields, replace
 
+import numpy as np
 import pytest
 
 from edgediff.config import (
@@ -13,10 +14,12 @@ from edgediff.config import (
     RunConfig,
     Settings,
     WorldConfig,
-    check_memory,
     preset_settings,
 )
 from edgediff.errors import ConfigError
+from edgediff.run import start
+from edgediff.run.start import check_memory
+from edgediff.world.trace import Trace
 
 NUMBERS = [(c, f) for c in CONFIGS.values() for f in fields(c) if f.type in (int, float)]
 TEXTS = [(c, f) for c in CONFIGS.values() for f in fields(c) if f.type is str]
@@ -185,12 +188,13 @@ LONG = dict(num_slots=100_000)  # 4.9 GB in all, which is allowed
         ({}, {}, {}, 1e8),  # a request log with a very large burst
     ],
 )
-def test_settings_beyond_the_memory_are_refused(sixteen_gigabytes, world, learner, run, flows_per_episode):
+def test_settings_beyond_the_memory_are_refused(sixteen_gigabytes, monkeypatch, world, learner, run, flows_per_episode):
     for allowed in ({}, LONG):
         check_memory(Settings(WorldConfig(**allowed), LearnerConfig(), RunConfig()))
     settings = Settings(WorldConfig(**world), LearnerConfig(**learner), RunConfig(**run))
+    monkeypatch.setattr(start, "largest_window", lambda *_: flows_per_episode)
     with pytest.raises(ConfigError) as error:
-        check_memory(settings, flows_per_episode)
+        check_memory(settings, Trace(np.arange(2.0), np.ones(2), np.ones(2)) if flows_per_episode else None)
     message = str(error.value)
     assert message.startswith("buffer_size, num_envs, final_episodes, num_slots, load: ")
     assert message.endswith(" GB in all is not below 80 % of the memory here, 16.0 GB")

@@ -11,7 +11,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from edgediff.run import files
-from edgediff.run.folder import KIND, states
+from edgediff.run.folder import KIND, checkpoints
 from edgediff.run.weights import WEIGHTS
 
 # Episodes of 15 slots end while collecting, the ring of 60 transitions is written over, PPO shuffles three times.
@@ -27,7 +27,7 @@ LOG = "TIMESTAMP,ContextTokens,GeneratedTokens\n" + "".join(
 
 def newest(run) -> dict:
     """Return the newest state of a run."""
-    return files.read(states(run)[-1], KIND)
+    return files.read(checkpoints(run)[-1], KIND)
 
 
 def rows(path) -> list[dict]:
@@ -70,12 +70,11 @@ def digest(content) -> str:
 
 
 def outcome(run) -> dict:
-    """Return all that a run has led to: its newest state but for whose it is, its tables, its curves, its weights."""
-    state = newest(run)
-    del state["identity"]
-    weights = {name: digest(files.read(run / name, WEIGHTS)) for name in ("last.pt", "best.pt")}
+    """Return all that a run has led to, but for its identity: newest checkpoint, tables, curves, weights."""
+    saved = {"checkpoint": newest(run)} | {name: files.read(run / name, WEIGHTS) for name in ("last.pt", "best.pt")}
+    digests = {name: digest({**content, "identity": ""}) for name, content in saved.items()}
     tables = {name: (run / name).read_text() for name in ("train.csv", "evaluation.csv")}
-    return {"state": digest(state), "points": points(run)} | weights | tables
+    return digests | tables | {"points": points(run)}
 
 
 def wait_for(condition) -> None:

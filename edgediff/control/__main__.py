@@ -11,7 +11,7 @@ from edgediff.control.listen import check_address, listening
 from edgediff.control.protocol import Answers
 from edgediff.control.service import STOPPING, Service
 from edgediff.errors import ConfigError, first_line
-from edgediff.run.commandline import Parser, given_settings, guard
+from edgediff.run.commandline import Parser, given_settings, run_program
 
 
 class Signals:
@@ -77,4 +77,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(guard("edgediff.control", main))
+    sys.exit(run_program("edgediff.control", main))

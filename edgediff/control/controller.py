@@ -19,8 +19,7 @@ from edgediff.config import Settings
 from edgediff.control.request import read_flow, read_report, shown
 from edgediff.errors import ConfigError
 from edgediff.learner.agent import Agent
-from edgediff.run.commandline import set_up_torch
-from edgediff.run.scores import checked_mode, evaluation_stream
+from edgediff.run.start import set_up_torch
 from edgediff.run.weights import read_weights, restore_agent, weights_path
 from edgediff.world.decision import LEVELS, Outcome, View, decode_action, observe, outcome
 from edgediff.world.workload import draw_topology
@@ -45,11 +44,11 @@ class Controller:
 
     def __init__(self, agent: Agent, settings: Settings, mode: str = ""):
         self.agent, self.settings, self.world = agent, settings, settings.world
-        self.mode, self.draws = checked_mode(agent, mode), settings.run.eval_draws
+        self.mode, self.draws = agent.checked_mode(mode), settings.run.eval_draws
         self.capacity_bps, known_s = draw_topology(self.world)
         self.propagation_s = np.vstack([known_s, known_s.mean(axis=0)])  # the last row: of an unknown workshop
         self._warm_up()
-        self.generator = evaluation_stream(agent)
+        self.generator = agent.evaluation_stream()
 
     @classmethod
     def load(cls, run: str | Path, weights: str = "last", mode: str = "", **changes) -> "Controller":
@@ -83,7 +82,7 @@ class Controller:
             propagation_s = self.propagation_s[flow["workshop"]]
             view = View(flow, backlog_bits, available_bps, self.capacity_bps, propagation_s, available_tflops)
             state = observe(self.world, view)
-            action, pi = self.agent.act_with_probabilities(state, self.mode, self.draws, self.generator)
+            action, pi = self.agent.act_with_probabilities(state, self.generator, self.mode, self.draws)
             result = Outcome(*(field[0, 0] for field in outcome(self.world, view, action[:, None])))
             known, end = after_grant(view, result), time.perf_counter()
             decisions.append(_decision(int(action[0]), result, pi[0], 1e3 * (end - start)))
@@ -92,7 +91,7 @@ class Controller:
 
     def _warm_up(self) -> None:
         """Decide a few flows for nothing: the first decisions of a process are slow."""
-        self.generator = evaluation_stream(self.agent)
+        self.generator = self.agent.evaluation_stream()
         zeros = [0.0] * self.world.num_gateways
         report = {"available_bps": self.capacity_bps, "backlog_bits": zeros, "available_tflops": 0.0}
         flow = {"data_bits": 1e6, "work_tflop": 1.0, "priority": 2, "deadline_s": self.world.max_delay_s}

@@ -5,8 +5,8 @@ import copy
 import torch
 from torch import Tensor
 
-from edgediff.learner.agent import Agent, descend
-from edgediff.learner.diffusion import denoise, forward_marginal, policy, variance_schedule
+from edgediff.learner.agent import Agent, detached
+from edgediff.learner.diffusion import denoise, forward_marginal, log_policy, variance_schedule
 from edgediff.learner.losses import (
     actor_objective,
     clean_latent,
@@ -18,14 +18,13 @@ from edgediff.learner.losses import (
     td_target,
 )
 from edgediff.learner.networks import NoiseNetwork, TwinCritics
+from edgediff.learner.optimiser import gradient_step
 from edgediff.learner.replay import Batch
 
 
 class D2SAC(Agent):
     """The diffusion actor, its twin critics, and their targets."""
 
-    NETWORKS = "actor", "critics", "target_actor", "target_critics"
-    OPTIMISERS = "actor_optimiser", "critic_optimiser"
     METRICS = "loss_q", "loss_d", "objective", "entropy", "q", "target", "grad_q", "grad_pi"
     MODES = "mean", "argmax", "sample"
 
@@ -36,20 +35,28 @@ class D2SAC(Agent):
         self.critics = TwinCritics(*sizes).to(self.device)
         self.target_actor = copy.deepcopy(self.actor).requires_grad_(False)
         self.target_critics = copy.deepcopy(self.critics).requires_grad_(False)
-        self.actor_optimiser = self.adam(self.actor, c.actor_lr)
-        self.critic_optimiser = self.adam(self.critics, c.critic_lr)
+        self.networks = {
+            "actor": self.actor,
+            "critics": self.critics,
+            "target_actor": self.target_actor,
+            "target_critics": self.target_critics,
+        }
+        self.optimisers = {
+            "actor": self.adam(self.actor, c.actor_lr),
+            "critics": self.adam(self.critics, c.critic_lr),
+        }
         self.schedule = variance_schedule(c.d2sac_denoising_steps, c.d2sac_beta_min, c.d2sac_beta_max)
         self.alpha_bar = self.schedule.alpha_bar.float().to(self.device)
 
-    def log_policy(self, actor: NoiseNetwork, state: Tensor, generator: torch.Generator) -> Tensor:
+    def draw_log_policy(self, actor: NoiseNetwork, state: Tensor, generator: torch.Generator) -> Tensor:
         """Draw the noise of the chain and return log pi(. | s, noise), Eq. (26), (B, A)."""
         shape = self.config.d2sac_denoising_steps, len(state), self.num_actions
         noise = torch.randn(shape, generator=generator, device=state.device)
-        return policy(denoise(actor.predictor(state), self.schedule, noise))
+        return log_policy(denoise(actor.predictor(state), self.schedule, noise))
 
     def training_policy(self, state: Tensor, generator: torch.Generator) -> Tensor:
         """Return pi(. | s) of the actor given one draw of the chain's noise, (B, A)."""
-        return self.log_policy(self.actor, state, generator).exp()
+        return self.draw_log_policy(self.actor, state, generator).exp()
 
     def evaluation_policy(self, state: Tensor, generator: torch.Generator) -> Tensor:
         """Return pi(. | s) of the target actor given one draw of the chain's noise, (B, A).
@@ -57,34 +64,43 @@ class D2SAC(Agent):
         By Eq. (17) it is an average of the actor over about the last 1 / tau steps, and diffusion models are
         sampled with averaged weights (Ho et al. 2020, Appendix B). Measured: 0.02 to 0.08 more reward.
         """
-        return self.log_policy(self.target_actor, state, generator).exp()
+        return self.draw_log_policy(self.target_actor, state, generator).exp()
 
     def update(self, batch: Batch) -> dict[str, Tensor]:
         """Take one gradient step, Algorithm 1, lines 11-19."""
         c = self.config
         # Lines 11-12: target values, Eq. (15), with their own noise draw.
         with torch.no_grad():
-            next_pi = self.log_policy(self.target_actor, batch.next_state, self.learn_stream).exp()
+            next_pi = self.draw_log_policy(self.target_actor, batch.next_state, self.learn_stream).exp()
             next_value = state_value(next_pi, self.target_critics.minimum(batch.next_state))
             target = td_target(batch.n_step_return, batch.discount, next_value)
 
         # Lines 13-14: critics, Eq. (16).
-        loss_q = critic_loss(*self.critics(batch.state), batch.action, target)
-        grad_q = descend(self.critic_optimiser, loss_q)
+        q1, q2 = self.critics(batch.state)
+        loss_q = critic_loss(q1, q2, batch.action, target)
+        grad_q = gradient_step(self.optimisers["critics"], loss_q)
 
         # Lines 15-17: one joint step on J and L_d, Eq. (25), since policy and diffusion model are one network.
         with torch.no_grad():
             q = self.critics.minimum(batch.state)
-        log_pi = self.log_policy(self.actor, batch.state, self.learn_stream)
+        log_pi = self.draw_log_policy(self.actor, batch.state, self.learn_stream)
         objective = actor_objective(log_pi, q, c.entropy_temperature)
         loss_d = self.denoising_error(batch.state, self.clean_latent(q))
-        grad_pi = descend(self.actor_optimiser, c.d2sac_diffusion_weight * loss_d - objective)
+        grad_pi = gradient_step(self.optimisers["actor"], c.d2sac_diffusion_weight * loss_d - objective)
 
         # Lines 18-19: targets, Eq. (17).
         polyak(self.target_critics.parameters(), self.critics.parameters(), c.tau)
         polyak(self.target_actor.parameters(), self.actor.parameters(), c.tau)
-        value = state_value(log_pi.exp(), q).mean()
-        return self.logged(loss_q, loss_d, objective, entropy(log_pi).mean(), value, target.mean(), grad_q, grad_pi)
+        return detached(
+            loss_q=loss_q,
+            loss_d=loss_d,
+            objective=objective,
+            entropy=entropy(log_pi).mean(),
+            q=state_value(log_pi.exp(), q).mean(),
+            target=target.mean(),
+            grad_q=grad_q,
+            grad_pi=grad_pi,
+        )
 
     def clean_latent(self, q: Tensor) -> Tensor:
         """Return the clean latent a_0 of Eq. (25), (B, A): that of the action which the critics prefer."""
@@ -95,8 +111,8 @@ class D2SAC(Agent):
 
         Per coordinate, its weight beside J means the same for any number of actions.
         """
-        options = dict(generator=self.learn_stream, device=state.device)
-        i = torch.randint(1, self.config.d2sac_denoising_steps + 1, (len(state),), **options)
-        eps = torch.randn(a_0.shape, **options)
+        num_steps, stream = self.config.d2sac_denoising_steps, self.learn_stream
+        i = torch.randint(1, num_steps + 1, (len(state),), generator=stream, device=state.device)
+        eps = torch.randn(a_0.shape, generator=stream, device=state.device)
         a_i = forward_marginal(a_0, self.alpha_bar[i - 1, None], eps)
         return diffusion_loss(eps, self.actor(a_i, state, i)) / self.num_actions

@@ -19,10 +19,10 @@ class Schedule(NamedTuple):
     alpha_bar: Tensor
 
 
-def variance_schedule(steps: int, beta_min: float = 0.1, beta_max: float = 10.0) -> Schedule:
+def variance_schedule(num_steps: int, beta_min: float = 0.1, beta_max: float = 10.0) -> Schedule:
     """Compute the variances, Eq. (22): beta_i = 1 - exp(-beta_min / N - (beta_max - beta_min)(2i - 1) / (2 N^2))."""
-    i = torch.arange(1, steps + 1, dtype=torch.float64)
-    beta = 1 - torch.exp(-beta_min / steps - 0.5 * (beta_max - beta_min) * (2 * i - 1) / steps**2)
+    i = torch.arange(1, num_steps + 1, dtype=torch.float64)
+    beta = 1 - torch.exp(-beta_min / num_steps - 0.5 * (beta_max - beta_min) * (2 * i - 1) / num_steps**2)
     return Schedule(beta, 1 - beta, torch.cumprod(1 - beta, 0))
 
 
@@ -40,7 +40,7 @@ def forward_marginal(a_0: Tensor, alpha_bar_i, eps: Tensor) -> Tensor:
 
 
 def reverse_mean(a_i: Tensor, eps_theta: Tensor, beta_i, alpha_bar_i) -> Tensor:
-    """Remove the predicted noise, Eq. (21) with the bar that is lost in print.
+    """Remove the predicted noise, Eq. (21) with alpha_bar_i where the paper prints alpha_i.
 
     mu = (a_i - beta_i / sqrt(1 - alpha_bar_i) eps_theta) / sqrt(alpha_i), which is the posterior mean of
     a_{i-1} given a_i and the a_0 that eps_theta implies (Ho et al. 2020, Eq. 11).
@@ -72,15 +72,16 @@ def denoise(predict_noise: Callable, schedule: Schedule, noise: Tensor) -> Tenso
     steps N .. 2. Returns the logits a_0, (B, A). Gradients flow through all N steps.
     """
     beta, alpha_bar = schedule.beta.tolist(), schedule.alpha_bar.tolist()
+    num_steps = len(beta)
     a = noise[0]
-    for k, i in enumerate(range(len(beta), 0, -1), start=1):
+    for i in range(num_steps, 0, -1):
         a = reverse_mean(a, predict_noise(a, i), beta[i - 1], alpha_bar[i - 1])
         if i > 1:
-            a = reverse_step(a, beta[i - 1], noise[k])
+            a = reverse_step(a, beta[i - 1], noise[num_steps - i + 1])  # z of step i
     return a
 
 
-def policy(a_0: Tensor) -> Tensor:
+def log_policy(a_0: Tensor) -> Tensor:
     """Turn logits into log-probabilities, Eq. (26): log pi(k | s) = a_0^(k) - log sum_k' exp a_0^(k'), (B, A).
 
     The paper omits the k on the left. This is the policy given one draw of the noise of the chain, not the

@@ -6,12 +6,14 @@ network follows softly, Eq. (17), as for the other agents here.
 
 import copy
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from edgediff.learner.agent import Agent, descend
+from edgediff.learner.agent import Agent, detached, require_finite
 from edgediff.learner.losses import polyak, state_value, td_target
 from edgediff.learner.networks import mlp
+from edgediff.learner.optimiser import gradient_step
 from edgediff.learner.replay import Batch
 
 
@@ -31,9 +33,9 @@ def greedy(q: Tensor) -> Tensor:
 
 
 def double_q_value(q_online: Tensor, q_target: Tensor) -> Tensor:
-    """Select by one network and value by the other, Eq. 4 of that paper: Q'(s, argmax_a Q(s, a)), (B,).
+    """Select the action with one network, evaluate it with the other: Q'(s, argmax_a Q(s, a)), (B,).
 
-    With one network for both this is the max backup, Eq. (14) of our paper, which overestimates.
+    It is Eq. 4 of that paper. With one network for both it is the max backup, Eq. (14) here, which overestimates.
     """
     return state_value(greedy(q_online), q_target)
 
@@ -41,8 +43,6 @@ def double_q_value(q_online: Tensor, q_target: Tensor) -> Tensor:
 class DQN(Agent):
     """One Q network and its target."""
 
-    NETWORKS = "q", "target_q"
-    OPTIMISERS = ("q_optimiser",)
     METRICS = "loss_q", "q", "target", "grad_q"
 
     def build(self) -> None:
@@ -50,21 +50,26 @@ class DQN(Agent):
         c = self.config
         self.q = mlp(self.state_dim, c.hidden, self.num_actions).to(self.device)
         self.target_q = copy.deepcopy(self.q).requires_grad_(False)
-        self.q_optimiser = self.adam(self.q, c.dqn_lr)
+        self.networks = {"q": self.q, "target_q": self.target_q}
+        self.optimisers = {"q": self.adam(self.q, c.dqn_lr)}
         self.decisions, self.horizon = 0, c.dqn_epsilon_share * c.epochs * c.collect_per_epoch
 
     def training_policy(self, state: Tensor, generator: torch.Generator) -> Tensor:
         """Return the epsilon-greedy policy, (B, A)."""
-        return epsilon_greedy(self.q(state), epsilon(self.decisions, self.horizon, self.config.dqn_epsilon_final))
+        q = self.q(state)
+        require_finite("action values", q)  # the policy made of them is finite in any case
+        return epsilon_greedy(q, epsilon(self.decisions, self.horizon, self.config.dqn_epsilon_final))
 
     def evaluation_policy(self, state: Tensor, generator: torch.Generator) -> Tensor:
         """Return the greedy policy of the target network, (B, A), an average over time, as for D2SAC."""
-        return greedy(self.target_q(state))
+        q = self.target_q(state)
+        require_finite("action values", q)
+        return greedy(q)
 
-    def act(self, observation, mode="explore", draws=1, generator=None):
-        """Choose actions as every agent does, and count those of training, which set epsilon."""
-        action = super().act(observation, mode, draws, generator)
-        self.decisions += len(action) if generator is None else 0
+    def explore(self, observation: np.ndarray) -> np.ndarray:
+        """Sample actions as every agent does, and count them: the count sets epsilon."""
+        action = super().explore(observation)
+        self.decisions += len(action)
         return action
 
     def snapshot(self) -> dict:
@@ -83,6 +88,6 @@ class DQN(Agent):
             target = td_target(batch.n_step_return, batch.discount, next_value)
         q = self.q(batch.state)
         loss_q = (q.gather(1, batch.action[:, None])[:, 0] - target).square().mean()
-        grad_q = descend(self.q_optimiser, loss_q)
+        grad_q = gradient_step(self.optimisers["q"], loss_q)
         polyak(self.target_q.parameters(), self.q.parameters(), self.config.tau)
-        return self.logged(loss_q, q.detach().max(dim=1).values.mean(), target.mean(), grad_q)
+        return detached(loss_q=loss_q, q=q.max(dim=1).values.mean(), target=target.mean(), grad_q=grad_q)

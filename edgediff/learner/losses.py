@@ -19,7 +19,9 @@ def state_value(pi: Tensor, q: Tensor) -> Tensor:
 
 
 def td_target(n_step_return: Tensor, discount: Tensor, next_value: Tensor) -> Tensor:
-    """Compute the target, Eq. (15) with what is lost in print: y = R_m + gamma^m (1 - terminated) V'(s_{t+m}), (B,).
+    """Compute the target, Eq. (15), with the terms the paper omits.
+
+    y = R_m + gamma^m (1 - terminated) V'(s_{t+m}), (B,).
 
     `n_step_return` is sum_{j < m} gamma^j r_{t+j}; `discount` is gamma^m (1 - terminated), zero where the
     episode truly ended; `next_value` is sum_a pi'(a | s) min_k Q'_k(s, a) of the target networks. The paper
@@ -43,13 +45,13 @@ def critic_loss(q1: Tensor, q2: Tensor, action: Tensor, target: Tensor) -> Tenso
 
 def entropy(log_pi: Tensor) -> Tensor:
     """Return H(pi) = -sum_a pi log pi, (B,), in nats, of the policy of Eq. (26) given one noise draw."""
-    return -(log_pi.exp() * log_pi).sum(dim=1)
+    return -(log_pi.exp() * log_pi.clamp(min=torch.finfo(log_pi.dtype).min)).sum(dim=1)  # 0 log 0 is 0
 
 
 def actor_objective(log_pi: Tensor, q: Tensor, entropy_temperature: float) -> Tensor:
     """Compute J of Algorithm 1, line 16: E_s[sum_a pi(a | s) min_k Q_k(s, a) + temperature H(pi)].
 
-    To be maximised. `q` (B, A) carries no gradient. Its maximum over log_pi is softmax(q / temperature).
+    To be maximised. `q` (B, A) carries no gradient. Its maximiser over log_pi is softmax(q / temperature).
     """
     return (state_value(log_pi.exp(), q) + entropy_temperature * entropy(log_pi)).mean()
 

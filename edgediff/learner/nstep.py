@@ -5,7 +5,7 @@ from torch import Tensor
 
 
 def n_step_return(reward: Tensor, last: Tensor, gamma: float) -> tuple[Tensor, Tensor]:
-    """Sum discounted rewards until n steps, the end of the episode, or the newest row, the sum in Eq. (15).
+    """Sum the discounted rewards in Eq. (15) over n steps, or fewer if the episode or the buffer ends first.
 
     `reward` (n, B) holds r_t .. r_{t+n-1}. `last` (n, B) is true at a step beyond which nothing may be used: the
     episode was cut there, or it is the newest in the buffer. Returns R_m = sum_{j < m} gamma^j r_{t+j} and the

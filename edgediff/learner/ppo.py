@@ -10,13 +10,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from edgediff.learner.agent import Agent, descend
+from edgediff.learner.agent import Agent, detached
 from edgediff.learner.losses import entropy
 from edgediff.learner.networks import mlp
+from edgediff.learner.optimiser import gradient_step
 from edgediff.learner.replay import Replay
 
 
-class Sample(NamedTuple):
+class RolloutBatch(NamedTuple):
     """B decisions of the last rollout."""
 
     state: Tensor  # (B, S)
@@ -26,17 +27,19 @@ class Sample(NamedTuple):
     value_target: Tensor  # (B,)
 
 
-def advantages(reward, value, next_value, terminated, cut, gamma: float, lam: float) -> Tensor:
+def advantages(
+    reward: Tensor, value: Tensor, next_value: Tensor, terminated: Tensor, ended: Tensor, gamma: float, lam: float
+) -> Tensor:
     """Sum discounted temporal differences backwards: A_t = delta_t + gamma lam A_{t+1}, (T, E).
 
-    delta_t = r_t + gamma (1 - terminated_t) V(s_{t+1}) - V(s_t), with the true next state also where an episode
-    was cut; the sum stops there. All arrays are (T, E).
+    delta_t = r_t + gamma (1 - terminated_t) V(s_{t+1}) - V(s_t), with the true next state also where an
+    episode ended; the sum stops there. All arrays are (T, E).
     """
     delta = reward + gamma * torch.where(terminated, 0.0, next_value) - value
     result = torch.zeros_like(delta)
     running = torch.zeros_like(delta[0])
     for t in range(len(delta) - 1, -1, -1):
-        running = delta[t] + gamma * lam * torch.where(cut[t], 0.0, running)
+        running = delta[t] + gamma * lam * torch.where(ended[t], 0.0, running)
         result[t] = running
     return result
 
@@ -50,8 +53,6 @@ def clipped_objective(log_pi: Tensor, old_log_pi: Tensor, advantage: Tensor, cli
 class PPO(Agent):
     """An actor and a state value, both trained several times over each rollout."""
 
-    NETWORKS = "actor", "critic"
-    OPTIMISERS = "actor_optimiser", "critic_optimiser"
     METRICS = "objective", "loss_v", "entropy", "grad_pi", "grad_v"
 
     def build(self) -> None:
@@ -59,8 +60,8 @@ class PPO(Agent):
         c = self.config
         self.actor = mlp(self.state_dim, c.hidden, self.num_actions).to(self.device)
         self.critic = mlp(self.state_dim, c.hidden, 1).to(self.device)
-        self.actor_optimiser = self.adam(self.actor, c.ppo_lr)
-        self.critic_optimiser = self.adam(self.critic, c.ppo_lr)
+        self.networks = {"actor": self.actor, "critic": self.critic}
+        self.optimisers = {"actor": self.adam(self.actor, c.ppo_lr), "critic": self.adam(self.critic, c.ppo_lr)}
 
     def training_policy(self, state: Tensor, generator: torch.Generator) -> Tensor:
         """Return pi(. | s) = softmax of the actor's logits, (B, A)."""
@@ -75,36 +76,36 @@ class PPO(Agent):
         """Return how many gradient steps a rollout gives: `passes` over its batches."""
         return self.config.ppo_passes * math.ceil(len(memory) / self.config.batch_size)
 
-    def batch(self, memory: Replay, k: int, generator: torch.Generator) -> Sample:
+    def batch(self, memory: Replay, k: int, generator: torch.Generator) -> RolloutBatch:
         """Take batch k of the rollout: shuffled before every pass; advantages are computed once, before the first."""
         size = self.config.batch_size
         first = k % math.ceil(len(memory) / size) * size
         if k == 0:
-            self.rollout = self.prepare(memory)
+            self.rollout = self.with_advantages(memory)
         if first == 0:
             self.order = torch.randperm(len(memory), generator=generator, device=self.device)
-        return Sample(*(column[self.order[first : first + size]] for column in self.rollout))
+        return RolloutBatch(*(column[self.order[first : first + size]] for column in self.rollout))
 
     @torch.no_grad()
-    def prepare(self, memory: Replay) -> Sample:
+    def with_advantages(self, memory: Replay) -> RolloutBatch:
         """Compute advantages and value targets with the networks that collected the rollout."""
         c = self.config
         value, next_value = self.critic(memory.state)[..., 0], self.critic(memory.next_state)[..., 0]
-        flags = memory.terminated, memory.cut
+        flags = memory.terminated, memory.ended
         advantage = advantages(memory.reward, value, next_value, *flags, c.gamma, c.ppo_gae_lambda)
         log_pi = torch.log_softmax(self.actor(memory.state), dim=-1).gather(-1, memory.action[..., None])[..., 0]
         standard = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
         columns = memory.state, memory.action, log_pi, standard, advantage + value
-        return Sample(*(column.flatten(0, 1) for column in columns))
+        return RolloutBatch(*(column.flatten(0, 1) for column in columns))
 
-    def update(self, batch: Sample) -> dict[str, Tensor]:
+    def update(self, batch: RolloutBatch) -> dict[str, Tensor]:
         """Take one gradient step on the clipped objective with entropy, and one on the value."""
         c = self.config
         log_pi = torch.log_softmax(self.actor(batch.state), dim=1)
         h = entropy(log_pi).mean()
         taken = log_pi.gather(1, batch.action[:, None])[:, 0]
         objective = clipped_objective(taken, batch.old_log_pi, batch.advantage, c.ppo_clip) + c.ppo_entropy * h
-        grad_pi = descend(self.actor_optimiser, -objective)
+        grad_pi = gradient_step(self.optimisers["actor"], -objective)
         loss_v = (self.critic(batch.state)[:, 0] - batch.value_target).square().mean()
-        grad_v = descend(self.critic_optimiser, loss_v)
-        return self.logged(objective, loss_v, h, grad_pi, grad_v)
+        grad_v = gradient_step(self.optimisers["critic"], loss_v)
+        return detached(objective=objective, loss_v=loss_v, entropy=h, grad_pi=grad_pi, grad_v=grad_v)

@@ -10,17 +10,16 @@ import copy
 import torch
 from torch import Tensor
 
-from edgediff.learner.agent import Agent, descend
+from edgediff.learner.agent import Agent, detached
 from edgediff.learner.losses import actor_objective, critic_loss, entropy, polyak, state_value, td_target
 from edgediff.learner.networks import TwinCritics, mlp
+from edgediff.learner.optimiser import gradient_step
 from edgediff.learner.replay import Batch
 
 
 class SAC(Agent):
     """An MLP from states to logits, twin critics, and their targets."""
 
-    NETWORKS = "actor", "critics", "target_actor", "target_critics"
-    OPTIMISERS = "actor_optimiser", "critic_optimiser"
     METRICS = "loss_q", "objective", "entropy", "q", "target", "grad_q", "grad_pi"
 
     def build(self) -> None:
@@ -30,8 +29,16 @@ class SAC(Agent):
         self.critics = TwinCritics(*sizes).to(self.device)
         self.target_actor = copy.deepcopy(self.actor).requires_grad_(False)
         self.target_critics = copy.deepcopy(self.critics).requires_grad_(False)
-        self.actor_optimiser = self.adam(self.actor, c.actor_lr)
-        self.critic_optimiser = self.adam(self.critics, c.sac_critic_lr)
+        self.networks = {
+            "actor": self.actor,
+            "critics": self.critics,
+            "target_actor": self.target_actor,
+            "target_critics": self.target_critics,
+        }
+        self.optimisers = {
+            "actor": self.adam(self.actor, c.actor_lr),
+            "critics": self.adam(self.critics, c.sac_critic_lr),
+        }
 
     def training_policy(self, state: Tensor, generator: torch.Generator) -> Tensor:
         """Return pi(. | s) = softmax of the actor's logits, (B, A)."""
@@ -48,16 +55,24 @@ class SAC(Agent):
             next_pi = torch.softmax(self.target_actor(batch.next_state), dim=1)
             next_value = state_value(next_pi, self.target_critics.minimum(batch.next_state))
             target = td_target(batch.n_step_return, batch.discount, next_value)
-        loss_q = critic_loss(*self.critics(batch.state), batch.action, target)
-        grad_q = descend(self.critic_optimiser, loss_q)
+        q1, q2 = self.critics(batch.state)
+        loss_q = critic_loss(q1, q2, batch.action, target)
+        grad_q = gradient_step(self.optimisers["critics"], loss_q)
 
         with torch.no_grad():
             q = self.critics.minimum(batch.state)
         log_pi = torch.log_softmax(self.actor(batch.state), dim=1)
         objective = actor_objective(log_pi, q, c.entropy_temperature)
-        grad_pi = descend(self.actor_optimiser, -objective)
+        grad_pi = gradient_step(self.optimisers["actor"], -objective)
 
         polyak(self.target_critics.parameters(), self.critics.parameters(), c.tau)
         polyak(self.target_actor.parameters(), self.actor.parameters(), c.tau)
-        value = state_value(log_pi.exp(), q).mean()
-        return self.logged(loss_q, objective, entropy(log_pi).mean(), value, target.mean(), grad_q, grad_pi)
+        return detached(
+            loss_q=loss_q,
+            objective=objective,
+            entropy=entropy(log_pi).mean(),
+            q=state_value(log_pi.exp(), q).mean(),
+            target=target.mean(),
+            grad_q=grad_q,
+            grad_pi=grad_pi,
+        )

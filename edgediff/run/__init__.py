@@ -1,1 +1,1 @@
-"""A run on disk and on screen: settings from the command line, reports, scores, and states to resume from."""
+"""The keeping of runs: flags, folders, checkpoints to go on from, weights, reports and scores."""

@@ -10,15 +10,25 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import NoReturn
 
-import torch
-
-from edgediff.config import CONFIGS, RunConfig, describe_allowed
+from edgediff.config import CONFIGS, describe_allowed
 from edgediff.errors import ConfigError, NonFiniteError
 from edgediff.run.screen import Display
 
 # The settings that people change first, in the order of the help.
-FIRST = ("agent", "load", "epochs", "seed", "trace", "batch_size", "actor_lr", "critic_lr", "n_step",
-         "d2sac_denoising_steps", "num_envs", "device")  # fmt: skip
+COMMON_SETTINGS = (
+    "agent",
+    "load",
+    "epochs",
+    "seed",
+    "trace",
+    "batch_size",
+    "actor_lr",
+    "critic_lr",
+    "n_step",
+    "d2sac_denoising_steps",
+    "num_envs",
+    "device",
+)
 
 
 class Parser(argparse.ArgumentParser):
@@ -31,9 +41,9 @@ class Parser(argparse.ArgumentParser):
     def add_settings(self, *classes) -> None:
         """Add a flag for every field, those that people change first in a group of their own."""
         every = {f.name: f for config_class in classes for f in fields(config_class)}
-        groups = {"The settings that people change first": [every[name] for name in FIRST if name in every]}
+        groups = {"The settings that people change first": [every[name] for name in COMMON_SETTINGS if name in every]}
         for config_class in classes:
-            groups[config_class.__doc__.strip(".")] = [f for f in fields(config_class) if f.name not in FIRST]
+            groups[config_class.__doc__.strip(".")] = [f for f in fields(config_class) if f.name not in COMMON_SETTINGS]
         for title, members in groups.items():
             group = self.add_argument_group(title)
             for f in members:
@@ -45,11 +55,10 @@ class Parser(argparse.ArgumentParser):
         args, unknown = self.parse_known_args(argv)
         if unknown:
             known = difflib.get_close_matches(unknown[0].split("=")[0], self._option_string_actions, 1, 0.4)
-            raise ConfigError(f"{unknown[0]} is no setting" + (f"; did you mean {known[0]}?" if known else ""))
+            raise ConfigError(f"unknown setting {unknown[0]}" + (f"; did you mean {known[0]}?" if known else ""))
         for name, value in vars(args).items():
-            if (
-                value in ("", []) or isinstance(value, list) and "" in value
-            ):  # argparse makes an empty list of --name=--
+            # argparse makes an empty list of --name=--
+            if value in ("", []) or isinstance(value, list) and "" in value:
                 raise ConfigError(f"{name}: the value is empty; leave the flag out to get the default")
             if str(value).encode(errors="replace") != str(value).encode(errors="surrogateescape"):
                 raise ConfigError(f"{name}: {value} is not UTF-8")
@@ -62,8 +71,12 @@ class Parser(argparse.ArgumentParser):
 
 def given_settings(args: argparse.Namespace) -> dict[str, dict]:
     """Return the settings on the command line by configuration: {"world": {...}, "learner": {...}, "run": {...}}."""
-    given = {name: [f for f in fields(cls) if getattr(args, f.name, None) is not None] for name, cls in CONFIGS.items()}
-    return {name: {f.name: _convert(f, getattr(args, f.name)) for f in found} for name, found in given.items()}
+    given: dict[str, dict] = {name: {} for name in CONFIGS}
+    for name, config_class in CONFIGS.items():
+        for f in fields(config_class):
+            if (text := getattr(args, f.name, None)) is not None:
+                given[name][f.name] = _convert(f, text)
+    return given
 
 
 def _convert(f, text: str):
@@ -75,21 +88,13 @@ def _convert(f, text: str):
         raise ConfigError(f"{f.name}: {text!r} is not {describe_allowed(f)}") from None
 
 
-def set_up_torch(run: RunConfig) -> None:
-    """Apply device, threads and precision to this process; flush denormal numbers, which are slow, to zero."""
-    if run.device == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("device: cuda is not available here, allowed: cpu")
-    torch.set_num_threads(run.threads)
-    torch.set_float32_matmul_precision(run.matmul_precision)
-    torch.set_flush_denormal(True)
-
-
-def guard(program: str, main: Callable[[list[str]], int], argv: list[str] | None = None) -> int:
+def run_program(program: str, main: Callable[[list[str]], int], argv: list[str] | None = None) -> int:
     """Run a program's main; turn a user's mistake into one line and status 2, and survive the loss of the display."""
-    streams = sys.stdout, sys.stderr
+    streams, thread_hook = (sys.stdout, sys.stderr), threading.excepthook
     sys.stdout, sys.stderr = map(Display, streams)
-    threading.excepthook = lambda _: None  # TensorBoard's thread: its next call raises the same error once more
-    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # see edgediff/__init__.py
+    # TensorBoard writes in a thread; what it cannot write is raised once more by its next call, which is caught.
+    threading.excepthook = lambda error: None if issubclass(error.exc_type, OSError) else thread_hook(error)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # see launch.py
         signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return main(sys.argv[1:] if argv is None else argv)
@@ -104,4 +109,4 @@ def guard(program: str, main: Callable[[list[str]], int], argv: list[str] | None
         print(f"{program}: interrupted", file=sys.stderr)
         return 130
     finally:
-        sys.stdout, sys.stderr = streams
+        (sys.stdout, sys.stderr), threading.excepthook = streams, thread_hook

@@ -6,6 +6,7 @@ A file is what `torch.save` writes, followed by 32 bytes: the SHA-256 of all bef
 import hashlib
 import io
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -13,17 +14,18 @@ import torch
 
 from edgediff.errors import ConfigError, DamagedFile, first_line
 
-VERSION = 3
+VERSION = 4
+Buffer = bytes | memoryview
 
 
 def write(path: Path, kind: str, content: dict) -> None:
     """Write content of a kind. Raises `ConfigError` if the disk refuses; the old file stays then."""
     buffer = io.BytesIO()
-    torch.save(plain({"kind": kind, "version": VERSION, **content}), buffer)
-    replace(path, buffer.getbuffer(), hashlib.sha256(buffer.getbuffer()).digest())
+    torch.save(to_plain({"kind": kind, "version": VERSION, **content}), buffer)
+    write_atomically(path, buffer.getbuffer(), hashlib.sha256(buffer.getbuffer()).digest())
 
 
-def replace(path: Path, *parts: bytes) -> None:
+def write_atomically(path: Path, *parts: Buffer) -> None:
     """Write bytes beside `path`, flush them to the disk, and rename the file to `path`.
 
     At every moment, also after a power failure, `path` is the whole old file or the whole new one.
@@ -39,6 +41,8 @@ def replace(path: Path, *parts: bytes) -> None:
         os.fsync(folder)
         os.close(folder)
     except OSError as error:
+        with suppress(OSError):
+            beside.unlink()  # it would take the last space of a full disk
         raise ConfigError(f"run: {path} cannot be written ({first_line(error)}); what was there stays") from None
 
 
@@ -67,12 +71,12 @@ def read(path: Path, kind: str) -> dict:
     return content
 
 
-def plain(content):
+def to_plain(content):
     """Return a copy of nested content in which arrays are tensors on the CPU; TypeError at what cannot be saved."""
     if isinstance(content, dict):
-        return {key: plain(value) for key, value in content.items()}
+        return {key: to_plain(value) for key, value in content.items()}
     if isinstance(content, (list, tuple)):
-        return [plain(value) for value in content]
+        return [to_plain(value) for value in content]
     if isinstance(content, (np.ndarray, torch.Tensor)):
         return torch.as_tensor(content).detach().cpu().clone()
     if type(content) not in (bool, int, float, str):

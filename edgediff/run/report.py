@@ -3,6 +3,9 @@
 import csv
 import io
 import math
+import os
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +15,7 @@ from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from edgediff.config import Settings
-from edgediff.errors import NonFiniteError
+from edgediff.errors import ConfigError, NonFiniteError, first_line
 from edgediff.run import files
 from edgediff.run.checkpoint import Progress
 from edgediff.world.rollout import SCORES
@@ -31,85 +34,134 @@ def budget(settings: Settings) -> str:
         warm_up = math.ceil(c.batch_size / c.collect_per_epoch) - 1  # epochs before the buffer holds a batch
         updates = (c.epochs - warm_up) * c.updates_per_epoch
     flows = world.num_slots * world.flows_per_slot
-    return (f"budget: {c.epochs} epochs x {c.collect_per_epoch} = {transitions:,} transitions "
-            f"(about {transitions / flows:,.0f} episodes of {flows:,.0f} flows), "
-            f"{updates:,} gradient steps of {c.batch_size} samples")  # fmt: skip
+    return (
+        f"budget: {c.epochs} epochs x {c.collect_per_epoch} = {transitions:,} transitions "
+        f"(about {transitions / flows:,.0f} episodes of {flows:,.0f} flows), "
+        f"{updates:,} gradient steps of {c.batch_size} samples"
+    )
 
 
 def mean_outcome(infos: list[dict]) -> dict[str, float]:
     """Average the outcome of an epoch's decisions."""
     values = np.array([[info[key] for key in OUTCOMES.values()] for info in infos])  # (steps, 3, E)
-    return dict(zip(OUTCOMES, values.mean(axis=(0, 2)).tolist()))
+    return dict(zip(OUTCOMES, values.mean(axis=(0, 2)).tolist(), strict=True))
 
 
-def mean_metrics(updates: list[dict[str, Tensor]], first_step: int) -> dict[str, float]:
-    """Average the metrics of an epoch's updates; raise `NonFiniteError` naming the first bad one and its step."""
+def mean_metrics(updates: list[dict[str, Tensor]], names: Sequence[str], first_step: int) -> dict[str, float]:
+    """Average the metrics of an epoch's updates; raise `NonFiniteError` naming the first bad one and its step.
+
+    LookupError if an update returns other metrics than an agent has promised.
+    """
     if not updates:
         return {}
-    names = list(updates[0])
-    values = torch.stack([torch.stack(list(update.values())) for update in updates]).cpu()
+    if set(updates[0]) != set(names):
+        raise LookupError(f"metrics: {', '.join(updates[0])} are not {', '.join(names)}")
+    values = torch.stack([torch.stack([update[name] for name in names]) for update in updates]).cpu()
     bad = (~torch.isfinite(values)).nonzero()
     if len(bad):
         step, column = bad[0].tolist()
         raise NonFiniteError(f"{names[column]}: {values[step, column].item()} at gradient step {first_step + step}")
-    return dict(zip(names, values.mean(dim=0).tolist()))
+    return dict(zip(names, values.mean(dim=0).tolist(), strict=True))
 
 
 class Report:
-    """The open outputs of a run; a context manager that closes them.
+    """The outputs of a run; a context manager that closes them.
 
-    The texts of the tables are part of the progress, and so of every state. At the start, CSV files and TensorBoard
-    curves are written from them, so that after a kill they are exactly as long as the state is old.
+    The texts of the tables are part of the progress, and so of every checkpoint. At the start, CSV files and curves are
+    written from them, so that after a kill they are exactly as long as the checkpoint is old. A table or curve that
+    cannot be written is named once, and the run goes on.
     """
 
-    def __init__(self, run: Path, settings: Settings, metrics: tuple[str, ...], progress: Progress):
-        self.progress = progress
+    def __init__(self, folder: Path, settings: Settings, metrics: tuple[str, ...], progress: Progress):
+        self.folder, self.progress, self.epochs = folder, progress, settings.learner.epochs
+        self.evaluations = self.epochs // settings.run.eval_every
+        self.threads = settings.run.threads
         self.columns = {"train": (*COUNTS, *OUTCOMES, *metrics), "evaluation": (*COUNTS, *SCORES)}
-        for old in (run / "tensorboard").glob("events.out.tfevents.*.edgediff"):
+        self.complaints: set[str] = set()
+        for old in (folder / "tensorboard").glob("events.out.tfevents.*.edgediff"):
             old.unlink()
-        self.writer = SummaryWriter(str(run / "tensorboard"), filename_suffix=".edgediff")
-        self.files = {}
+        self.writer = SummaryWriter(str(folder / "tensorboard"), filename_suffix=".edgediff")
+        self.bar = tqdm(total=self.epochs, initial=min(progress.epoch, self.epochs), unit="epoch", dynamic_ncols=True)
         for name, columns in self.columns.items():
-            text = progress.tables.setdefault(name, ",".join(columns) + "\r\n")
-            files.replace(run / f"{name}.csv", text.encode())
-            self.files[name] = (run / f"{name}.csv").open("a", newline="")
+            text = progress.tables.setdefault(name, ",".join(columns) + "\n")
+            files.write_atomically(folder / f"{name}.csv", text.encode())
             for row in csv.DictReader(io.StringIO(text)):
                 self._draw(name, row)
-        epochs = settings.learner.epochs
-        self.bar = tqdm(total=epochs, initial=min(progress.epoch, epochs), unit="epoch", dynamic_ncols=True)
 
-    def __enter__(self):
+    def __enter__(self) -> "Report":
+        self.since, self.evaluation_s, self.estimated = time.monotonic(), 0.0, False
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_) -> None:
         self.bar.close()
-        self.writer.close()
-        for file in self.files.values():
-            file.close()
+        self._write_curves(self.writer.close)
 
     def epoch(self, row: dict[str, float]) -> None:
-        """Log a finished epoch."""
+        """Log a finished epoch; after the first that has learned, say how long the run will take."""
+        if not self.estimated and self.progress.gradient_steps:
+            self.estimated = True
+            self.bar.write(self._estimate(time.monotonic() - self.since))
         self._log("train", row)
         shown = {name: f"{row[name]:.2f}" for name in ("reward", "completion", "loss_q", "loss_d") if name in row}
-        self.bar.set_postfix(shown | {"steps": self.progress.steps}, refresh=False)
+        self.bar.set_postfix(shown | {"steps": self.progress.gradient_steps}, refresh=False)
         self.bar.update()
+        self.since = time.monotonic()
 
     def evaluation(self, score: dict[str, float]) -> None:
         """Log an evaluation and print it."""
         self._log("evaluation", score)
-        self.bar.write("epoch {:>4}  held-out traffic: completion {completion:.1%}, reward {reward:+.3f}, latency "
-                       "{latency_s:.3f} s, dropped {dropped:.1%}".format(self.progress.epoch, **score))  # fmt: skip
+        self.bar.write(
+            f"epoch {self.progress.epoch:>4}  held-out traffic: completion {score['completion']:.1%}, reward "
+            f"{score['reward']:+.3f}, latency {score['latency_s']:.3f} s, dropped {score['dropped']:.1%}"
+        )
+        self.evaluation_s, self.since = time.monotonic() - self.since, time.monotonic()
+
+    def _estimate(self, epoch_s: float) -> str:
+        left = self.epochs - self.progress.epoch
+        seconds = left * epoch_s + self.evaluations * self.evaluation_s
+        text = f"an epoch takes {epoch_s:.1f} s here, an evaluation {self.evaluation_s:.1f} s: {clock(seconds)} to go"
+        idle = int((os.cpu_count() or 1) - os.getloadavg()[0]) if hasattr(os, "getloadavg") else 0
+        if idle > 0 and self.threads == 1:
+            text += f"; {idle} more {'core is' if idle == 1 else 'cores are'} idle: --threads 2 may be faster"
+        return text
 
     def _log(self, name: str, values: dict[str, float]) -> None:
-        counts = dict(zip(COUNTS, (self.progress.epoch, self.progress.transitions, self.progress.steps)))
-        row = {column: str((counts | values).get(column, "")) for column in self.columns[name]}
-        line = ",".join(row.values()) + "\r\n"
-        self.progress.tables[name] += line
-        self.files[name].write(line)
-        self.files[name].flush()
-        self._draw(name, row)
+        counts = {count: getattr(self.progress, count) for count in COUNTS}
+        line = io.StringIO()
+        csv.DictWriter(line, self.columns[name], lineterminator="\n").writerow(counts | values)  # refuses a stranger
+        before = self.progress.tables[name]
+        self.progress.tables[name] = before + line.getvalue()
+        path = self.folder / f"{name}.csv"
+        try:
+            if path.exists() and path.stat().st_size == len(before.encode()):
+                with path.open("a", newline="") as file:
+                    file.write(line.getvalue())
+            else:  # somebody has removed or changed it
+                files.write_atomically(path, self.progress.tables[name].encode())
+        except (OSError, ConfigError) as error:
+            self._complain(path.name, error)
+        self._draw(name, {column: str(value) for column, value in (counts | values).items()})
 
     def _draw(self, name: str, row: dict[str, str]) -> None:
         for column, value in row.items():
             if column not in COUNTS and value:
-                self.writer.add_scalar(f"{name}/{column}", float(value), int(row["transitions"]))
+                point = f"{name}/{column}", float(value), int(row["transitions"])
+                self._write_curves(lambda point=point: self.writer.add_scalar(*point))
+
+    def _write_curves(self, write) -> None:
+        try:
+            write()
+        except OSError as error:
+            self._complain("tensorboard", error)
+
+    def _complain(self, what: str, error: Exception) -> None:
+        if what not in self.complaints:
+            self.complaints.add(what)
+            self.bar.write(f"note: {what} cannot be written ({first_line(error)}); the run goes on")
+
+
+def clock(seconds: float) -> str:
+    """Return a time in words: 45 s, 12 min, 3.5 h."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

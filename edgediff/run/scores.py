@@ -3,18 +3,21 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
-
 from edgediff.config import RunConfig, WorldConfig
-from edgediff.errors import ConfigError
 from edgediff.learner.agent import Agent
 from edgediff.world.rollout import PRIORITIES, rollout, summarise
 from edgediff.world.simulator import Simulator
 from edgediff.world.workload import HELD_OUT
 
-HEADINGS = {"completion": "completion", "reward": "reward", "latency_s": "latency s", "latency_p95_s": "p95 latency s",
-            "dropped": "dropped", "imbalance": "imbalance",
-            **{f"completion_p{p}": f"priority {p}" for p in PRIORITIES}}  # fmt: skip
+HEADINGS = {
+    "completion": "completion",
+    "reward": "reward",
+    "latency_s": "latency s",
+    "latency_p95_s": "p95 latency s",
+    "dropped": "dropped",
+    "imbalance": "imbalance",
+    **{f"completion_p{p}": f"priority {p}" for p in PRIORITIES},
+}
 
 
 def agent_policy(agent: Agent, run: RunConfig, mode: str = "") -> tuple[str, Callable]:
@@ -22,22 +25,9 @@ def agent_policy(agent: Agent, run: RunConfig, mode: str = "") -> tuple[str, Cal
 
     The policy has its own random stream, so that evaluating never changes training.
     """
-    mode, draws = checked_mode(agent, mode), run.eval_draws
-    generator = evaluation_stream(agent)
+    mode, draws, generator = agent.checked_mode(mode), run.eval_draws, agent.evaluation_stream()
     label = f"{agent.config.agent}, {mode}" + (f" of {draws}" if mode == "mean" else "")
-    return label, lambda observation, _: agent.act(observation, mode, draws, generator)
-
-
-def checked_mode(agent: Agent, mode: str) -> str:
-    """Return a way of evaluating that an agent knows, its first one for ""; `ConfigError` at another."""
-    if mode and mode not in agent.MODES:
-        raise ConfigError(f"mode: {mode!r} is not one of {', '.join(agent.MODES)}")
-    return mode or agent.MODES[0]
-
-
-def evaluation_stream(agent: Agent) -> torch.Generator:
-    """Return the random stream that every evaluation starts with."""
-    return torch.Generator(agent.device).manual_seed(0)
+    return label, lambda observation, _: agent.act(observation, generator, mode, draws)
 
 
 def score(simulator: Simulator, policy: Callable, seed: int = HELD_OUT) -> dict[str, float]:
@@ -51,9 +41,11 @@ def table(scores: dict[str, dict[str, float]], num_columns: int = len(HEADINGS))
     width = max(map(len, scores)) + 2
     lines = [" " * width + "".join(f"{heading:>{len(heading) + 2}}" for _, heading in columns)]
     for label, values in scores.items():
-        texts = [f"{values[key]:.1%}" if "completion" in key or key == "dropped" else f"{values[key]:.3f}"
-                 for key, _ in columns]  # fmt: skip
-        lines.append(f"{label:<{width}}" + "".join(f"{t:>{len(h) + 2}}" for t, (_, h) in zip(texts, columns)))
+        line = f"{label:<{width}}"
+        for key, heading in columns:
+            text = f"{values[key]:.1%}" if "completion" in key or key == "dropped" else f"{values[key]:.3f}"
+            line += f"{text:>{len(heading) + 2}}"
+        lines.append(line)
     return "\n".join(lines)
 
 

@@ -1,61 +1,119 @@
-"""How a run starts: anew, in a folder of its own, or from the newest state of one that was stopped or killed.
+"""How a run starts: anew, in a folder of its own, or from the newest checkpoint of one that was stopped or killed.
 
 Every mistake is refused here, before a new folder is made or an old one is changed.
 """
 
 import argparse
+import os
+import platform
 from dataclasses import replace
 from datetime import datetime
+from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
-from edgediff.config import Settings, check_memory, preset_settings, versions
+import torch
+
+from edgediff import __version__
+from edgediff.config import RunConfig, Settings, preset_settings
 from edgediff.errors import ConfigError
-from edgediff.run.commandline import given_settings, set_up_torch
-from edgediff.run.folder import create, reopen
+from edgediff.run.commandline import given_settings
+from edgediff.run.folder import RunFolder, create, reopen
 from edgediff.run.scores import traffic_label
 from edgediff.run.weights import stored_settings
-from edgediff.world.trace import fingerprint, largest_window, load_trace
+from edgediff.world.trace import Trace, fingerprint, largest_window, load_trace
 
 CHANGEABLE_ON_RESUME = "epochs", "checkpoint_every_s", "trace"  # a request log may move; its content is compared
 
 
-def check(settings: Settings) -> str:
-    """Check what no field can tell alone: hardware, memory, request log; return the fingerprint of the log."""
+class Start(NamedTuple):
+    """A run about to start: settings, request log, locked folder, and the checkpoint that it goes on from, if any."""
+
+    settings: Settings
+    trace: Trace | None
+    folder: RunFolder
+    saved: dict | None
+
+
+def check(settings: Settings) -> Trace | None:
+    """Check what no field can tell alone: hardware, memory, request log; return the log."""
     set_up_torch(settings.run)
     trace = load_trace(settings.world.trace) if settings.world.trace != "none" else None
-    check_memory(settings, largest_window(settings.world, trace) if trace else 0)
-    return fingerprint(trace)
+    check_memory(settings, trace)
+    return trace
 
 
-def begin(args: argparse.Namespace) -> tuple:
-    """Check a new run, then make its folder; return settings, folder, open lock, identity and no state."""
-    settings, preset = preset_settings(args.preset or "paper", given_settings(args)), args.preset or "paper"
-    check(settings)
+def set_up_torch(run: RunConfig) -> None:
+    """Apply device, threads and precision to this process; flush denormal numbers, which are slow, to zero."""
+    if run.device == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("device: cuda is not available here, allowed: cpu")
+    torch.set_num_threads(run.threads)
+    torch.set_float32_matmul_precision(run.matmul_precision)
+    torch.set_flush_denormal(True)
+
+
+def check_memory(settings: Settings, trace: Trace | None = None) -> None:
+    """Raise `ConfigError` if buffer, environments, flows and request log could not fit into this computer's memory."""
+    if not hasattr(os, "sysconf"):
+        return  # Windows does not say
+    world, learner, run = settings
+    transitions = learner.collect_per_epoch if learner.agent == "ppo" else learner.buffer_size
+    envs = learner.num_envs + run.eval_episodes + run.final_episodes
+    busiest = world.at_load(world.load_high) if world.load_high else world
+    flows = envs * max(world.largest_episode, largest_window(busiest, trace) if trace else 0)
+    timelines = envs * (world.num_slots + world.max_delay_s / world.slot_s) * world.num_gateways
+    log = 6 * trace.time_s.size if trace else 0  # three columns, and as many derived from them
+    numbers = world.num_workshops * world.num_gateways + 3 * timelines + 8 * flows + log
+    needed_gb = (transitions * (8 * world.state_dim + 14) + 8 * numbers) / 1e9
+    present_gb = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9
+    if needed_gb >= 0.8 * present_gb:
+        raise ConfigError(
+            f"buffer_size, num_envs, final_episodes, num_slots, load: {needed_gb:.1f} GB in all is not below 80 % of "
+            f"the memory here, {present_gb:.1f} GB"
+        )
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that the bits of a run depend on."""
+    others = {name: version(name) for name in ("torch", "numpy")}
+    return {"edgediff": __version__, **others, "python": platform.python_version()}
+
+
+def start_run(args: argparse.Namespace) -> Start:
+    """Check a new run, then make its folder."""
+    preset = args.preset or "paper"
+    settings = preset_settings(preset, given_settings(args))
+    trace = check(settings)
     name = args.run or f"runs/{settings.learner.agent}-{preset}-{datetime.now():%Y%m%d-%H%M%S}"
-    run, handle, identity = create(Path(name), unique=not args.run)
-    print(f"edgediff, agent {settings.learner.agent}, preset {preset}, seed {settings.run.seed}, "
-          f"{traffic_label(settings.world)}; run folder {run}")  # fmt: skip
-    return settings, run, handle, identity, None
+    folder = create(Path(name), unique=not args.run)
+    print(
+        f"edgediff, agent {settings.learner.agent}, preset {preset}, seed {settings.run.seed}, "
+        f"{traffic_label(settings.world)}; run folder {folder.path}"
+    )
+    return Start(settings, trace, folder, None)
 
 
-def resume(args: argparse.Namespace) -> tuple:
-    """Read the newest state of a run; return settings, folder, open lock, identity and state."""
-    run = Path(args.resume)
+def resume_run(args: argparse.Namespace) -> Start:
+    """Read the newest checkpoint of a run, and check the changes to its settings."""
+    path = Path(args.resume)
     for flag in ("run", "preset"):
         if getattr(args, flag):
             raise ConfigError(f"{flag}: {getattr(args, flag)} cannot be given together with --resume")
-    handle, saved = reopen(run)
-    settings = extend(stored_settings(saved, run), given_settings(args), saved["progress"])
-    if check(settings) != saved["trace"]:
+    folder, saved = reopen(path)
+    settings = extend(stored_settings(saved, path), given_settings(args), saved["progress"])
+    trace = check(settings)
+    if fingerprint(trace) != saved["trace"]:
         raise ConfigError(f"trace: {settings.world.trace} is not what it was when the run began")
-    print(f"edgediff, agent {settings.learner.agent}, seed {settings.run.seed}, {traffic_label(settings.world)}; "
-          f"run folder {run} goes on after epoch {saved['progress']['epoch']}")  # fmt: skip
+    print(
+        f"edgediff, agent {settings.learner.agent}, seed {settings.run.seed}, {traffic_label(settings.world)}; "
+        f"run folder {path} goes on after epoch {saved['progress']['epoch']}"
+    )
     for line in saved["progress"]["extended"]:
         print(f"extended: {line}")
-    for name, version in versions().items():
-        if saved["versions"].get(name) != version:
-            print(f"note: {name} is now {version}; bit for bit the same only with {saved['versions'].get(name)}")
-    return settings, run, handle, saved["identity"], saved
+    for name, now in versions().items():
+        if (before := saved["versions"].get(name)) != now:
+            print(f"note: {name} is now {now}; bit for bit the same only with {before}")
+    return Start(settings, trace, folder, saved)
 
 
 def extend(before: Settings, given: dict[str, dict], progress: dict) -> Settings:

@@ -1,5 +1,6 @@
-"""The weights of an agent on disk, with the settings that they belong to."""
+"""The weights of an agent on disk, with the settings and the run that they belong to."""
 
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 
@@ -14,33 +15,44 @@ from edgediff.run import files
 WEIGHTS = "weights of edgediff"
 
 
-def write_weights(path: Path, settings: Settings, epoch: int, weights: dict) -> None:
+def write_weights(path: Path, settings: Settings, identity: str, epoch: int, weights: dict) -> None:
     """Write the parameters of all networks after an epoch."""
-    files.write(path, WEIGHTS, settings.as_dict() | {"epoch": epoch, "weights": weights})
+    files.write(path, WEIGHTS, settings.as_dict() | {"identity": identity, "epoch": epoch, "weights": weights})
 
 
-def weights_path(run: str | Path, which: str) -> Path:
+def weights_path(folder: str | Path, which: str) -> Path:
     """Return the file of the last or the best weights of a run; `ConfigError` at another word."""
     if which not in ("last", "best"):
         raise ConfigError(f"weights: {which!r} is not one of last, best")
-    return Path(run) / f"{which}.pt"
+    return Path(folder) / f"{which}.pt"
 
 
 def read_weights(path: Path) -> tuple[Settings, int, dict]:
-    """Return settings, epoch and parameters; `ConfigError` if the file is of no use."""
+    """Return settings, epoch and parameters; `ConfigError` if the file is unusable, or of another run than its folder.
+
+    A folder without the file `lock` is of no run: there, weights may be of any.
+    """
     content = files.read(path, WEIGHTS)
-    return stored_settings(content, path), content["epoch"], content["weights"]
+    settings, epoch, weights = stored_settings(content, path), content.get("epoch"), content.get("weights")
+    if not isinstance(epoch, int) or not isinstance(weights, dict):
+        raise ConfigError(f"run: {path} is unusable: no epoch or no parameters")
+    identity = content.get("identity")
+    with suppress(OSError):
+        if path.with_name("lock").read_text(errors="replace")[:100] not in ("", identity):
+            raise ConfigError(f"run: {path} is of another run than the folder; move it away")
+    return settings, epoch, weights
 
 
 def stored_settings(content: dict, path: Path) -> Settings:
     """Return the settings in a file, checked; `ConfigError` if they are not those of this program."""
     for key, config_class in CONFIGS.items():
-        if set(content.get(key, {})) != {f.name for f in fields(config_class)}:
+        found = content.get(key)
+        if not isinstance(found, dict) or set(found) != {f.name for f in fields(config_class)}:
             raise ConfigError(f"run: {path} was written with other settings than this program has ({key})")
     try:
         return Settings(*(config_class(**content[key]) for key, config_class in CONFIGS.items()))
-    except ConfigError as error:
-        raise ConfigError(f"run: {path} holds settings that are not allowed: {error}") from None
+    except (ConfigError, TypeError) as error:
+        raise ConfigError(f"run: {path} holds settings that are not allowed: {first_line(error)}") from None
 
 
 def restore_agent(weights: dict, settings: Settings) -> Agent:
@@ -49,7 +61,7 @@ def restore_agent(weights: dict, settings: Settings) -> Agent:
     agent = build_agent(world.state_dim, world.num_actions, settings.learner, seed, settings.run.device)
     try:
         agent.load_weights(weights)
-        agent.check_can_act(np.zeros((1, world.state_dim), np.float32))
-    except (LookupError, TypeError, AttributeError, RuntimeError, NonFiniteError) as error:
-        raise ConfigError(f"run: the weights are of no use ({first_line(error)})") from None
+        agent.check_finite(np.zeros((1, world.state_dim), np.float32))
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError, NonFiniteError) as error:
+        raise ConfigError(f"run: the weights are unusable: {first_line(error)}") from None
     return agent

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from edgediff.run.commandline import Parser, guard, set_up_torch
+from edgediff.run.commandline import Parser, run_program
 from edgediff.run.scores import agent_policy
+from edgediff.run.start import set_up_torch
 from edgediff.run.weights import read_weights, restore_agent
 from edgediff.world.decision import Outcome
 from edgediff.world.simulator import Simulator
@@ -60,4 +61,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(guard("regret", main))
+    sys.exit(run_program("regret", main))

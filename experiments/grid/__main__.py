@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from edgediff.errors import ConfigError, first_line
 from edgediff.learner.agents import AGENTS
-from edgediff.run.commandline import Parser, guard
+from edgediff.run.commandline import Parser, run_program
 from experiments.grid.spec import jobs_of, load_spec, settings_of
 
 HERE = Path(__file__).parents[1]
@@ -153,4 +153,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(guard("run", main))
+    sys.exit(run_program("run", main))

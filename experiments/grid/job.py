@@ -16,7 +16,7 @@ from edgediff.config import Settings, WorldConfig
 from edgediff.learner.agent import Agent
 from edgediff.learner.agents import AGENTS
 from edgediff.run.checkpoint import Stop
-from edgediff.run.commandline import guard
+from edgediff.run.commandline import run_program
 from edgediff.run.scores import agent_policy, score
 from edgediff.run.start import check
 from edgediff.train import build, train
@@ -130,4 +130,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(guard("job", main))
+    sys.exit(run_program("job", main))

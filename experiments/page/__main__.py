@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from edgediff.errors import ConfigError
-from edgediff.run.commandline import guard
+from edgediff.run.commandline import run_program
 from experiments.analysis.reading import RESULTS
 from experiments.page import sources
 from experiments.page.markup import code, equation, formulas, maths, picture, tests, words
@@ -186,4 +186,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(guard("annotate", main))
+    sys.exit(run_program("annotate", main))

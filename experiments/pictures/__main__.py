@@ -9,7 +9,8 @@ from pathlib import Path
 from edgediff.config import Settings
 from edgediff.errors import ConfigError
 from edgediff.learner.d2sac import D2SAC
-from edgediff.run.commandline import Parser, guard, set_up_torch
+from edgediff.run.commandline import Parser, run_program
+from edgediff.run.start import set_up_torch
 from edgediff.run.weights import read_weights, restore_agent
 from experiments.analysis.reading import RESULTS
 from experiments.pictures import choices, denoising, network, schedule, timelines
@@ -49,4 +50,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(guard("pictures", main))
+    sys.exit(run_program("pictures", main))

@@ -16,9 +16,10 @@ from edgediff.learner import complexity
 from edgediff.learner.d2sac import D2SAC
 from edgediff.learner.replay import Replay
 from edgediff.run import files
-from edgediff.run.checkpoint import Checkpoints, Progress
-from edgediff.run.commandline import Parser, given_settings, guard, set_up_torch
-from edgediff.run.folder import KIND, states
+from edgediff.run.checkpoint import Checkpointer, Progress
+from edgediff.run.commandline import Parser, given_settings, run_program
+from edgediff.run.folder import KIND, checkpoints
+from edgediff.run.start import set_up_torch
 from edgediff.train import build
 from edgediff.world.rules import RoundRobin
 from edgediff.world.simulator import Simulator
@@ -74,7 +75,7 @@ def filled_replay(settings: Settings, agent: D2SAC) -> Replay:
     simulator, replay = Simulator(settings.world, settings.learner.num_envs), agent.memory()
     observation = simulator.reset(0)
     while len(replay) < min(4 * settings.learner.batch_size, settings.learner.buffer_size):
-        action = agent.act(observation)
+        action = agent.explore(observation)
         next_observation, reward, terminated, truncated, info = simulator.step(action)
         replay.add(observation, action, reward, info["final_observation"], terminated, truncated)
         observation = next_observation
@@ -86,15 +87,15 @@ def save_full_state(settings: Settings) -> tuple[float, float, float]:
     parts = build(settings)
     memory = parts.memory
     memory.state.uniform_(), memory.next_state.uniform_(), memory.reward.normal_()
-    memory.cut[:: settings.world.num_slots] = True
-    memory.filled = memory.rows
+    memory.ended[:: settings.world.num_slots] = True
+    memory.num_rows = memory.rows
     with tempfile.TemporaryDirectory(dir=".") as folder:  # in memory, where many systems keep theirs, is no disk
         run, times = Path(folder), [time.perf_counter()]
-        Checkpoints(run, settings, "benchmark", parts, Progress()).save()
+        Checkpointer(run, settings, "benchmark", parts, Progress()).save()
         times.append(time.perf_counter())
-        files.read(states(run)[-1], KIND)
+        files.read(checkpoints(run)[-1], KIND)
         times.append(time.perf_counter())
-        megabytes = states(run)[-1].stat().st_size / 1e6
+        megabytes = checkpoints(run)[-1].stat().st_size / 1e6
     return megabytes, times[1] - times[0], times[2] - times[1]
 
 
@@ -116,7 +117,7 @@ def main(argv: list[str]) -> int:
         print(f"simulator, E = {num_envs:<5}{simulate(settings, num_envs):>12,.0f} decisions/s under round robin")
     for batch in (1, 16, 256):
         observation = np.random.default_rng(0).random((batch, world.state_dim), dtype=np.float32)
-        rate = batch / seconds_per_call(lambda: agent.act(observation))  # noqa: B023
+        rate = batch / seconds_per_call(lambda: agent.act(observation, agent.act_stream))  # noqa: B023
         print(f"acting, batch {batch:<6}{rate:>12,.0f} decisions/s")
 
     replay, generator = filled_replay(settings, agent), torch.Generator().manual_seed(0)
@@ -149,4 +150,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(guard("benchmark", main))
+    sys.exit(run_program("benchmark", main))

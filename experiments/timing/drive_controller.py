@@ -15,7 +15,7 @@ import numpy as np
 from edgediff.control.controller import Controller
 from edgediff.control.request import DEMAND, OPTIONAL
 from edgediff.errors import ConfigError
-from edgediff.run.commandline import Parser, guard
+from edgediff.run.commandline import Parser, run_program
 from edgediff.run.scores import agent_policy
 from edgediff.world.decision import LEVELS, View
 from edgediff.world.rollout import rollout
@@ -108,4 +108,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(guard("drive_controller", main))
+    sys.exit(run_program("drive_controller", main))

@@ -15,7 +15,7 @@ from edgediff.config import LearnerConfig, RunConfig, WorldConfig
 from edgediff.learner.agent import Agent
 from edgediff.learner.agents import build_agent
 from edgediff.learner.replay import Replay
-from edgediff.run.commandline import set_up_torch
+from edgediff.run.start import set_up_torch
 from experiments.timing.benchmark import seconds_per_call
 
 PATH = Path(__file__).parents[1] / "results/latency.csv"
@@ -32,7 +32,7 @@ def decision_ms(agent: Agent, draws: int, decisions: int) -> list[float]:
     times = []
     for state in states:
         start = time.perf_counter()
-        agent.act(state, "mean" if draws > 1 else "argmax", draws)
+        agent.act(state, agent.act_stream, "mean" if draws > 1 else "argmax", draws)
         times.append(1e3 * (time.perf_counter() - start))
     return times[WARM_UP:]
 

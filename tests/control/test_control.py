@@ -26,7 +26,7 @@ from edgediff.control.protocol import MOST_BYTES, Answers, Lines
 from edgediff.control.service import MOST_CLIENTS, Service
 from edgediff.errors import ConfigError
 from edgediff.learner.agents import AGENTS, build_agent
-from edgediff.run.commandline import guard
+from edgediff.run.commandline import run_program
 from edgediff.run.scores import agent_policy
 from edgediff.run.weights import write_weights
 from edgediff.world.rollout import rollout
@@ -46,7 +46,7 @@ def run(tmp_path_factory):
     """A run on busy traffic, with several flows in most slots."""
     folder = tmp_path_factory.mktemp("control") / "a"
     flags = ["--run", str(folder), *TINY, "--num-slots", "60", "--load", "3"]
-    assert guard("edgediff.train", train.main, flags) == 0
+    assert run_program("edgediff.train", train.main, flags) == 0
     return folder
 
 
@@ -108,7 +108,7 @@ def test_every_agent_decides_as_in_evaluate(tmp_path, agent):
     settings = Settings(WorldConfig(num_slots=40, num_gateways=3), LearnerConfig(agent=agent, hidden=16), RunConfig())
     built = build_agent(settings.world.state_dim, settings.world.num_actions, settings.learner,
                         np.random.SeedSequence(5))  # fmt: skip
-    write_weights(tmp_path / "last.pt", settings, 0, built.weights())
+    write_weights(tmp_path / "last.pt", settings, "", 0, built.weights())
     answers = Answers(Controller.load(tmp_path))
     driven = drive_controller.drive(lambda r: json.loads(answers.answer(json.dumps(r).encode())),
                                     Simulator(settings.world))  # fmt: skip
@@ -420,7 +420,7 @@ def test_a_tcp_port_of_the_loopback_is_chosen_and_said(start):
         (["a", "--listen", "unix:a/config.json"], "listen: a/config.json exists and is no socket"),
         (["a", "--listen", "unix:none/s"], "listen: none/s cannot be opened ([Errno 2] No such file"),
         (["a", "--listen", "unix:" + "x" * 200], "cannot be opened (AF_UNIX path too long)"),
-        (["a", "--load", "2"], "--load is no setting"),
+        (["a", "--load", "2"], "unknown setting --load"),
         ([], "RUN"),
     ],
 )

@@ -180,5 +180,5 @@ def test_mistakes_are_one_line(results, tmp_path, capsys):
         annotate.page(tmp_path)
     with pytest.raises(ConfigError, match="not one path"):
         annotate.main(["--help-me"])
-    assert annotate.guard("annotate", annotate.main, ["a", "b"]) == 2
+    assert annotate.run_program("annotate", annotate.main, ["a", "b"]) == 2
     assert capsys.readouterr().err.count("\n") == 1

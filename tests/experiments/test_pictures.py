@@ -30,7 +30,7 @@ def small(agent="d2sac"):
 @pytest.fixture
 def run(tmp_path):
     settings, agent = small()
-    write_weights(tmp_path / "last.pt", settings, 0, agent.weights())
+    write_weights(tmp_path / "last.pt", settings, "", 0, agent.weights())
     return tmp_path
 
 
@@ -38,15 +38,15 @@ def test_all_pictures_of_a_run_are_drawn(run, monkeypatch):
     monkeypatch.setattr(choices, "LOADS", (1.0, 2.0))
     monkeypatch.setattr(choices, "ENVIRONMENTS", 1)
     output = run / "drawn" / "here"
-    assert pictures.guard("pictures", pictures.main, [str(run), "--output", str(output)]) == 0
+    assert pictures.run_program("pictures", pictures.main, [str(run), "--output", str(output)]) == 0
     assert {path.name for path in output.iterdir()} == {f"{name}.png" for name in pictures.NAMES}
 
 
 def test_mistakes_are_one_line(tmp_path, capsys):
     settings, agent = small("sac")
-    write_weights(tmp_path / "last.pt", settings, 0, agent.weights())
+    write_weights(tmp_path / "last.pt", settings, "", 0, agent.weights())
     for argv in ([str(tmp_path)], [str(tmp_path / "none")], [], [str(tmp_path), "more"]):
-        assert pictures.guard("pictures", pictures.main, argv) == 2
+        assert pictures.run_program("pictures", pictures.main, argv) == 2
         message = capsys.readouterr().err
         assert message.startswith("pictures: ") and message.count("\n") == 1
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from edgediff.config import RunConfig
-from edgediff.run.commandline import guard
+from edgediff.run.commandline import run_program
 from edgediff.train import train
 from edgediff.world.rollout import SCORES
 from experiments.grid import __main__ as runner
@@ -50,7 +50,7 @@ def grid(tmp_path, capsys):
     def _grid(spec, *flags):
         path = tmp_path / "spec.json"
         path.write_text(spec if isinstance(spec, str) else json.dumps(spec))
-        status = guard("run", runner.main, [str(path), "--results", str(tmp_path / "results"), *flags])
+        status = run_program("run", runner.main, [str(path), "--results", str(tmp_path / "results"), *flags])
         return status, *capsys.readouterr()
 
     return _grid
@@ -294,7 +294,7 @@ def test_workers_are_a_whole_number(grid, workers):
 
 def test_a_spec_that_is_not_there_is_one_line(tmp_path, capsys):
     for path in (tmp_path / "none.json", tmp_path):
-        assert guard("run", runner.main, [str(path)]) == 2
+        assert run_program("run", runner.main, [str(path)]) == 2
         assert capsys.readouterr().err.count("\n") == 1
 
 

@@ -1,5 +1,7 @@
 """The learning baselines: their equations by hand, and that each learns what is known to be best."""
 
+import copy
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +12,7 @@ from edgediff.config import LearnerConfig
 from edgediff.errors import NonFiniteError
 from edgediff.learner import dqn, ppo
 from edgediff.learner.agents import AGENTS, build_agent
+from edgediff.learner.optimiser import parameters
 
 A = 6
 CONFIG = LearnerConfig(
@@ -97,12 +100,12 @@ def test_every_agent_learns_a_problem_with_a_known_best_action(name):
         for _ in range(5):
             context = rng.integers(A, size=50)
             state = np.eye(A, dtype=np.float32)[context]
-            action = agent.act(state)
+            action = agent.explore(state)
             memory.add(state, action, (action == context).astype(float), state, no, yes)
         for k in range(agent.num_updates(memory)):
             metrics = agent.update(agent.batch(memory, k, generator))
     assert tuple(metrics) == agent.METRICS
-    taken = agent.act(np.eye(A, dtype=np.float32), "mean" if name == "d2sac" else "argmax", 8)
+    taken = agent.act(np.eye(A, dtype=np.float32), torch.Generator().manual_seed(0), draws=8)
     assert taken.tolist() == list(range(A))
 
 
@@ -116,9 +119,9 @@ def test_the_target_network_is_what_is_evaluated(name):
             network[-1].bias.zero_()[action] = 50.0
     state = np.zeros((200, A), np.float32)
     for mode in ("sample", "argmax"):
-        assert (agent.act(state, mode) == 1).all()
+        assert (agent.act(state, torch.Generator(), mode) == 1).all()
     if name == "sac":
-        assert (agent.act(state) == 0).all()
+        assert (agent.explore(state) == 0).all()
 
 
 @pytest.mark.parametrize("name", AGENTS)
@@ -127,7 +130,7 @@ def test_every_agent_repeats_bit_for_bit(name):
     for _ in range(2):
         agent = build_agent(21, 24, LearnerConfig(agent=name, hidden=16), np.random.SeedSequence(3))
         observation = np.random.default_rng(0).random((40, 21), dtype=np.float32)
-        outcomes.append((agent.weights(), agent.act(observation)))
+        outcomes.append((agent.weights(), agent.explore(observation)))
     assert np.array_equal(outcomes[0][1], outcomes[1][1])
     for network, tensors in outcomes[0][0].items():
         assert all(torch.equal(value, outcomes[1][0][network][key]) for key, value in tensors.items())
@@ -136,20 +139,69 @@ def test_every_agent_repeats_bit_for_bit(name):
 @pytest.mark.parametrize("name", ["sac", "dqn", "ppo"])
 def test_weights_that_are_not_finite_are_named(name):
     agent = AGENTS[name](A, A, replace(CONFIG, agent=name), np.random.SeedSequence(0))
-    agent.check_can_act(np.zeros((3, A), np.float32))
+    agent.check_finite(np.zeros((3, A), np.float32))
     for network, tensors in agent.weights().items():
         for tensor, values in tensors.items():
             kept = values.clone()
             values.view(-1)[-1] = torch.nan
             with pytest.raises(NonFiniteError) as error:
-                agent.check_can_act(np.zeros((3, A), np.float32))
+                agent.check_finite(np.zeros((3, A), np.float32))
             assert str(error.value) == f"weights of {network}.{tensor}: not finite"
             values.copy_(kept)
 
 
 def test_epsilon_counts_decisions_of_training_only():
     agent = dqn.DQN(A, A, replace(CONFIG, agent="dqn"), np.random.SeedSequence(0))
-    agent.act(np.zeros((7, A), np.float32))
-    agent.act(np.zeros((9, A), np.float32), "argmax", 1, torch.Generator().manual_seed(0))
-    agent.check_can_act(np.zeros((5, A), np.float32))
+    agent.explore(np.zeros((7, A), np.float32))
+    for mode in agent.MODES:
+        agent.act(np.zeros((9, A), np.float32), torch.Generator().manual_seed(0), mode)
+    agent.check_finite(np.zeros((5, A), np.float32))
     assert agent.decisions == 7
+
+
+@pytest.mark.parametrize("name", AGENTS)
+def test_acting_takes_observations_as_rows_and_converts_them(name):
+    """One observation without a batch axis was once cut into several: A = 8 is a multiple of S = 4."""
+    agent = build_agent(4, 8, LearnerConfig(agent=name, hidden=8), np.random.SeedSequence(0))
+    rows = np.random.default_rng(0).random((5, 4))
+    for act in (agent.explore, lambda given: agent.act(given, torch.Generator())):
+        for wrong in (rows[0], rows[:, :3], rows[None]):
+            with pytest.raises(ValueError, match=r"^observation: shape .* is not \(E, 4\), one row per environment$"):
+                act(wrong)
+    found = [
+        agent.act(given, torch.Generator().manual_seed(0)).tolist()
+        for given in (rows.astype(np.float32), rows, rows.tolist(), torch.tensor(rows))
+    ]
+    assert found[0] == found[1] == found[2] == found[3]
+
+
+@pytest.mark.parametrize("name", AGENTS)
+def test_acting_changes_nothing_that_training_depends_on(name):
+    agent = build_agent(4, 8, LearnerConfig(agent=name, hidden=8), np.random.SeedSequence(0))
+    before = copy.deepcopy(agent.snapshot())
+    for mode in agent.MODES:
+        agent.act_with_probabilities(np.zeros((5, 4), np.float32), torch.Generator(), mode, 8)
+    agent.check_finite(np.zeros((5, 4), np.float32))
+    torch.testing.assert_close(agent.snapshot(), before, rtol=0, atol=0)
+    agent.explore(np.zeros((5, 4), np.float32))
+    assert not torch.equal(agent.snapshot()["act_stream"], before["act_stream"])
+
+
+@pytest.mark.parametrize("name", AGENTS)
+def test_every_network_of_an_agent_is_saved(name):
+    agent = build_agent(4, 8, LearnerConfig(agent=name, hidden=8), np.random.SeedSequence(0))
+    own = {name: value for name, value in vars(agent).items() if isinstance(value, torch.nn.Module)}
+    assert own == agent.networks
+    trained = {id(p) for network in own.values() for p in network.parameters() if p.requires_grad}
+    assert trained == {id(p) for optimiser in agent.optimisers.values() for p in parameters(optimiser)}
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_dqn_refuses_action_values_that_are_not_finite(value):
+    """The policy made of them is finite: all probability on one action."""
+    agent = dqn.DQN(A, A, replace(CONFIG, agent="dqn"), np.random.SeedSequence(0))
+    for network, act in ((agent.q, agent.explore), (agent.target_q, lambda s: agent.act(s, torch.Generator()))):
+        with torch.no_grad():
+            network[-1].bias[0] = value
+        with pytest.raises(NonFiniteError, match="^action values: not finite$"):
+            act(np.zeros((3, A), np.float32))

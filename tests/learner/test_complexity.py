@@ -38,7 +38,7 @@ def test_printed_cost():
 
 def test_cost_of_a_decision_is_what_runs(agent):
     embedding = N * (2 * TIME_DIM * 2 * TIME_DIM + TIME_DIM * H)  # once per batch
-    run = counted(lambda: agent.act(np.zeros((B, S), np.float32)))
+    run = counted(lambda: agent.act(np.zeros((B, S), np.float32), agent.act_stream))
     assert run - embedding == B * complexity.chain_cost(agent.actor, N)
 
 

@@ -40,7 +40,7 @@ def test_same_seed_same_bits():
     assert torch.equal(parameters(one), parameters(two))
     assert not torch.equal(parameters(one), parameters(other))
     observation = np.random.default_rng(0).random((40, S), dtype=np.float32)
-    assert np.array_equal(one.act(observation), two.act(observation))
+    assert np.array_equal(one.explore(observation), two.explore(observation))
 
 
 def test_nothing_outside_the_agent_is_random():
@@ -55,10 +55,10 @@ def test_nothing_outside_the_agent_is_random():
 def test_acting_with_another_generator_leaves_training_alone():
     one, two = agent(), agent()
     observation = np.zeros((8, S), np.float32)
-    one.act(observation, "mean", 4, torch.Generator().manual_seed(0))
+    one.act(observation, torch.Generator().manual_seed(0), "mean", 4)
     one.update(batch()), two.update(batch())
     assert torch.equal(parameters(one), parameters(two))
-    assert np.array_equal(one.act(observation), two.act(observation))
+    assert np.array_equal(one.explore(observation), two.explore(observation))
 
 
 def test_an_update_moves_the_networks_and_their_targets_by_tau():
@@ -115,14 +115,18 @@ def test_modes_of_acting():
     """A single draw is random even at its argmax; the mean over many draws repeats far more often."""
     one, observation = agent(), np.random.default_rng(0).random((256, S), dtype=np.float32)
 
-    def repeats(*mode):
-        return (one.act(observation, *mode) == one.act(observation, *mode)).mean()
+    generator = torch.Generator().manual_seed(0)
 
-    for mode in ("explore", "sample", "argmax"):
-        assert repeats(mode) < 0.3  # a fresh policy: about 1 / 6
+    def repeats(*mode):
+        return (one.act(observation, generator, *mode) == one.act(observation, generator, *mode)).mean()
+
+    assert (one.explore(observation) == one.explore(observation)).mean() < 0.3  # a fresh policy: about 1 / 6
+    for mode in ("sample", "argmax"):
+        assert repeats(mode) < 0.3
     assert repeats("mean", 1000) > 0.5
+    assert np.array_equal(*(one.act(observation, torch.Generator().manual_seed(1), *m) for m in (("mean",), ("",))))
     for mode in one.MODES:
-        action = one.act(observation, mode, 3)
+        action = one.act(observation, generator, mode, 3)
         assert action.shape == (256,) and action.min() == 0 and action.max() == A - 1
 
 
@@ -132,9 +136,9 @@ def test_training_explores_with_the_actor_and_evaluation_takes_the_target_actor(
         with torch.no_grad():
             network.rest[-1].weight.zero_()
             network.rest[-1].bias.fill_(9.0)[action] = -9.0  # noise is taken out: this action stands out
-    assert (one.act(observation) == 2).all()
+    assert (one.explore(observation) == 2).all()
     for mode in one.MODES:
-        assert (one.act(observation, mode, 3) == 4).all()
+        assert (one.act(observation, torch.Generator(), mode, 3) == 4).all()
 
 
 def test_a_fresh_policy_is_sure_of_each_draw_and_uniform_over_draws():
@@ -142,7 +146,7 @@ def test_a_fresh_policy_is_sure_of_each_draw_and_uniform_over_draws():
     one = D2SAC(21, 24, LearnerConfig(), np.random.SeedSequence(0))
     state = torch.zeros(4000, 21)
     with torch.no_grad():
-        pi = one.log_policy(one.actor, state, one.act_stream).exp()
+        pi = one.draw_log_policy(one.actor, state, one.act_stream).exp()
     assert 0.85 < pi.max(dim=1).values.mean() < 0.95
     assert (pi.mean(dim=0) - 1 / 24).abs().max() < 0.03
 
@@ -182,7 +186,7 @@ def test_one_update_by_hand(change):
         for p in [*one.target_actor.parameters(), *one.target_critics.parameters()]:
             p.add_(0.1 * torch.randn(p.shape, generator=torch.Generator().manual_seed(p.numel())))
     stream.set_state(one.learn_stream.get_state())
-    before = {name: copy.deepcopy(getattr(one, name)) for name in one.NETWORKS}
+    before = {name: copy.deepcopy(network) for name, network in one.networks.items()}
     metrics = one.update(b)
 
     def draw(*shape):
@@ -232,33 +236,37 @@ def check(metrics, before, loss, after, name, lr, weight_decay):
 @pytest.mark.parametrize("mode", ["explore", *D2SAC.MODES])
 def test_what_is_not_finite_is_named(mode):
     one, observation = agent(), np.zeros((3, S), np.float32)
+
+    def act(observation):
+        return one.explore(observation) if mode == "explore" else one.act(observation, torch.Generator(), mode)
+
     with pytest.raises(NonFiniteError, match="observation"):
-        one.act(np.full((3, S), np.nan, np.float32), mode)
+        act(np.full((3, S), np.nan, np.float32))
     with torch.no_grad():
         (one.actor if mode == "explore" else one.target_actor).rest[-1].bias[2] = float("nan")
     with pytest.raises(NonFiniteError, match="action probabilities"):
-        one.act(observation, mode)
+        act(observation)
 
 
-@pytest.mark.parametrize("network", D2SAC.NETWORKS)
+@pytest.mark.parametrize("network", ["actor", "critics", "target_actor", "target_critics"])
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_weights_that_are_not_finite_are_named_also_those_that_do_not_act(network, value):
     one, observation = agent(), np.zeros((3, S), np.float32)
-    one.check_can_act(observation)
+    one.check_finite(observation)
     name = list(one.weights()[network])[-1]
     with torch.no_grad():
         one.weights()[network][name][1] = value
     with pytest.raises(NonFiniteError) as error:
-        one.check_can_act(observation)
+        one.check_finite(observation)
     assert str(error.value) == f"weights of {network}.{name}: not finite"
 
 
-def test_whether_it_can_act_is_asked_without_drawing_from_its_streams():
+def test_check_finite_uses_no_stream():
     one, two = agent(), agent()
-    one.check_can_act(np.zeros((3, S), np.float32))
+    one.check_finite(np.zeros((3, S), np.float32))
     one.update(batch()), two.update(batch())
     observation = np.random.default_rng(0).random((40, S), dtype=np.float32)
-    assert np.array_equal(one.act(observation), two.act(observation))
+    assert np.array_equal(one.explore(observation), two.explore(observation))
 
 
 def test_finite_weights_that_overflow_cannot_act():
@@ -266,7 +274,7 @@ def test_finite_weights_that_overflow_cannot_act():
     with torch.no_grad():
         one.actor.rest[-1].weight.fill_(3e38)
     with pytest.raises(NonFiniteError, match="action probabilities"):
-        one.check_can_act(np.zeros((3, S), np.float32))
+        one.check_finite(np.zeros((3, S), np.float32))
 
 
 def test_saved_weights_act_alike():
@@ -275,7 +283,7 @@ def test_saved_weights_act_alike():
     two.load_weights(copy.deepcopy(one.weights()))
     two.act_stream.set_state(one.act_stream.get_state())
     observation = np.random.default_rng(0).random((40, S), dtype=np.float32)
-    assert np.array_equal(one.act(observation), two.act(observation))
+    assert np.array_equal(one.explore(observation), two.explore(observation))
 
 
 def bandit(shuffled, steps=150):
@@ -288,7 +296,7 @@ def bandit(shuffled, steps=150):
         reward = reward[torch.randperm(128, generator=g)] if shuffled else reward
         state = torch.nn.functional.one_hot(context, A).float()
         one.update(Batch(state, action, reward, torch.zeros(128), state))
-    return np.mean([one.act(np.eye(A, dtype=np.float32), "mean", 8) == np.arange(A) for _ in range(50)])
+    return np.mean([one.act(np.eye(A, dtype=np.float32), one.act_stream, "mean", 8) == np.arange(A) for _ in range(50)])
 
 
 def test_learns_a_problem_with_a_known_best_action():

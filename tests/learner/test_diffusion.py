@@ -136,5 +136,5 @@ def test_gradients_reach_all_steps():
 
 
 def test_policy_is_a_softmax():
-    log_pi = D.policy(torch.log(torch.tensor([[1.0, 2.0, 5.0]])) + 100)
+    log_pi = D.log_policy(torch.log(torch.tensor([[1.0, 2.0, 5.0]])) + 100)
     torch.testing.assert_close(log_pi.exp(), torch.tensor([[0.125, 0.25, 0.625]]))

@@ -110,8 +110,8 @@ def test_bad_values_are_refused_and_nothing_is_stored(change, name):
 
 def contents(replay):
     """A copy of all that a buffer holds."""
-    columns = "state", "action", "reward", "next_state", "terminated", "cut"
-    return [getattr(replay, name).tolist() for name in columns] + [replay.next_row, replay.filled]
+    columns = "state", "action", "reward", "next_state", "terminated", "ended"
+    return [getattr(replay, name).tolist() for name in columns] + [replay.next_row, replay.num_rows]
 
 
 def step(state, terminated=False, truncated=False, next_state=(9.0, 9.0)):

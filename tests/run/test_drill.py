@@ -19,7 +19,7 @@ from tiny import TINY, newest, outcome, wait_for
 
 from edgediff import train
 from edgediff.learner.agents import AGENTS
-from edgediff.run.folder import states
+from edgediff.run.folder import checkpoints
 from edgediff.run.weights import read_weights
 
 # Runs the program in one child process after the other, so that torch is imported once, and ends each with SIGKILL when
@@ -27,7 +27,7 @@ from edgediff.run.weights import read_weights
 DRIVER = """
 import json, os, signal, sys
 from edgediff import train
-from edgediff.run import checkpoint, files
+from edgediff.run import checkpoint, files, folder
 
 for line in sys.stdin:
     point, left, argv = json.loads(line)
@@ -58,33 +58,41 @@ def killed(owner, name, before=True, only=lambda *given: True):
     setattr(owner, name, wrapped)
 
 def half_written(path, *parts):
-    if left == 1 and "state-" in path.name:
+    if left == 1 and "checkpoint-" in path.name:
         path.with_name(path.name + ".tmp").write_bytes(bytes(parts[0])[: len(parts[0]) // 2])
-    return "state-" in path.name
+    return "checkpoint-" in path.name
 
-is_state = lambda source, target: "state-" in str(target)
+is_checkpoint = lambda source, target: "checkpoint-" in str(target)
 if point == "before the rename":
-    killed(os, "replace", only=is_state)
+    killed(os, "replace", only=is_checkpoint)
 elif point == "after the rename":
-    killed(os, "replace", before=False, only=is_state)
+    killed(os, "replace", before=False, only=is_checkpoint)
 elif point == "in the middle of the write":
-    killed(files, "replace", only=half_written)
-elif point == "before an old state goes":
-    killed(train.Path, "unlink", only=lambda path, **_: "state-" in path.name)
-elif point == "between the state and the weights":
-    killed(checkpoint, "save_state", before=False)
+    killed(files, "write_atomically", only=half_written)
+elif point == "before an old checkpoint goes":
+    killed(train.Path, "unlink", only=lambda path, **_: "checkpoint-" in path.name)
+elif point == "between the checkpoint and the weights":
+    killed(folder.RunFolder, "save", before=False)
 elif point == "between last.pt and best.pt":
     killed(checkpoint, "write_weights", before=False, only=lambda path, *_: path.name == "last.pt")
 elif point == "during an evaluation":
     killed(train, "score", before=False)
 elif point == "while curves and tables are written anew":
     killed(train.Report, "_draw", before=False)
-sys.exit(train.guard("edgediff.train", train.main, argv))
+sys.exit(train.run_program("edgediff.train", train.main, argv))
 """
 # The kill comes at one of the first so many times that a point is reached:
-POINTS = {"before the rename": 5, "after the rename": 5, "in the middle of the write": 5, "before an old state goes": 5,
-          "between the state and the weights": 5, "between last.pt and best.pt": 5, "during an evaluation": 2,
-          "while curves and tables are written anew": 9, "at a random moment": 1}  # fmt: skip
+POINTS = {
+    "before the rename": 5,
+    "after the rename": 5,
+    "in the middle of the write": 5,
+    "before an old checkpoint goes": 5,
+    "between the checkpoint and the weights": 5,
+    "between last.pt and best.pt": 5,
+    "during an evaluation": 2,
+    "while curves and tables are written anew": 9,
+    "at a random moment": 1,
+}
 
 
 @pytest.fixture
@@ -99,11 +107,11 @@ def driver(tmp_path):
 def kill_once(driver, folder, argv, point, rng) -> bool:
     """Start or go on, and kill at a point; tell whether that was before the end."""
     there = (folder / "b").exists
-    before = states(folder / "b") if there() else []
+    before = checkpoints(folder / "b") if there() else []
     print(json.dumps([point, int(rng.integers(POINTS[point])) + 1, argv]), file=driver.stdin, flush=True)
     child = int(driver.stdout.readline())
     if point == "at a random moment":
-        wait_for(lambda: there() and states(folder / "b") != before)
+        wait_for(lambda: there() and checkpoints(folder / "b") != before)
         time.sleep(rng.uniform(0, 0.2))
         with contextlib.suppress(ProcessLookupError):  # it has come to its end
             os.kill(child, signal.SIGKILL)
@@ -122,7 +130,7 @@ def drill(call, driver, folder, agent, kills, seed):
         if kill_once(driver, folder, argv, point, rng):
             tried.append(point)
         argv = ["--resume", "b"]
-        if not states(folder / "b"):  # killed before its first state: there is nothing to go on from
+        if not checkpoints(folder / "b"):  # killed before its first state: there is nothing to go on from
             shutil.rmtree(folder / "b")
             argv = anew
         elif newest(folder / "b") and (folder / "b/last.pt").exists():

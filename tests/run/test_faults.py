@@ -6,22 +6,28 @@ Those of the experiments, numbers 5 to 7 and 12, are in tests/experiments.
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
+from pathlib import Path
 
 import pytest
 import torch
 from tiny import TINY, TRAIN, newest, outcome, points, rows, shell, start, wait_for
 
 from edgediff import evaluate, train
+from edgediff.errors import ConfigError
 from edgediff.run import files
 from edgediff.run import start as starting
-from edgediff.run.folder import states
+from edgediff.run.checkpoint import Checkpointer
+from edgediff.run.commandline import run_program
+from edgediff.run.folder import KIND, checkpoints
 from edgediff.run.weights import read_weights
 
-FILES = {"lock", "state-000001.pt", "state-000002.pt", "last.pt", "best.pt", "config.json", "train.csv",
+FILES = {"lock", "checkpoint-000001.pt", "checkpoint-000002.pt", "last.pt", "best.pt", "config.json", "train.csv",
          "evaluation.csv", "tensorboard"}  # fmt: skip
 
 
@@ -30,7 +36,7 @@ FILES = {"lock", "state-000001.pt", "state-000002.pt", "last.pt", "best.pt", "co
 
 def test_a_run_folder_whose_states_were_moved_away_is_not_taken_for_a_new_one(refused, finished):
     (finished / "attic").mkdir()
-    for path in states(finished):
+    for path in checkpoints(finished):
         path.rename(finished / "attic" / path.name)
     refused(train, "run: a exists and is left as it is; name a new folder", "--run", "a", *TINY, "--seed", 5)
 
@@ -40,7 +46,7 @@ def test_a_foreign_folder_with_a_file_called_lock_keeps_all_its_files(refused, t
     for name in ("lock", "notes.tmp", "last.pt.tmp"):
         (tmp_path / "mine" / name).write_text("precious")
     refused(train, "run: mine exists and is left as it is", "--run", "mine", *TINY)
-    refused(train, "resume: mine holds no state-*.pt", "--resume", "mine")
+    refused(train, "resume: mine holds no checkpoint-*.pt", "--resume", "mine")
 
 
 def test_going_on_deletes_no_file_that_the_program_does_not_name(call, finished):
@@ -191,7 +197,7 @@ def test_two_runs_that_start_in_the_same_second_get_two_folders(call, tmp_path, 
 
 
 @pytest.mark.parametrize("special", ["fifo", "device"])
-@pytest.mark.parametrize("name", ["state-000003.pt", "lock", "last.pt"])
+@pytest.mark.parametrize("name", ["checkpoint-000003.pt", "lock", "last.pt"])
 def test_a_file_that_never_ends_is_refused_at_once(refused, finished, in_time, name, special):
     (finished / name).unlink(missing_ok=True)
     os.mkfifo(finished / name) if special == "fifo" else (finished / name).symlink_to("/dev/zero")
@@ -214,9 +220,9 @@ def test_a_pipe_in_the_place_of_an_output_is_replaced(call, finished, in_time, n
 
 def test_a_state_of_another_run_is_refused(call, refused, finished):
     call(train, "--run", "b", *TINY)
-    (finished / "state-000007.pt").write_bytes(states(finished.parent / "b")[-1].read_bytes())
-    refused(train, "a/state-000007.pt is of another run than the folder; move it away", "--resume", "a")
-    (finished / "state-000007.pt").unlink()
+    (finished / "checkpoint-000007.pt").write_bytes(checkpoints(finished.parent / "b")[-1].read_bytes())
+    refused(train, "a/checkpoint-000007.pt is of another run than the folder; move it away", "--resume", "a")
+    (finished / "checkpoint-000007.pt").unlink()
     assert call(train, "--resume", "a")[0] == 0
 
 
@@ -258,19 +264,96 @@ def test_the_line_to_go_on_with_can_be_pasted_into_a_shell(call, stop_after, tmp
     assert newest(tmp_path / "my $run")["progress"]["epoch"] == 4
 
 
-def test_a_disk_that_fills_under_tables_and_curves_is_one_line(tmp_path):
-    """A limit on the size of files, set after the first state, stands for the disk; a thread writes the curves."""
+def test_tables_and_curves_that_cannot_be_written_never_end_a_run(tmp_path):
+    """A limit on the size of files, set after the first epoch, stands for a full disk; a thread writes the curves."""
     driver = (
-        "import resource, sys; from edgediff import train; from edgediff.run.checkpoint import Checkpoints\n"
-        "Checkpoints.after_epoch = lambda _: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
-        "sys.exit(train.guard('edgediff.train', train.main, sys.argv[1:]))"
+        "import resource, sys; from edgediff import train; from edgediff.run.checkpoint import Checkpointer\n"
+        "Checkpointer.after_epoch = lambda _: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
+        "sys.exit(train.run_program('edgediff.train', train.main, sys.argv[1:]))"
     )
     command = [sys.executable, "-c", driver, "--run", "r", *TINY, "--epochs", "400"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 2 and "Traceback" not in done.stderr and "Exception" not in done.stderr
-    said = [line for line in done.stderr.splitlines() if "cannot be written" in line]
-    assert len(said) == 1 and said == done.stderr.splitlines()[-1:] and "File too large" in said[0]
+    assert done.returncode == 0 and "Traceback" not in done.stderr and "Exception" not in done.stderr
+    notes = [line for line in (done.stdout + done.stderr).splitlines() if "cannot be written" in line]
+    assert {note.split()[1] for note in notes} == {"train.csv", "evaluation.csv", "tensorboard"} and len(notes) == 3
     assert read_weights(tmp_path / "r/last.pt") and 0 < len(rows(tmp_path / "r/train.csv")) < 400
+
+
+@pytest.mark.parametrize("what", ["train.csv", "evaluation.csv", "tensorboard"])
+def test_what_is_removed_while_training_is_written_again(call, finished, monkeypatch, tmp_path, what):
+    right = Checkpointer.after_epoch
+
+    def after_epoch(self):
+        right(self)
+        if self.progress.epoch == 2:
+            path = tmp_path / "r" / what
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    monkeypatch.setattr(Checkpointer, "after_epoch", after_epoch)
+    assert call(train, "--run", "r", *TINY)[0] == 0
+    if what == "tensorboard":
+        assert call(train, "--resume", "r")[0] == 0  # the curves come back with the next start
+    assert outcome(tmp_path / "r") == outcome(finished)
+
+
+def test_a_folder_that_is_removed_while_training_is_one_line(call, monkeypatch, tmp_path):
+    right = Checkpointer.after_epoch
+
+    def after_epoch(self):
+        if self.progress.epoch == 2:
+            shutil.rmtree(tmp_path / "r")
+        right(self)
+
+    monkeypatch.setattr(Checkpointer, "after_epoch", after_epoch)
+    status, _, err = call(train, "--run", "r", *TINY)
+    last = err.splitlines()[-1]
+    assert status == 2 and last.startswith("edgediff.train: run: r") and "start a new run" in last
+
+
+def test_no_space_for_the_first_byte_is_one_line_and_leaves_nothing(tmp_path):
+    done = shell(tmp_path, "ulimit -f 0; $TRAIN --run r $TINY")
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and "cannot be written" in done.stderr, done.stderr
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_failed_write_leaves_no_temporary_file(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ConfigError, match="cannot be written"):
+        files.write_atomically(tmp_path / "x", b"content")
+    assert os.listdir(tmp_path) == []
+
+
+def test_run_program_gives_the_hook_of_threads_back():
+    before = threading.excepthook
+    assert run_program("x", lambda _: 0, []) == 0 and threading.excepthook is before
+
+
+def test_importing_the_package_changes_no_signal_handler_and_no_environment():
+    code = (
+        "import os, signal; before = dict(os.environ), signal.getsignal(signal.SIGINT); import edgediff.train, "
+        "edgediff.evaluate; assert before == (dict(os.environ), signal.getsignal(signal.SIGINT))"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    assert subprocess.run([sys.executable, "-c", code], env=environment, timeout=60).returncode == 0
+
+
+def test_a_copied_folder_that_is_not_installed_trains(tmp_path):
+    """Package metadata knows nothing of it; a version that was looked up there ended in a traceback."""
+    shutil.copytree(Path(train.__file__).parent, tmp_path / "edgediff")
+    code = (
+        "import importlib.metadata as m, runpy, sys; right = m.version\n"
+        "def version(name):\n"
+        "    if name == 'edgediff': raise m.PackageNotFoundError(name)\n"
+        "    return right(name)\n"
+        "m.version = version; runpy.run_module('edgediff.train', run_name='__main__')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "--run", "r", *TINY], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0 and complete(tmp_path / "r") == 4, done.stderr
 
 
 @pytest.mark.usefixtures("signals_heard")
@@ -293,11 +376,11 @@ def test_extending_a_run_says_which_evaluation_stays(call, tmp_path):
 # And the files of the version before.
 
 
-def test_files_of_version_2_are_refused_in_one_line(refused, finished, monkeypatch):
-    monkeypatch.setattr(files, "VERSION", 2)
-    files.write(finished / "state-000003.pt", "run of edgediff", {"progress": {"epoch": 1}, "tables": {}})
+def test_files_of_the_version_before_are_refused_in_one_line(refused, finished, monkeypatch):
+    monkeypatch.setattr(files, "VERSION", 3)
+    files.write(finished / "checkpoint-000003.pt", KIND, {"progress": {"epoch": 1}, "tables": {}})
     files.write(finished / "last.pt", "weights of edgediff", {"world": {}, "learner": {}, "epoch": 1, "weights": {}})
     monkeypatch.undo()
     os.chdir(finished.parent)
-    refused(train, "run: a/state-000003.pt has version 2; this program reads version 3\n", "--resume", "a")
-    refused(evaluate, "run: a/last.pt has version 2; this program reads version 3\n", "a")
+    refused(train, "run: a/checkpoint-000003.pt has version 3; this program reads version 4\n", "--resume", "a")
+    refused(evaluate, "run: a/last.pt has version 3; this program reads version 4\n", "a")

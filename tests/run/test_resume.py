@@ -13,8 +13,8 @@ from tiny import LOG, TINY, contents, newest, outcome, rows
 from edgediff import train
 from edgediff.learner.agents import AGENTS
 from edgediff.run import files
-from edgediff.run.checkpoint import Checkpoints
-from edgediff.run.folder import KIND, lock, states
+from edgediff.run.checkpoint import Checkpointer
+from edgediff.run.folder import KIND, checkpoints, reopen
 from edgediff.world.simulator import Simulator
 
 LONGER = [*TINY, "--epochs", "6"]
@@ -73,7 +73,7 @@ def test_a_run_killed_within_epochs_ends_with_the_same_bits(call, tmp_path, monk
 
 
 def fresh_stream(name):
-    return lambda saved, fresh: saved["agent"]["streams"].update({name: getattr(fresh.agent, name).get_state()})
+    return lambda saved, fresh: saved["agent"].update({name: getattr(fresh.agent, name).get_state()})
 
 
 LEFT_OUT = {
@@ -132,26 +132,26 @@ def test_an_extension_outlives_a_kill_before_the_next_state(call, tmp_path, monk
     assert status == 0 and "4 epochs" in out and newest(tmp_path / "a")["progress"]["epoch"] == 4
 
 
-def test_a_folder_left_before_the_first_state_can_neither_go_on_nor_be_taken(call, refused, monkeypatch):
+def test_a_run_that_ends_before_its_first_checkpoint_leaves_no_folder(call, tmp_path, monkeypatch):
     with monkeypatch.context() as patched:
-        patched.setattr(Checkpoints, "save", lambda *_: 1 / 0)
+        patched.setattr(Checkpointer, "save", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             call(train, "--run", "a", *TINY)
-    refused(train, "resume: a holds no state-*.pt to go on from; start a new run", "--resume", "a")
-    refused(train, "run: a exists and is left as it is; name a new folder", "--run", "a", *TINY)
+    assert not (tmp_path / "a").exists()
+    assert call(train, "--run", "a", *TINY)[0] == 0
 
 
 @pytest.mark.parametrize("moment", ["save", "after_epoch"])
 def test_a_signal_at_the_very_end_counts(call, monkeypatch, moment):
     """It comes while the last state is written, or after it."""
-    right = getattr(Checkpoints, moment)
+    right = getattr(Checkpointer, moment)
 
     def then_a_signal(self):
         right(self)
         if self.progress.epoch == 4:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr(Checkpoints, moment, then_a_signal)
+    monkeypatch.setattr(Checkpointer, moment, then_a_signal)
     status, out, err = call(train, "--run", "a", *TINY)
     assert status == 143 and "all is saved" in err and "last weights" not in out
 
@@ -205,14 +205,14 @@ def test_a_request_log_may_move_but_not_change(call, refused, tmp_path):
 
 
 def test_one_process_at_a_time_has_a_run(call, refused, finished, tmp_path):
-    with lock(tmp_path / "a"):
+    with reopen(tmp_path / "a")[0]:
         refused(train, "run: a is in use by another process", "--resume", "a")
     assert call(train, "--resume", "a")[0] == 0  # the lock file is still there, and nobody holds it
 
 
 def test_a_lock_that_was_removed_or_holds_rubbish(call, refused, finished, tmp_path):
     (tmp_path / "a/lock").write_bytes(b"\xff" * 200)
-    refused(train, "state-000002.pt is of another run than the folder; move it away", "--resume", "a")
+    refused(train, "checkpoint-000002.pt is of another run than the folder; move it away", "--resume", "a")
     (tmp_path / "a/lock").unlink()
     assert call(train, "--resume", "a")[0] == 0
 
@@ -230,7 +230,7 @@ def test_a_damaged_state_is_refused_and_without_it_the_older_one_goes_on(
     call(train, "--run", "a", *TINY)
     with pytest.raises(AssertionError, match="never came to its end"):
         stop_again_and_again([1, 1])
-    older, damaged = states(tmp_path / "b")
+    older, damaged = checkpoints(tmp_path / "b")
     damaged.write_bytes(damaged.read_bytes()[:-1])
     refused(train, f"b/{damaged.name} is damaged or no file of edgediff", "--resume", "b")
     refused(train, f"move it away to go on from {older.name}\n", "--resume", "b")
@@ -242,7 +242,7 @@ def test_a_damaged_state_is_refused_and_without_it_the_older_one_goes_on(
 
 def test_only_the_two_newest_states_stay(call, tmp_path):
     call(train, "--run", "a", *TINY, "--checkpoint-every-s", 0)
-    assert [path.name for path in states(tmp_path / "a")] == ["state-000004.pt", "state-000005.pt"]
+    assert [path.name for path in checkpoints(tmp_path / "a")] == ["checkpoint-000004.pt", "checkpoint-000005.pt"]
 
 
 FORGED = {
@@ -258,7 +258,7 @@ FORGED = {
 @pytest.mark.parametrize("what", FORGED)
 def test_a_state_that_does_not_fit_is_refused_in_one_line(call, refused, finished, tmp_path, what):
     change, reason = FORGED[what]
-    path = states(tmp_path / "a")[-1]
+    path = checkpoints(tmp_path / "a")[-1]
     content = files.read(path, KIND)
     change(content)
     files.write(path, KIND, content)

@@ -1,5 +1,6 @@
 """The two programs, run as a user would: what they write, what they refuse, how they stop."""
 
+import functools
 import json
 import os
 import signal
@@ -17,7 +18,7 @@ from edgediff.learner.d2sac import D2SAC
 from edgediff.learner.replay import Replay
 from edgediff.run import files
 from edgediff.run.weights import WEIGHTS, read_weights
-from edgediff.world import simulator
+from edgediff.world import decision
 from edgediff.world.rules import all_rules
 
 LARGER = [*TINY, *"--collect-per-epoch 40 --batch-size 64 --num-slots 60 --buffer-size 400".split()]
@@ -88,8 +89,8 @@ def test_an_evaluation_repeats_to_the_last_digit(call, finished, mode):
 
 
 MISTAKES = [
-    ("--no-such-flag 1", "--no-such-flag is no setting"),
-    ("--batch 64", "--batch is no setting; did you mean --batch-size?"),  # no abbreviations
+    ("--no-such-flag 1", "unknown setting --no-such-flag"),
+    ("--batch 64", "unknown setting --batch; did you mean --batch-size?"),  # no abbreviations
     ("--batch-size", "batch-size"),
     ("--batch-size x", "batch_size: 'x' is not a whole number from 1 to 1000000"),
     ("--batch-size 1.5", "batch_size: '1.5'"),
@@ -177,14 +178,14 @@ def test_nan_names_quantity_step_and_epoch_and_keeps_the_weights_of_the_newest_s
 
 
 def test_nan_in_an_observation_stops_the_run(call, monkeypatch):
-    right, calls = simulator.observe, []
+    right, calls = decision.observe, []
 
     def wrong(world, view):
         state = right(world, view)
         calls.append(len(state) == 4)  # the four environments of training
         return state * float("nan") if sum(calls) > 9 else state
 
-    monkeypatch.setattr(simulator, "observe", wrong)
+    monkeypatch.setattr(train, "build", functools.partial(train.build, observe=wrong))
     status, _, err = call(train, "--run", "r", *TINY)
     last = err.splitlines()[-1]
     assert status == 1 and last.startswith("stopped: ") and "last good weights" in last
@@ -281,7 +282,7 @@ def test_a_second_signal_ends_at_once_and_harms_no_file(tmp_path):
     driver = (
         "import sys, time; from edgediff import train; from edgediff.learner.d2sac import D2SAC\n"
         "D2SAC.update = lambda *_: open('reached', 'w').close() or time.sleep(600)\n"
-        "sys.exit(train.guard('edgediff.train', train.main, sys.argv[1:]))"
+        "sys.exit(train.run_program('edgediff.train', train.main, sys.argv[1:]))"
     )
     process = subprocess.Popen([sys.executable, "-c", driver, "--run", "r", *TINY], cwd=tmp_path)
     wait_for(lambda: (tmp_path / "reached").exists())
