@@ -17,7 +17,7 @@ MAY_IMPORT = {  # of edgediff
     "world": {"config", "errors", "world"},
     "gym": {"config", "errors", "world", "gym"},
     "learner": {"config", "errors", "learner"},
-    "run": {"config", "errors", "world", "learner", "run"},
+    "run": {"__version__", "config", "errors", "world", "learner", "run"},
     "train": {"config", "errors", "world", "learner", "run"},
     "evaluate": {"config", "errors", "world", "learner", "run"},
     "control": {"config", "errors", "world", "learner", "run", "control"},
