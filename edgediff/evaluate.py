@@ -69,7 +69,7 @@ def main(argv: list[str]) -> int:
     for name in ("eval_draws", "final_episodes", "device", "threads"):
         parser.add_argument(f"--{name.replace('_', '-')}", dest=name, metavar="X", help="[as in the run]")
     parser.add_settings(WorldConfig)
-    args = parser.parse_args(argv)
+    args = parser.parse(argv)
     if args.csv and args.json:
         raise ConfigError("csv: cannot be given together with --json")
     heading, scores = compare(args.runs, args)
@@ -83,7 +83,9 @@ def main(argv: list[str]) -> int:
         writer.writerows({"scheduler": label} | values for label, values in scores.items())
     else:
         print(f"{heading}\n{table(scores)}")
-    if (lost := sys.stdout.lost) and not isinstance(lost, BrokenPipeError):  # the reader closed the pipe
+    if (lost := getattr(sys.stdout, "lost", None)) and not isinstance(
+        lost, BrokenPipeError
+    ):  # the reader closed the pipe
         print(f"edgediff.evaluate: the scores cannot be written ({first_line(lost)})", file=sys.stderr)
         return 1
     return 0

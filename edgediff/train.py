@@ -140,7 +140,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--run", metavar="X", help="new folder for weights and logs [runs/AGENT-PRESET-TIME]")
     parser.add_argument("--resume", metavar="RUN", help="folder of a run to go on with, with the settings it has")
     parser.add_settings(WorldConfig, LearnerConfig, RunConfig)
-    args = parser.parse_args(argv)
+    args = parser.parse(argv)
     settings, trace, folder, saved = resume_run(args) if args.resume else start_run(args)
     path, run = folder.path, shlex.quote(str(folder.path))
     print(budget(settings))

@@ -131,7 +131,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("spec", metavar="SPEC", help="a JSON file, see experiments/grid/specs")
     parser.add_argument("--workers", type=int, default=2, help="processes at a time on this machine [2]")
     parser.add_argument("--results", default=str(HERE / "results"), help="folder of all results")
-    args = parser.parse_args(argv)
+    args = parser.parse(argv)
     if args.workers < 1:
         raise ConfigError(f"workers: {args.workers} is not a whole number from 1")
     rank, size = rank_and_size(os.environ)

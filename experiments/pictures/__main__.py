@@ -34,7 +34,7 @@ def main(argv: list[str]) -> int:
     parser = Parser("python -m experiments.pictures RUN", main.__doc__)
     parser.add_argument("run", metavar="RUN", help="folder of a run")
     parser.add_argument("--output", metavar="FOLDER", default=str(PICTURES), help="where to [results/pictures]")
-    args = parser.parse_args(argv)
+    args = parser.parse(argv)
     settings, agent = load(Path(args.run))
     folder = Path(args.output)
     try:

@@ -104,7 +104,7 @@ def main(argv: list[str]) -> int:
     parser = Parser("python -m experiments.timing.benchmark", main.__doc__)
     parser.add_argument("--preset", metavar="X", default="paper", help=f"named settings: {', '.join(PRESETS)} [paper]")
     parser.add_settings(LearnerConfig, RunConfig)
-    args = parser.parse_args(argv)
+    args = parser.parse(argv)
     settings = preset_settings(args.preset, given_settings(args))
     world, config, run = settings
     if config.agent != "d2sac" or run.device != "cpu":

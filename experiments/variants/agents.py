@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from edgediff.learner.d2sac import D2SAC
-from edgediff.learner.diffusion import Schedule, policy, reverse_mean, reverse_step
+from edgediff.learner.diffusion import Schedule, log_policy, reverse_mean, reverse_step
 from edgediff.learner.networks import NoiseNetwork
 
 
@@ -82,11 +82,11 @@ class OtherChain(D2SAC):
     mean = staticmethod(reverse_mean)
     variance = staticmethod(lambda schedule: schedule.beta)
 
-    def log_policy(self, actor: NoiseNetwork, state: Tensor, generator: torch.Generator) -> Tensor:
+    def draw_log_policy(self, actor: NoiseNetwork, state: Tensor, generator: torch.Generator) -> Tensor:
         """Draw the noise of the chain and return log pi(. | s, noise), Eq. (26), (B, A)."""
         shape = self.config.d2sac_denoising_steps, len(state), self.num_actions
         noise = torch.randn(shape, generator=generator, device=state.device)
-        return policy(chain(actor.predictor(state), self.schedule, noise, self.mean, self.variance(self.schedule)))
+        return log_policy(chain(actor.predictor(state), self.schedule, noise, self.mean, self.variance(self.schedule)))
 
 
 class PrintedEq21(OtherChain):
@@ -131,7 +131,7 @@ class Mish(D2SAC):
     def build(self) -> None:
         """Build d2sac, then replace the activations, which have no parameters."""
         super().build()
-        for network in (getattr(self, name) for name in self.NETWORKS):
+        for network in self.networks.values():
             for module in list(network.modules()):
                 for name, child in module.named_children():
                     if isinstance(child, nn.SiLU):

@@ -104,12 +104,12 @@ def test_every_function_of_the_index_is_shown_with_its_source_and_every_test_is_
     shown = set(read.blocks)
     for row in sources.ROWS:
         assert {function.source for function in sources.functions(row)} <= shown, row.cell
-        assert all(name in read.text for _, name in row.tests), row.cell
+        assert all(test.name in read.text for test in row.tests()), row.cell
 
 
 def test_a_source_is_read_from_its_file(read):
     module = sources.ROOT.joinpath("edgediff/learner/diffusion.py").read_text()
-    assert sources.source("edgediff", "learner.diffusion.reverse_mean") in module
+    assert sources.source("edgediff.learner.diffusion.reverse_mean") in module
     for folder in ("edgediff", "experiments"):
         with pytest.raises((LookupError, AttributeError), match="nothing"):
             sources.source(folder, "nothing.at_all")
@@ -144,7 +144,7 @@ def test_every_line_of_algorithm_1_has_code_or_a_reason():
     code = {
         number: "\n".join(excerpt.code for excerpt in excerpts) for numbers, excerpts in groups for number in numbers
     }
-    assert "agent.act(" in code[6] and "td_target(" in code[12] and "agent.update(" in code[11]
+    assert "agent.explore(" in code[6] and "td_target(" in code[12] and "agent.update(" in code[11]
     assert "critic_loss(" in code[14] and "polyak(" in code[19] and "keep_best(" in code[23]
 
 

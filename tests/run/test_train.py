@@ -24,6 +24,7 @@ from edgediff.world.rules import all_rules
 LARGER = [*TINY, *"--collect-per-epoch 40 --batch-size 64 --num-slots 60 --buffer-size 400".split()]
 
 
+@pytest.mark.line(1, 2, 3, 4, 20, 21, 22, 23, 24, 25)
 def test_a_run_from_start_to_end(call, tmp_path):
     status, out, _ = call(train, "--preset", "quick", "--run", "r", *LARGER)
     assert status == 0
@@ -211,6 +212,7 @@ def test_weights_that_cannot_act_never_replace_those_that_can(call, tmp_path, mo
     assert call(evaluate, "r", "--mode", "sample")[0] == 0
 
 
+@pytest.mark.line(5, 6, 7, 8)
 def test_the_loop_stores_what_truncation_asks_for(call, monkeypatch):
     """Episodes of 15 slots end while collecting: the true last state is stored, as truncated, not as terminated."""
     stored, right = [], Replay.add
