@@ -163,7 +163,7 @@ class RunConfig:
     seed: int = setting(0, "seed of every random stream of the run", 0, 2**32 - 1)
     eval_every: int = setting(10, "epochs between evaluations", 1, 10_000_000)
     eval_episodes: int = setting(16, "held-out episodes of an evaluation", 1, 10_000)
-    eval_draws: int = setting(8, "M, noise draws averaged when evaluating", 1, 1000)
+    eval_draws: int = setting(8, "noise draws averaged when evaluating", 1, 1000)
     final_episodes: int = setting(64, "held-out episodes of the final table", 1, 10_000)
     checkpoint_every_s: float = setting(50.0, "time between two saved states of a run, s", 0, 1e6)
     device: str = setting("cpu", "where the learner runs", choices=("cpu", "cuda"))

@@ -37,6 +37,7 @@ def test_every_equation_and_every_line_marks_a_test():
     assert {n for test in every for n in test.lines} == set(LINES)
 
 
+@pytest.mark.slow
 def test_links_and_the_page_of_tests_are_up_to_date():
     """After a change of lines or of markers: python -m experiments.page.index."""
     text = ROOT.joinpath("README.md").read_text()

@@ -15,6 +15,8 @@ from experiments.page import markup, paper_text, sources
 VOID = {"meta", "link", "img", "br", "mspace"}
 PIXEL = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", 640, 480)  # as much of a PNG as is read
 
+pytestmark = pytest.mark.slow  # they write the whole page
+
 
 class Reader(HTMLParser):
     """Collects texts, ids, links and mistakes of a page."""
@@ -112,7 +114,7 @@ def test_a_source_is_read_from_its_file(read):
     assert sources.source("edgediff.learner.diffusion.reverse_mean") in module
     for folder in ("edgediff", "experiments"):
         with pytest.raises((LookupError, AttributeError), match="nothing"):
-            sources.source(folder, "nothing.at_all")
+            sources.source(f"{folder}.nothing.at_all")
 
 
 def test_every_deviation_is_shown(read):

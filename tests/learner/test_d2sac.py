@@ -119,6 +119,7 @@ def test_the_first_step_of_adam_has_the_size_of_the_learning_rate():
         assert max(moved).item() == pytest.approx(rate, rel=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.line(5, 6, 7, 8)
 def test_modes_of_acting():
     """A single draw is random even at its argmax; the mean over many draws repeats far more often."""
@@ -312,10 +313,12 @@ def bandit(shuffled, steps=150):
     return np.mean([one.act(np.eye(A, dtype=np.float32), one.act_stream, "mean", 8) == np.arange(A) for _ in range(50)])
 
 
+@pytest.mark.slow
 def test_learns_a_problem_with_a_known_best_action():
     assert bandit(shuffled=False) > 0.9
 
 
+@pytest.mark.slow
 def test_learns_nothing_from_shuffled_rewards():
     """The negative control: the same rewards in another order teach nothing."""
     assert bandit(shuffled=True) < 0.6

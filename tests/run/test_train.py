@@ -266,6 +266,7 @@ def test_an_interrupt_before_or_after_the_loop_says_what_is_saved(call, monkeypa
     assert status == 130 and err.splitlines()[-1] == f"stopped; {last}"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("signals_heard")
 def test_the_first_signal_finishes_the_epoch_says_so_and_saves(tmp_path):
     process = start(tmp_path)
@@ -278,6 +279,7 @@ def test_the_first_signal_finishes_the_epoch_says_so_and_saves(tmp_path):
     assert at == len(rows(tmp_path / "r/train.csv")) == read_weights(tmp_path / "r/last.pt")[1] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("signals_heard")
 def test_a_second_signal_ends_at_once_and_harms_no_file(tmp_path):
     """Gradient steps that take for ever: the first signal waits for the epoch, the second one does not."""
