@@ -87,7 +87,7 @@ def train(settings: Settings, folder: RunFolder, parts: Parts | None = None, sav
             for _ in range(config.collect_per_epoch // config.num_envs):  # line 5
                 action = agent.explore(observation)  # line 6
                 next_observation, reward, terminated, truncated, info = simulator.step(action)  # line 7
-                memory.add(observation, action, reward, info["final_observation"], terminated, truncated)  # line 8
+                memory.add(observation, action, reward, info["successor"], terminated, truncated)  # line 8
                 observation = next_observation  # line 21
                 infos.append(info)
             for k in range(agent.num_updates(memory)):  # line 9

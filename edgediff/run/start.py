@@ -21,7 +21,8 @@ from edgediff.run.commandline import given_settings
 from edgediff.run.folder import RunFolder, create, reopen
 from edgediff.run.scores import traffic_label
 from edgediff.run.weights import stored_settings
-from edgediff.world.trace import Trace, fingerprint, largest_window, load_trace
+from edgediff.world.trace import Trace, fingerprint, load_trace
+from edgediff.world.windows import largest_window
 
 CHANGEABLE_ON_RESUME = "epochs", "checkpoint_every_s", "trace"  # a request log may move; its content is compared
 

@@ -77,7 +77,7 @@ def filled_replay(settings: Settings, agent: D2SAC) -> Replay:
     while len(replay) < min(4 * settings.learner.batch_size, settings.learner.buffer_size):
         action = agent.explore(observation)
         next_observation, reward, terminated, truncated, info = simulator.step(action)
-        replay.add(observation, action, reward, info["final_observation"], terminated, truncated)
+        replay.add(observation, action, reward, info["successor"], terminated, truncated)
         observation = next_observation
     return replay
 

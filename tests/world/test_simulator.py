@@ -116,7 +116,7 @@ def test_truncation_shows_the_true_last_state_and_then_a_new_episode():
     played = play(simulator, uniform(), 400)
     cut = next(k for k, step in enumerate(played) if k and step[3][0])
     flows = draw_traffic(WORLD, 0, 0, 0).flows
-    final, fresh = in_units(played[cut][4]["final_observation"][0]), in_units(played[cut][0][0])
+    final, fresh = in_units(played[cut][4]["successor"][0]), in_units(played[cut][0][0])
     assert final[3] == pytest.approx(flows["deadline_s"][-1], rel=1e-5)  # the flow that would come next
     assert final[4:12].max() > 0.01  # the backlog the episode ended with
     assert fresh[3] == pytest.approx(draw_traffic(WORLD, 0, 0, 1).flows["deadline_s"][0], rel=1e-5)
@@ -124,7 +124,7 @@ def test_truncation_shows_the_true_last_state_and_then_a_new_episode():
         WORLD.server_tflops
     )  # nothing waits, nothing is held
     for step in played[1:cut]:
-        assert np.array_equal(step[0], step[4]["final_observation"])
+        assert np.array_equal(step[0], step[4]["successor"])
 
 
 def test_the_next_episode_can_be_started_for_all_or_for_some():
