@@ -22,6 +22,7 @@ from edgediff.run.weights import read_weights, restore_agent, weights_path
 from edgediff.world.rules import all_rules
 from edgediff.world.simulator import Simulator
 from edgediff.world.trace import Trace
+from edgediff.world.windows import episode_quartiles
 from edgediff.world.workload import HELD_OUT
 
 
@@ -52,6 +53,7 @@ def compare(runs: list[str], args: Namespace) -> tuple[str, dict[str, dict[str, 
             policies[label if len(runs) == 1 else f"{run}: {label}"] = policy
     epochs = ", ".join(f"{run} (epoch {epoch})" for run, (_, _, epoch, _) in loaded.items())
     heading = f"{epochs}, {args.weights} weights; {traffic_label(world)}; {of_run.final_episodes} held-out episodes"
+    heading += f"\n{episode_quartiles(world, trace)}" if trace else ""
     return heading, {
         label: score(simulator, policy, HELD_OUT + 1) for label, policy in (policies | all_rules()).items()
     }

@@ -8,6 +8,15 @@ from edgediff.world.simulator import Simulator
 from edgediff.world.workload import HELD_OUT
 
 PRIORITIES = 1, 2, 3
+SCORES = (  # the columns of an evaluation, in the order of the CSV file
+    "completion",
+    "latency_s",
+    "latency_p95_s",
+    "dropped",
+    "imbalance",
+    "reward",
+    *(f"completion_p{p}" for p in PRIORITIES),
+)
 Policy = Callable[[np.ndarray, Simulator], np.ndarray]  # from observation and simulator to actions, (E,)
 
 
