@@ -151,9 +151,9 @@ def test_no_agent_acts_in_a_mode_that_it_does_not_know(name, mode):
     unknown = [mode] if name == "d2sac" else [mode, "mean"]  # only the chain has noise draws to average over
     for asked in unknown:
         with pytest.raises(ConfigError) as error:
-            agent(name).act(STATE, asked)
+            agent(name).act(STATE, torch.Generator(), asked)
         modes = "mean, argmax, sample" if name == "d2sac" else "argmax, sample"
-        assert str(error.value) == f"mode: {asked!r} is not one of explore, {modes}"
+        assert str(error.value) == f"mode: {asked!r} is not one of {modes}"
     assert torch.equal(agent(name).act_stream.get_state(), stream)  # nothing was drawn
 
 

@@ -63,7 +63,7 @@ def main(argv: list[str]) -> int:
                         "[standard input and output]")  # fmt: skip
     for name in ("eval_draws", "device", "threads"):
         parser.add_argument(f"--{name.replace('_', '-')}", dest=name, metavar="X", help="[as in the run]")
-    args = parser.parse_args(argv)
+    args = parser.parse(argv)
     place = check_address(args.listen) if args.listen else None
     if place is None and sys.stdin is None:
         raise ConfigError("stdin: closed; give --listen, or lines on standard input")

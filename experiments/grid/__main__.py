@@ -106,7 +106,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("grid", metavar="NAME", help=f"one of {', '.join(GRIDS)}")
     parser.add_argument("--workers", type=int, default=2, help="processes at a time [2]")
     parser.add_argument("--results", metavar="FOLDER", default=str(RESULTS), help="folder of all results")
-    args = parser.parse_args(argv)
+    args = parser.parse(argv)
     if args.grid not in GRIDS:
         raise ConfigError(f"grid: {args.grid!r} is not one of {', '.join(GRIDS)}")
     if args.workers < 1:

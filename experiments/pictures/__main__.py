@@ -32,7 +32,7 @@ def main(argv: list[str]) -> int:
     parser = Parser("python -m experiments.pictures RUN", main.__doc__)
     parser.add_argument("run", metavar="RUN", help="folder of a run")
     parser.add_argument("--output", metavar="FOLDER", help="where to [RUN/pictures]")
-    args = parser.parse_args(argv)
+    args = parser.parse(argv)
     settings, agent = load(Path(args.run))
     folder = Path(args.output or Path(args.run) / "pictures")
     try:

@@ -77,7 +77,7 @@ def filled_replay(settings: Settings, agent: D2SAC) -> Replay:
     while len(replay) < min(4 * settings.learner.batch_size, settings.learner.buffer_size):
         action = agent.explore(observation)
         next_observation, reward, terminated, truncated, info = simulator.step(action)
-        replay.add(observation, action, reward, info["final_observation"], terminated, truncated)
+        replay.add(observation, action, reward, info["successor"], terminated, truncated)
         observation = next_observation
     return replay
 
@@ -107,7 +107,7 @@ def main(argv: list[str]) -> int:
     parser = Parser("python -m experiments.timing.benchmark", main.__doc__)
     parser.add_argument("--preset", metavar="X", default="paper", help=f"named settings: {', '.join(PRESETS)} [paper]")
     parser.add_settings(LearnerConfig, RunConfig)
-    args = parser.parse_args(argv)
+    args = parser.parse(argv)
     settings = preset_settings(args.preset, given_settings(args))
     world, config, run = settings
     if config.agent != "d2sac" or run.device != "cpu":

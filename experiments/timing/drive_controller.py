@@ -86,7 +86,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("run", metavar="RUN", help="folder of a run")
     parser.add_argument("--episodes", metavar="X", default="1", help="how many, 1 to 1000 [1]")
     parser.add_argument("--mode", metavar="X", help="mean, argmax or sample [as in evaluate]")
-    args = parser.parse_args(argv)
+    args = parser.parse(argv)
     if not args.episodes.isascii() or not args.episodes.isdigit() or not 1 <= int(args.episodes) <= 1000:
         raise ConfigError(f"episodes: {args.episodes!r} is not a whole number from 1 to 1000")
     controller = Controller.load(args.run, mode=args.mode or "")

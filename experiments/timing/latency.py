@@ -60,7 +60,7 @@ def main(argv: list[str]) -> int:
     """Time every case; print a table and write it to a new file."""
     parser = Parser("python -m experiments.timing.latency", main.__doc__)
     parser.add_argument("--output", metavar="FILE", default=str(PATH), help="a new CSV file [results/latency.csv]")
-    path = Path(parser.parse_args(argv).output)
+    path = Path(parser.parse(argv).output)
     if path.exists():
         raise ConfigError(f"output: {path} exists and is left as it is; move it away, or name another file")
     set_up_torch(RunConfig())

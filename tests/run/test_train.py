@@ -24,6 +24,7 @@ from edgediff.world.rules import all_rules
 LARGER = [*TINY, *"--collect-per-epoch 40 --batch-size 64 --num-slots 60 --buffer-size 400".split()]
 
 
+@pytest.mark.line(1, 2, 3, 4, 20, 21, 22, 23, 24, 25)
 def test_a_run_from_start_to_end(call, tmp_path):
     status, out, _ = call(train, "--preset", "quick", "--run", "r", *LARGER)
     assert status == 0
@@ -211,6 +212,7 @@ def test_weights_that_cannot_act_never_replace_those_that_can(call, tmp_path, mo
     assert call(evaluate, "r", "--mode", "sample")[0] == 0
 
 
+@pytest.mark.line(5, 6, 7, 8)
 def test_the_loop_stores_what_truncation_asks_for(call, monkeypatch):
     """Episodes of 15 slots end while collecting: the true last state is stored, as truncated, not as terminated."""
     stored, right = [], Replay.add
@@ -264,6 +266,7 @@ def test_an_interrupt_before_or_after_the_loop_says_what_is_saved(call, monkeypa
     assert status == 130 and err.splitlines()[-1] == f"stopped; {last}"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("signals_heard")
 def test_the_first_signal_finishes_the_epoch_says_so_and_saves(tmp_path):
     process = start(tmp_path)
@@ -276,6 +279,7 @@ def test_the_first_signal_finishes_the_epoch_says_so_and_saves(tmp_path):
     assert at == len(rows(tmp_path / "r/train.csv")) == read_weights(tmp_path / "r/last.pt")[1] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("signals_heard")
 def test_a_second_signal_ends_at_once_and_harms_no_file(tmp_path):
     """Gradient steps that take for ever: the first signal waits for the epoch, the second one does not."""

@@ -124,6 +124,7 @@ def test_windows_start_anywhere(rng):
     assert len(set(starts)) > 50
 
 
+@pytest.mark.eq(1)
 def test_size_and_work_have_the_mean_of_the_synthetic_traffic(rng):
     """Over one whole lap of any log: mean D and mean workload are those of Eq. (1)."""
     trace = Trace(np.arange(1000.0), rng.integers(1, 5000, 1000) * 1.0, rng.integers(1, 500, 1000) * 1.0)
