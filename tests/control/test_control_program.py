@@ -149,25 +149,28 @@ def test_a_signal_answers_what_has_come_and_ends_with_status_0(start, number):
 @pytest.mark.slow
 @pytest.mark.usefixtures("signals_heard")
 def test_an_ignored_signal_stays_ignored(start):
-    process = start(preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))  # as nohup does
+    ignored = signal.SIGHUP, signal.SIGUSR1
+    process = start(preexec_fn=lambda: [signal.signal(number, signal.SIG_IGN) for number in ignored])  # as nohup does
     for _ in range(2):
         process.stdin.write(encoded(GOOD))
         process.stdin.flush()
         assert b"gateway" in process.stdout.readline()
-        process.send_signal(signal.SIGHUP)
+        for number in ignored:
+            process.send_signal(number)
     process.stdin.close()
-    assert process.wait(60) == 0
+    assert process.wait(60) == 0 and process.stderr.read().count(b"\n") == 1
 
 
 @pytest.mark.slow
-def test_lines_that_nobody_takes_the_answers_of_do_not_delay_the_end(start):
-    process = start()
+def test_lines_whose_answers_nobody_takes_fill_no_memory_and_do_not_delay_the_end(start):
+    process, sent = start(), 0
     os.set_blocking(process.stdin.fileno(), False)
     for _ in range(3):  # until neither lines nor answers are taken any more
         with contextlib.suppress(BlockingIOError):
-            while True:
-                os.write(process.stdin.fileno(), encoded(GOOD))
+            while sent < 2_000_000:
+                sent += os.write(process.stdin.fileno(), encoded(GOOD))
         time.sleep(1)
+    assert sent < 1_000_000
     begin = time.monotonic()
     process.terminate()
     assert (

@@ -139,3 +139,18 @@ def test_a_nan_in_the_second_flow_gives_the_noise_of_the_first_back(busy, mode, 
     assert len(calls) == 2 and noise.equal(controller.generator.get_state())
     controller.decide(REPORT, FLOW)
     assert not noise.equal(controller.generator.get_state())
+
+
+def test_drive_asks_for_no_more_flows_at_once_than_a_line_may_hold(busy, monkeypatch):
+    found = []
+    for most in (MAX_FLOWS, 2):
+        monkeypatch.setattr(drive_controller, "MAX_FLOWS", most)
+        protocol, asked = LineProtocol(Controller.load(busy)), []
+
+        def ask(line, protocol=protocol, asked=asked):
+            asked.append(len(line["flows"]))
+            return json.loads(protocol.answer(json.dumps(line).encode()))
+
+        found.append(drive_controller.drive(ask, Simulator(protocol.controller.world)))
+        assert sum(asked) == len(found[-1]["completed"]) and (max(asked) == 2) == (most == 2)
+    assert all(np.array_equal(found[0][name], found[1][name]) for name in drive_controller.KEPT)
