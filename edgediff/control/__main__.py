@@ -1,5 +1,10 @@
 """Decide flows online, as the SDN controller of Section 3.1: `python -m edgediff.control RUN`."""
 
+from edgediff.run.launch import prepare_process
+
+if __name__ == "__main__":
+    prepare_process()
+
 import asyncio
 import contextlib
 import select
@@ -23,6 +28,10 @@ def tell(line: str) -> None:
             sys.stderr.write(f"{line}\n")
 
 
+def _wake(loop: asyncio.AbstractEventLoop, stopped: asyncio.Event) -> None:
+    loop.call_soon_threadsafe(stopped.set)
+
+
 async def serve(protocol: LineProtocol, place: str | int | None) -> OSError | None:
     """Serve standard input, or the clients of a path or port, until it ends or a signal comes.
 
@@ -32,7 +41,7 @@ async def serve(protocol: LineProtocol, place: str | int | None) -> OSError | No
     # Not `loop.add_signal_handler`: its handlers run in the loop, and a second signal has to end one that hangs, too.
     if signal.getsignal(signal.SIGUSR1) is not signal.SIG_IGN:
         signal.signal(signal.SIGUSR1, lambda *_: loop.call_soon_threadsafe(lambda: tell(protocol.latencies())))
-    with StopSignals(lambda _: loop.call_soon_threadsafe(stopped.set)):
+    with StopSignals(lambda _: _wake(loop, stopped)):
         if place is None:
             streams = StandardStreams(sys.stdin.fileno(), sys.stdout.fileno())
             serving = server.add(server.serve(streams.reader, streams.send), streams.end_input)

@@ -309,7 +309,7 @@ def test_without_free_descriptors_it_waits_and_recovers(listen):
         (["a", "--listen", "unix:a/config.json"], "listen: a/config.json exists and is no socket"),
         (["a", "--listen", "unix:none/s"], "listen: none/s cannot be opened ([Errno 2] No such file"),
         (["a", "--listen", "unix:" + "x" * 200], "cannot be opened (AF_UNIX path too long)"),
-        (["a", "--load", "2"], "--load unknown setting"),
+        (["a", "--load", "2"], "unknown setting --load"),
         ([], "RUN"),
     ],
 )
