@@ -35,8 +35,8 @@ def listening(place: str | int) -> Iterator[tuple[socket.socket, str]]:
             yield server, f"unix:{place}" if made else f"127.0.0.1:{server.getsockname()[1]}"
         finally:
             with contextlib.suppress(OSError):
-                if made and os.path.samestat(made, os.lstat(place)):  # what is there now may be another's
-                    os.unlink(place)
+                if made and os.path.samestat(made, os.lstat(str(place))):  # what is there now may be another's
+                    os.unlink(str(place))
 
 
 def _open_path(path: str) -> socket.socket:

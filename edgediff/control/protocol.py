@@ -20,7 +20,8 @@ class LineProtocol:
 
     def __init__(self, controller: Controller, probabilities: bool = False):
         self.controller, self.probabilities = controller, probabilities
-        self.times_ms, self.decided, self.refused = deque(maxlen=MAX_LATENCIES), 0, 0
+        self.times_ms: deque[float] = deque(maxlen=MAX_LATENCIES)
+        self.decided, self.refused = 0, 0
 
     def answer(self, line: bytes | None) -> bytes:
         """Return the answer to a line, None for one that is too long: an object, or its error; b"" to an empty line."""

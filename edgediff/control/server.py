@@ -101,7 +101,7 @@ async def read_line(reader: asyncio.StreamReader) -> bytes | None:
         return None if too_long else line
 
 
-class StandardStreams:
+class StandardStreams(asyncio.ReadTransport):
     """Standard input and output as one more client, be they files, pipes or a terminal.
 
     They are used only when `select` says that it does not block: O_NONBLOCK would hold for all who share them.

@@ -174,7 +174,7 @@ def test_lines_whose_answers_nobody_takes_fill_no_memory_and_do_not_delay_the_en
     begin = time.monotonic()
     process.terminate()
     assert (
-        process.wait(60) == 0 and time.monotonic() - begin < SHUTDOWN_TIMEOUT_S + 1.5
+        process.wait(60) == 0 and time.monotonic() - begin < SHUTDOWN_TIMEOUT_S + 5
     )  # the interpreter's end is in it
 
 
@@ -236,7 +236,7 @@ def test_a_client_that_comes_after_the_signal_is_not_served(listen):
         assert process.poll() is None
         with pytest.raises(OSError):
             connect()
-        assert process.wait(60) == 0 and time.monotonic() - begin < SHUTDOWN_TIMEOUT_S + 1.5
+        assert process.wait(60) == 0 and time.monotonic() - begin < SHUTDOWN_TIMEOUT_S + 5
 
 
 @pytest.mark.slow
