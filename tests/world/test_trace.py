@@ -1,5 +1,6 @@
 """Request logs: reading, refusing, and cutting episodes."""
 
+import re
 import tracemalloc
 from pathlib import Path
 
@@ -286,6 +287,19 @@ def test_episode_quartiles_tells_a_quiet_log_from_one_with_a_rush(rng):
     assert text.startswith("flows per episode at load 0.5: quartiles 11, ") and text.endswith(", 989 (mean 500)")
     counts = [window(WorldConfig(load=0.5), uneven, rng)[0].size - 1 for _ in range(400)]
     assert np.quantile(counts, [0.25, 0.75]) == pytest.approx([11, 989], abs=1)
+
+
+def test_episode_quartiles_are_those_of_the_episodes_that_are_drawn(rng):
+    """On a log that becomes denser and denser, every quantile is another number."""
+    world, trace = WorldConfig(num_slots=500), Trace(np.sqrt(np.arange(20_000)), np.ones(20_000), np.ones(20_000))
+    counts = [window(world, trace, rng)[0].size - 1 for _ in range(3000)]
+    shown = [float(number) for number in re.findall(r"\d+", episode_quartiles(world, trace))][1:]
+    assert shown == pytest.approx([*np.quantile(counts, [0.25, 0.5, 0.75]), np.mean(counts)], rel=0.06)
+
+
+def test_episode_quartiles_counts_no_empty_episode():
+    """Most windows of a year of nothing are moved to its one request."""
+    assert episode_quartiles(WorldConfig(), burst()).startswith("flows per episode at load 1: quartiles 1, 1, 1 (mean ")
 
 
 def test_fingerprint_tells_logs_apart():
