@@ -8,5 +8,9 @@ setup(
     packages=find_packages(include=["edgediff", "edgediff.*"]),
     python_requires=">=3.10",
     install_requires=["torch>=2.10,<2.14", "numpy", "tqdm", "tensorboard"],
-    extras_require={"test": ["pytest"], "experiments": ["matplotlib", "latex2mathml"], "gym": ["gymnasium>=1.2.3"]},
+    extras_require={
+        "test": ["pytest"],
+        "experiments": ["matplotlib", "latex2mathml", "pandas"],
+        "gym": ["gymnasium>=1.2.3"],
+    },
 )
