@@ -32,10 +32,9 @@ setup(
     install_requires=["torch>=2.13,<2.14", "numpy>=1.23.5", "tqdm>=4.60", "tensorboard>=2.21"],
     extras_require={
         "test": ["pytest>=7"],
-        "experiments": ["matplotlib", "latex2mathml"],
-        "gym": [
-            "gymnasium>=1.4"
-        ],  # before, the statistics of episodes are wrong for a batch that resets in the same step
+        "experiments": ["matplotlib", "latex2mathml", "pandas"],
+        # Before 1.4, the statistics of episodes are wrong for a batch that resets in the same step.
+        "gym": ["gymnasium>=1.4"],
         "dev": ["ruff", "mypy", "pre-commit"],
     },
 )

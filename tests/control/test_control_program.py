@@ -173,9 +173,7 @@ def test_lines_whose_answers_nobody_takes_fill_no_memory_and_do_not_delay_the_en
     assert sent < 1_000_000
     begin = time.monotonic()
     process.terminate()
-    assert (
-        process.wait(60) == 0 and time.monotonic() - begin < SHUTDOWN_TIMEOUT_S + 5
-    )  # the interpreter's end is in it
+    assert process.wait(60) == 0 and time.monotonic() - begin < SHUTDOWN_TIMEOUT_S + 5  # the interpreter's end is in it
 
 
 @pytest.mark.slow
