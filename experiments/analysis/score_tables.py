@@ -55,8 +55,8 @@ def of_curve(rows: pd.DataFrame, metric: str) -> dict[str, pd.Series]:
 
 
 def of_variant(column: pd.Series, variant: str) -> pd.Series:
-    """Return a column's values of a variant by seed, in order; empty if there are none."""
-    return column[column.index.get_level_values("variant") == variant].droplevel("variant").sort_index()
+    """Return a column's values of a variant by seed; empty if there are none."""
+    return column[column.index.get_level_values("variant") == variant].droplevel("variant")
 
 
 def paired(column: pd.Series, ours: str, theirs: str) -> np.ndarray:
@@ -71,7 +71,7 @@ def names_of(columns: dict[str, pd.Series]) -> dict[str, str]:
 
     def place(name: str) -> tuple:
         rank = [*COLOURS].index(name) if name in COLOURS else len(COLOURS)
-        return rank, [part.zfill(9) for part in re.split("([0-9]+)", name.lower())]  # N = 2 before N = 10
+        return rank, re.sub("[0-9]+", lambda number: number[0].zfill(9), name.lower())  # N = 2 before N = 10
 
     variants = {name for column in columns.values() for name in column.index.get_level_values("variant")}
     return {name: name for name in sorted(variants, key=place)}

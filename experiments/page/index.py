@@ -6,6 +6,7 @@ The table in README.md names the functions; tests say theirs by markers, `@pytes
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -64,6 +65,7 @@ def spans(pairs) -> frozenset[int]:
     return frozenset(n for first, last in pairs for n in range(int(first), int(last or first) + 1))
 
 
+@cache
 def tests() -> list[Test]:
     """Return all tests with a marker, read from the files of tests/ in order."""
     found = []

@@ -164,6 +164,9 @@ def test_an_ignored_signal_stays_ignored(start):
 @pytest.mark.slow
 def test_lines_whose_answers_nobody_takes_fill_no_memory_and_do_not_delay_the_end(start):
     process, sent = start(), 0
+    process.stdin.write(encoded(GOOD))
+    process.stdin.flush()
+    assert process.stdout.readline()  # it is there
     os.set_blocking(process.stdin.fileno(), False)
     for _ in range(3):  # until neither lines nor answers are taken any more
         with contextlib.suppress(BlockingIOError):

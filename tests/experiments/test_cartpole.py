@@ -21,3 +21,15 @@ def test_every_agent_plays_and_repeats(agent, monkeypatch):
 def test_other_arguments_are_refused(argv):
     with pytest.raises(ConfigError, match="arguments: "):
         cartpole.main(argv)
+
+
+def test_a_result_that_exists_is_left_as_it_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(cartpole, "RESULTS", tmp_path)
+    monkeypatch.setattr(cartpole, "run", lambda name, seed: [(200, 10, 9.5)])
+    cartpole.main(["dqn", "0"])
+    before = (tmp_path / "dqn-0.csv").read_text()
+    assert before.splitlines() == ["transitions,gradient_steps,return", "200,10,9.5"]
+    monkeypatch.setattr(cartpole, "run", lambda name, seed: [(200, 10, 8.5)])
+    with pytest.raises(ConfigError, match="dqn-0.csv exists and is left as it is"):
+        cartpole.main(["dqn", "0"])
+    assert (tmp_path / "dqn-0.csv").read_text() == before

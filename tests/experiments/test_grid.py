@@ -86,6 +86,7 @@ def test_a_grid_from_the_command_line_to_the_files(write_result, tmp_path, capsy
     assert [{key: value for key, value in row.items() if value} for row in table(folder / "sac-0.csv")] == written
 
 
+@pytest.mark.slow
 def test_rows_of_a_job_are_those_of_the_run_itself(tiny, tmp_path):
     """Both curves, to six digits, are what `train` writes."""
     (job,) = tiny(settings=dict(epochs=2, eval_every=1)).jobs().values()
@@ -102,6 +103,7 @@ def test_rows_of_a_job_are_those_of_the_run_itself(tiny, tmp_path):
     assert (last["flows"], last["gradient_steps"], last["traffic"], last["load"]) == ("400", "10", "Poisson", 1.0)
 
 
+@pytest.mark.slow
 def test_identities_are_those_of_the_rows_of_a_job(tiny):
     """With a last evaluation off the rhythm, modes, draws, planners and several kinds of traffic."""
     evaluate = (dict(load=2.0), dict(load=1.0, mode="argmax"), dict(load=1.0, mode="mean", eval_draws=2),
@@ -112,6 +114,7 @@ def test_identities_are_those_of_the_rows_of_a_job(tiny):
         assert found == identities(job)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", [Variant(agent_class=PrintedEq21), Variant(observe=with_ratios)])
 def test_a_variant_is_used_in_its_job(tiny, variant):
     """Another class, or another state, gives other numbers."""

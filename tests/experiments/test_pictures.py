@@ -1,5 +1,7 @@
 """The pictures: what they show is what the package computes; another agent or a missing run is one line."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -16,7 +18,9 @@ from edgediff.world.rules import RoundRobin
 from edgediff.world.simulator import Simulator
 from edgediff.world.workload import HELD_OUT
 from experiments.pictures import __main__ as pictures
-from experiments.pictures import choices, denoising, schedule, timelines
+from experiments.pictures import choices, denoising, network, schedule, timelines
+
+RESULTS = Path(pictures.__file__).parents[1] / "results"
 
 
 def small(agent="d2sac"):
@@ -34,12 +38,22 @@ def run(tmp_path):
     return tmp_path
 
 
-def test_all_pictures_of_a_run_are_drawn(run, monkeypatch):
+@pytest.mark.slow
+def test_pictures_are_drawn_into_the_folder_of_the_run(run, monkeypatch):
+    """Or into another one; never over those that are committed."""
     monkeypatch.setattr(choices, "LOADS", (1.0, 2.0))
     monkeypatch.setattr(choices, "ENVIRONMENTS", 1)
-    output = run / "drawn" / "here"
-    assert pictures.run_program("pictures", pictures.main, [str(run), "--output", str(output)]) == 0
-    assert {path.name for path in output.iterdir()} == {f"{name}.png" for name in pictures.NAMES}
+    committed = {path: path.stat().st_mtime_ns for path in RESULTS.rglob("*.png")}
+    for flags, output in (((), run / "pictures"), (("--output", str(run / "drawn/here")), run / "drawn/here")):
+        assert pictures.run_program("pictures", pictures.main, [str(run), *flags]) == 0
+        assert {path.name for path in output.iterdir()} == {f"{name}.png" for name in pictures.NAMES}
+    assert {path: path.stat().st_mtime_ns for path in RESULTS.rglob("*.png")} == committed
+
+
+def test_network_is_drawn_into_the_current_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    network.main()
+    assert [path.name for path in tmp_path.iterdir()] == ["network.png"]
 
 
 def test_mistakes_are_one_line(tmp_path, capsys):

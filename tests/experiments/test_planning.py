@@ -73,6 +73,7 @@ def test_nothing_counts_after_the_end(simulator):
     assert np.array_equal(long, longer)
 
 
+@pytest.mark.slow
 def test_foresight_pays():
     simulator = Simulator(WorldConfig(load=2, num_slots=80), 4)
     greedy, planned = (summarise(rollout(simulator, p))["reward"] for p in (one_step_greedy, RolloutPlanner(10)))

@@ -8,12 +8,26 @@ from edgediff.world.decision import observe
 from edgediff.world.simulator import Simulator
 from experiments.variants import observations as states
 
+FORMS = {observe: 0, states.unit_interval: 0, states.Standardised(4.0): 0, states.one_unit: 0,
+         states.with_bandwidth: 1, states.with_ratios: 8}  # fmt: skip
 
-@pytest.mark.parametrize("name", states.STATES)
-def test_a_simulator_observes_by_the_form_that_it_is_given(name):
-    world, added = WorldConfig(num_gateways=4, num_slots=20), {"standardised, with b": 1, "observe, with ratios": 8}
-    seen = Simulator(world, 3, observe=states.STATES[name]).reset(0)
-    assert seen.shape == (3, world.state_dim + added.get(name, 0))
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_simulator_observes_by_the_form_that_it_is_given(form):
+    world = WorldConfig(num_gateways=4, num_slots=20)
+    simulator = Simulator(world, 3, observe=form)
+    seen = simulator.reset(0)
+    assert seen.shape == (3, world.state_dim + FORMS[form])
+    assert np.array_equal(seen, form(world, simulator.view()))
+
+
+def test_standardised_multiplies_by_its_gain():
+    """A state times 2 is the usual one, Eq. (11) as `observe` scales it."""
+    world = WorldConfig(num_gateways=4, num_slots=20)
+    simulator = Simulator(world, 3)
+    seen = simulator.reset(0)
+    assert np.array_equal(states.Standardised(2.0)(world, simulator.view()), seen)
+    assert np.allclose(states.Standardised(1.0)(world, simulator.view()), seen / 2)
 
 
 def test_ratios_by_hand():
