@@ -28,7 +28,8 @@ setup(
     packages=find_packages(include=["edgediff", "edgediff.*"]),
     package_data={"edgediff": ["py.typed"]},
     python_requires=">=3.10",
-    # The lowest versions are those that the tests of world, gym, learner, config and training passed with. Bits of a run depend on the version of torch.
+    # The lowest versions are those that the tests of world, gym, learner, config and training passed with.
+    # Bits of a run depend on the version of torch.
     install_requires=["torch>=2.13,<2.14", "numpy>=1.23.5", "tqdm>=4.60", "tensorboard>=2.21"],
     extras_require={
         "test": ["pytest>=7"],
