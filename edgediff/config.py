@@ -4,57 +4,73 @@ A field is declared once, here: its default, its meaning, and the values it allo
 command line and the stored settings are all made from these lines.
 """
 
-from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, NamedTuple
+from dataclasses import Field, asdict, dataclass, field, fields, replace
+from typing import Any, NamedTuple, TypeVar
 
 from edgediff.errors import ConfigError
 
+T = TypeVar("T", int, float, str)
+TINY = 1e-12  # smallest value of what has to be above 0: no product of a few of them counts as zero on a processor
 
-def setting(default, text, low=None, high=None, above=None, choices=None):
-    """Declare a field: its default, its meaning, and its closed range, its open lower bound, or its choices."""
-    return field(default=default, metadata=dict(text=text, low=low, high=high, above=above, choices=choices))
+
+def setting(default: T, text: str, low: float = 0, high: float = 0, choices: tuple[str, ...] = ()) -> T:
+    """Declare a field: its default, its meaning, and the range of a number or the choices of a text."""
+    return field(default=default, metadata=dict(text=text, low=low, high=high, choices=choices))
 
 
 @dataclass(frozen=True)
 class WorldConfig:
     """The edge network of Section 5.1."""
 
+    # The network and its time
     num_workshops: int = setting(1000, "W, flow sources", 1, 1_000_000)
     num_gateways: int = setting(8, "G, gateways", 1, 256)
     num_slots: int = setting(1000, "T, slots per episode", 1, 1_000_000)
-    slot_s: float = setting(0.01, "length of a slot, s", above=0, high=10)
-    arrival_rate: float = setting(0.001, "lambda, flows per workshop and slot", above=0, high=10)
-    load: float = setting(1.0, "factor on lambda", above=0, high=100)
+    slot_s: float = setting(0.01, "length of a slot, s", TINY, 10)
+
+    # When flows arrive
+    arrival_rate: float = setting(0.001, "lambda, flows per workshop and slot", TINY, 10)
+    load: float = setting(1.0, "factor on lambda", TINY, 100)
     load_low: float = setting(
         0.0, "smallest load of a training episode, drawn log-uniformly (0: always `load`)", 0, 100
     )
     load_high: float = setting(0.0, "largest load of a training episode", 0, 100)
     trace: str = setting("none", "CSV file of real arrivals to use in place of the Poisson process, or none")
-    bandwidth_low_bps: float = setting(1e6, "required bandwidth b, smallest, bit/s", above=0, high=1e12)
-    bandwidth_high_bps: float = setting(20e6, "required bandwidth b, largest, bit/s", above=0, high=1e12)
-    deadline_low_s: float = setting(0.1, "T_req, smallest, s", above=0, high=1e3)
-    deadline_high_s: float = setting(1.0, "T_req, largest, s", above=0, high=1e3)
-    size_fraction: float = setting(
-        0.5, "share of T_req that sending D at b takes: D = share * b * T_req", above=0, high=10
+
+    # What a flow asks for
+    bandwidth_low_bps: float = setting(1e6, "required bandwidth b, smallest, bit/s", TINY, 1e12)
+    bandwidth_high_bps: float = setting(20e6, "required bandwidth b, largest, bit/s", TINY, 1e12)
+    deadline_low_s: float = setting(0.1, "T_req, smallest, s", TINY, 1e3)
+    deadline_high_s: float = setting(1.0, "T_req, largest, s", TINY, 1e3)
+    size_fraction: float = setting(0.5, "share of T_req that sending D at b takes: D = share * b * T_req", TINY, 10)
+    text_work: float = setting(0.5, "workload of a text flow, TFLOP per Mbit", TINY, 1e6)
+    image_work: float = setting(1.0, "workload of an image flow, TFLOP per Mbit", TINY, 1e6)
+    scene3d_work: float = setting(2.0, "workload of a 3D-scene flow, TFLOP per Mbit", TINY, 1e6)
+    trace_read_work: float = setting(
+        0.1, "work of a prompt token relative to a generated one (request logs only)", 0, 1e3
     )
-    text_work: float = setting(0.5, "workload of a text flow, TFLOP per Mbit", above=0, high=1e6)
-    image_work: float = setting(1.0, "workload of an image flow, TFLOP per Mbit", above=0, high=1e6)
-    scene3d_work: float = setting(2.0, "workload of a 3D-scene flow, TFLOP per Mbit", above=0, high=1e6)
-    trace_read_work: float = setting(0.1, "work of a token read, in tokens generated (request logs only)", 0, 1e3)
+
+    # Where workshops and gateways are, and what the gateways can send
     area_m: float = setting(100.0, "side of the square that holds workshops and gateways, m", 0, 1e7)
     propagation_s_per_m: float = setting(5e-9, "propagation delay, s/m", 0, 1.0)
-    capacity_low_bps: float = setting(50e6, "R_max of the smallest gateway, bit/s", above=0, high=1e15)
-    capacity_high_bps: float = setting(200e6, "R_max of the largest gateway, bit/s", above=0, high=1e15)
+    capacity_low_bps: float = setting(50e6, "R_max of the smallest gateway, bit/s", TINY, 1e15)
+    capacity_high_bps: float = setting(200e6, "R_max of the largest gateway, bit/s", TINY, 1e15)
     topology: str = setting("even", "capacities evenly spaced, or drawn", choices=("even", "uniform"))
     topology_seed: int = setting(0, "seed of positions and drawn capacities", 0, 2**32 - 1)
+
+    # Background traffic
     quiet_load: float = setting(0.2, "u_g, background share of a quiet gateway", 0, 0.99)
     busy_load: float = setting(0.7, "u_g, background share of a busy gateway", 0, 0.99)
     mean_stay_slots: float = setting(100.0, "mean stay in the quiet and in the busy state, slots", 1, 1e9)
-    server_tflops: float = setting(3000.0, "compute of the edge server, TFLOP/s", above=0, high=1e12)
+
+    # The edge server, and when a flow is given up
+    server_tflops: float = setting(3000.0, "compute of the edge server, TFLOP/s", TINY, 1e12)
     compute_fraction: float = setting(
-        0.25, "share of T_req that processing takes with the compute of level 0", above=0, high=10
+        0.25, "share of T_req that processing takes with the compute of level 0", TINY, 10
     )
-    max_delay_s: float = setting(2.0, "a flow that would take longer is dropped, s", above=0, high=1e3)
+    max_delay_s: float = setting(2.0, "a flow that would take longer is dropped, s", TINY, 1e3)
+
+    # Objective and reward, Eqs. (9), (13)
     delay_weight: float = setting(1.0, "alpha of Eqs. (9), (13), 1/s", 0, 1e3)
     balance_weight: float = setting(0.5, "beta of Eqs. (9), (13)", 0, 1e3)
     penalty: float = setting(1.0, "kappa of Eq. (13)", 0, 1e3)
@@ -62,19 +78,23 @@ class WorldConfig:
     priority2_weight: float = setting(1.0, "weight on H_d at priority 2", 0, 1e3)
     priority3_weight: float = setting(1.0, "weight on H_d at priority 3", 0, 1e3)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_fields(self)
-        for name in ("bandwidth", "deadline", "capacity"):
-            unit = "s" if name == "deadline" else "bps"
+        for name, unit in (("bandwidth", "bps"), ("deadline", "s"), ("capacity", "bps")):
             low, high = getattr(self, f"{name}_low_{unit}"), getattr(self, f"{name}_high_{unit}")
-            _require(low <= high, f"{name}_low_{unit}", low, f"at most {name}_high_{unit} ({high})")
-        _require(self.deadline_high_s <= self.max_delay_s, "deadline_high_s", self.deadline_high_s,
-                 f"at most max_delay_s ({self.max_delay_s})")  # fmt: skip
-        _require(self.max_delay_s / self.slot_s <= 1e5, "slot_s", self.slot_s, "at least max_delay_s / 100000")
+            _require(low <= high, f"{name}_low_{unit}: {low} is not at most {name}_high_{unit} ({high})")
+        limit, slot_s = self.max_delay_s, self.slot_s
+        _require(
+            self.deadline_high_s <= limit,
+            f"deadline_high_s: {self.deadline_high_s} is not at most max_delay_s ({limit})",
+        )
+        _require(limit / slot_s <= 1e5, f"slot_s: {slot_s} is not at least max_delay_s / 100000 ({limit / 1e5:g})")
         low, high = self.load_low, self.load_high
-        _require(0 < low <= high or low == high == 0, "load_low", low, f"above 0 and at most load_high ({high})")
-        flows = self.largest_episode
-        _require(1 <= flows <= 1e7, "load", self.load, f"such that an episode has 1 to 1e7 flows (here {flows:g})")
+        _require(0 < low <= high or low == high == 0, f"load_low: {low} is not above 0 and at most load_high ({high})")
+        for name in ("load", "load_low", "load_high") if high else ("load",):
+            load = getattr(self, name)
+            flows = self.num_slots * self.arrival_rate * self.num_workshops * load
+            _require(1 <= flows <= 1e7, f"{name}: {load} gives {flows:g} flows per episode; allowed are 1 to 1e7")
 
     def at_load(self, load: float) -> "WorldConfig":
         """Return the same world with one load for all episodes."""
@@ -103,12 +123,12 @@ class WorldConfig:
 
 @dataclass(frozen=True)
 class LearnerConfig:
-    """The agents and their schedule, Table 1. Settings of one agent carry its name."""
+    """The agents and their schedule, Table 1. A setting that only one agent uses is prefixed with its name."""
 
     agent: str = setting("d2sac", "which agent learns", choices=("d2sac", "sac", "dqn", "ppo"))
     gamma: float = setting(0.95, "gamma, discount factor", 0, 1)
     entropy_temperature: float = setting(0.05, "alpha of Table 1, weight of the entropy in J", 0, 1e3)
-    tau: float = setting(0.005, "tau, soft update rate", above=0, high=1)
+    tau: float = setting(0.005, "tau, soft update rate", TINY, 1)
     batch_size: int = setting(512, "B, batch size", 1, 1_000_000)
     buffer_size: int = setting(1_000_000, "replay buffer, transitions", 1, 10_000_000)
     hidden: int = setting(256, "h, width of the two hidden layers", 1, 4096)
@@ -116,8 +136,8 @@ class LearnerConfig:
     updates_per_epoch: int = setting(100, "N_step/epoch, gradient steps per epoch", 0, 10_000_000)
     collect_per_epoch: int = setting(1000, "N_step/collect, transitions per epoch", 1, 10_000_000)
     num_envs: int = setting(100, "E, environments simulated side by side", 1, 100_000)
-    actor_lr: float = setting(1e-4, "eta_actor, learning rate of d2sac's and sac's actor", above=0, high=1)
-    critic_lr: float = setting(1e-4, "eta_critic, learning rate of d2sac's critics", above=0, high=1)
+    actor_lr: float = setting(1e-4, "eta_actor, learning rate of d2sac's and sac's actor", TINY, 1)
+    critic_lr: float = setting(1e-4, "eta_critic, learning rate of d2sac's critics", TINY, 1)
     n_step: int = setting(3, "n of n-step temporal differences", 1, 1000)
     weight_decay: float = setting(1e-4, "lambda_wd, weight decay as L2", 0, 1)
     d2sac_denoising_steps: int = setting(10, "N (T_d of Table 1), denoising steps", 1, 1000)
@@ -125,35 +145,35 @@ class LearnerConfig:
     d2sac_beta_max: float = setting(10.0, "beta_max of Eq. (22)", 1e-6, 100)
     d2sac_diffusion_weight: float = setting(3.0, "weight of L_d / A, Eq. (25), beside J", 0, 1e3)
     d2sac_confidence: float = setting(0.9, "probability of the preferred action under the clean latent", 0.5, 0.999)
-    sac_critic_lr: float = setting(3e-4, "learning rate of sac's critics", above=0, high=1)
-    dqn_lr: float = setting(1e-4, "learning rate of dqn", above=0, high=1)
+    sac_critic_lr: float = setting(3e-4, "learning rate of sac's critics", TINY, 1)
+    dqn_lr: float = setting(1e-4, "learning rate of dqn", TINY, 1)
     dqn_epsilon_final: float = setting(0.05, "exploration rate at the end", 0, 1)
-    dqn_epsilon_share: float = setting(0.2, "share of the run over which the rate falls from 1", above=0, high=1)
-    ppo_lr: float = setting(1e-3, "learning rate of ppo's actor and critic", above=0, high=1)
+    dqn_epsilon_share: float = setting(0.2, "share of the run over which the rate falls from 1", TINY, 1)
+    ppo_lr: float = setting(1e-3, "learning rate of ppo's actor and critic", TINY, 1)
     ppo_entropy: float = setting(0.01, "weight of the entropy in ppo's objective", 0, 1e3)
-    ppo_clip: float = setting(0.2, "how far the ratio of new to old policy counts", above=0, high=1)
+    ppo_clip: float = setting(0.2, "how far the ratio of new to old policy counts", TINY, 1)
     ppo_gae_lambda: float = setting(0.9, "lambda of generalised advantages", 0, 1)
     ppo_passes: int = setting(10, "passes over a rollout", 1, 1000)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_fields(self)
         low, high, n = self.d2sac_beta_min, self.d2sac_beta_max, self.d2sac_denoising_steps
-        _require(low <= high, "d2sac_beta_min", low, f"at most d2sac_beta_max ({high})")
-        _require(low / n + (high - low) * (2 * n - 1) / (2 * n**2) <= 30, "d2sac_beta_max", high,
-                 f"small enough for {n} denoising steps: the last beta_i would be 1")  # fmt: skip
-        _require(self.batch_size <= self.buffer_size, "batch_size", self.batch_size,
-                 f"at most buffer_size ({self.buffer_size})")  # fmt: skip
-        transitions = self.epochs * self.collect_per_epoch
-        _require(self.batch_size <= transitions, "batch_size", self.batch_size,
-                 f"at most epochs * collect_per_epoch ({transitions})")  # fmt: skip
+        _require(low <= high, f"d2sac_beta_min: {low} is not at most d2sac_beta_max ({high})")
+        last_exponent = low / n + (high - low) * (2 * n - 1) / (2 * n**2)
+        _require(
+            last_exponent <= 30,
+            f"d2sac_beta_max: {high} is too large for {n} denoising steps: the last beta_i would be 1",
+        )
+        size, per_epoch, transitions = self.batch_size, self.collect_per_epoch, self.epochs * self.collect_per_epoch
         least = 2 if self.agent == "ppo" else 1  # one advantage has no deviation to be divided by
-        _require(self.collect_per_epoch >= least, "collect_per_epoch", self.collect_per_epoch,
-                 f"at least {least} for {self.agent}")  # fmt: skip
+        _require(per_epoch >= least, f"collect_per_epoch: {per_epoch} is not at least {least} for {self.agent}")
+        _require(size <= self.buffer_size, f"batch_size: {size} is not at most buffer_size ({self.buffer_size})")
+        _require(size <= transitions, f"batch_size: {size} is not at most epochs * collect_per_epoch ({transitions})")
         for name in ("collect_per_epoch", "buffer_size"):
             value = getattr(self, name)
-            _require(value % self.num_envs == 0, name, value, f"a multiple of num_envs ({self.num_envs})")
+            _require(value % self.num_envs == 0, f"{name}: {value} is not a multiple of num_envs ({self.num_envs})")
         rows = self.buffer_size // self.num_envs
-        _require(self.n_step <= rows, "n_step", self.n_step, f"at most buffer_size / num_envs ({rows})")
+        _require(self.n_step <= rows, f"n_step: {self.n_step} is not at most buffer_size / num_envs ({rows})")
 
 
 @dataclass(frozen=True)
@@ -163,7 +183,7 @@ class RunConfig:
     seed: int = setting(0, "seed of every random stream of the run", 0, 2**32 - 1)
     eval_every: int = setting(10, "epochs between evaluations", 1, 10_000_000)
     eval_episodes: int = setting(16, "held-out episodes of an evaluation", 1, 10_000)
-    eval_draws: int = setting(8, "M, noise draws averaged when evaluating", 1, 1000)
+    eval_draws: int = setting(8, "noise draws averaged when evaluating", 1, 1000)
     final_episodes: int = setting(64, "held-out episodes of the final table", 1, 10_000)
     checkpoint_every_s: float = setting(50.0, "time between two saved states of a run, s", 0, 1e6)
     device: str = setting("cpu", "where the learner runs", choices=("cpu", "cuda"))
@@ -172,11 +192,11 @@ class RunConfig:
         "highest", "float32 matrix products of torch", choices=("highest", "high", "medium")
     )
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_fields(self)
 
 
-CONFIGS = {"world": WorldConfig, "learner": LearnerConfig, "run": RunConfig}
+CONFIGS: dict[str, type] = {"world": WorldConfig, "learner": LearnerConfig, "run": RunConfig}
 
 
 class Settings(NamedTuple):
@@ -201,42 +221,42 @@ def preset_settings(preset: str, given: dict[str, dict]) -> Settings:
     """Build the settings of a preset, changed by what is given for "world", "learner" and "run"."""
     if preset not in PRESETS:
         raise ConfigError(f"preset: {preset!r} is not one of {', '.join(PRESETS)}")
-    chosen = PRESETS[preset]
-    return Settings(*(
-        config_class(**{f.name: chosen[f.name] for f in fields(config_class) if f.name in chosen} | given.get(name, {}))
-        for name, config_class in CONFIGS.items()
-    ))  # fmt: skip
+
+    def build(name: str, config_class: type) -> Any:
+        of_preset = {f.name: PRESETS[preset][f.name] for f in fields(config_class) if f.name in PRESETS[preset]}
+        return config_class(**of_preset | given.get(name, {}))
+
+    return Settings(build("world", WorldConfig), build("learner", LearnerConfig), build("run", RunConfig))
 
 
-def check_fields(config) -> None:
+def check_fields(config: "WorldConfig | LearnerConfig | RunConfig") -> None:
     """Raise `ConfigError` unless every field has its declared type and lies in its declared range."""
     for f in fields(config):
         value = getattr(config, f.name)
-        wanted = (int, float) if f.type is float else (f.type,)
-        good = isinstance(value, wanted) and not isinstance(value, bool)
-        if good and f.type is str:
-            good = value in f.metadata["choices"] if f.metadata["choices"] else value != ""
-        elif good:
-            good = _in_range(value, **f.metadata)  # NaN and the infinities are in no range
-        _require(good, f.name, repr(value) if isinstance(value, str) else value, describe_allowed(f))
+        if not _allowed(f, value):
+            shown = repr(value) if isinstance(value, str) else value
+            raise ConfigError(f"{f.name}: {shown} is not {describe_allowed(f)}")
 
 
-def describe_allowed(f) -> str:
+def describe_allowed(f: Field) -> str:
     """Say in words which values a field takes."""
-    low, high, above, choices = (f.metadata[key] for key in ("low", "high", "above", "choices"))
+    low, high, choices = (f.metadata[key] for key in ("low", "high", "choices"))
     if choices:
         return "one of " + ", ".join(choices)
     if f.type is str:
-        return "a text that is not empty"
-    if f.type is int:
-        return f"a whole number from {low} to {high}"
-    return f"a number from {low:g} to {high:g}" if above is None else f"a number above {above:g} and at most {high:g}"
+        return "a non-empty text"
+    return f"a whole number from {low} to {high}" if f.type is int else f"a number from {low:g} to {high:g}"
 
 
-def _in_range(value, low, high, above, **_) -> bool:
-    return value <= high and (value >= low if above is None else value > above)
+def _allowed(f: Field, value: Any) -> bool:
+    types: dict[Any, tuple[type, ...]] = {str: (str,), int: (int,), float: (int, float)}
+    if not isinstance(value, types[f.type]) or isinstance(value, bool):
+        return False
+    if f.type is str:
+        return value in f.metadata["choices"] if f.metadata["choices"] else value != ""
+    return f.metadata["low"] <= value <= f.metadata["high"]  # NaN and the infinities are in no range
 
 
-def _require(good: bool, name: str, value, allowed: str) -> None:
+def _require(good: bool, message: str) -> None:
     if not good:
-        raise ConfigError(f"{name}: {value} is not {allowed}")
+        raise ConfigError(message)

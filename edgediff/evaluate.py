@@ -22,6 +22,7 @@ from edgediff.run.weights import read_weights, restore_agent, weights_path
 from edgediff.world.rules import all_rules
 from edgediff.world.simulator import Simulator
 from edgediff.world.trace import Trace
+from edgediff.world.windows import episode_quartiles
 from edgediff.world.workload import HELD_OUT
 
 
@@ -52,6 +53,7 @@ def compare(runs: list[str], args: Namespace) -> tuple[str, dict[str, dict[str, 
             policies[label if len(runs) == 1 else f"{run}: {label}"] = policy
     epochs = ", ".join(f"{run} (epoch {epoch})" for run, (_, _, epoch, _) in loaded.items())
     heading = f"{epochs}, {args.weights} weights; {traffic_label(world)}; {of_run.final_episodes} held-out episodes"
+    heading += f"\n{episode_quartiles(world, trace)}" if trace else ""
     return heading, {
         label: score(simulator, policy, HELD_OUT + 1) for label, policy in (policies | all_rules()).items()
     }
@@ -69,7 +71,7 @@ def main(argv: list[str]) -> int:
     for name in ("eval_draws", "final_episodes", "device", "threads"):
         parser.add_argument(f"--{name.replace('_', '-')}", dest=name, metavar="X", help="[as in the run]")
     parser.add_settings(WorldConfig)
-    args = parser.parse_args(argv)
+    args = parser.parse(argv)
     if args.csv and args.json:
         raise ConfigError("csv: cannot be given together with --json")
     heading, scores = compare(args.runs, args)
@@ -83,7 +85,9 @@ def main(argv: list[str]) -> int:
         writer.writerows({"scheduler": label} | values for label, values in scores.items())
     else:
         print(f"{heading}\n{table(scores)}")
-    if (lost := sys.stdout.lost) and not isinstance(lost, BrokenPipeError):  # the reader closed the pipe
+    if (lost := getattr(sys.stdout, "lost", None)) and not isinstance(
+        lost, BrokenPipeError
+    ):  # the reader closed the pipe
         print(f"edgediff.evaluate: the scores cannot be written ({first_line(lost)})", file=sys.stderr)
         return 1
     return 0

@@ -87,7 +87,7 @@ def train(settings: Settings, folder: RunFolder, parts: Parts | None = None, sav
             for _ in range(config.collect_per_epoch // config.num_envs):  # line 5
                 action = agent.explore(observation)  # line 6
                 next_observation, reward, terminated, truncated, info = simulator.step(action)  # line 7
-                memory.add(observation, action, reward, info["final_observation"], terminated, truncated)  # line 8
+                memory.add(observation, action, reward, info["successor"], terminated, truncated)  # line 8
                 observation = next_observation  # line 21
                 infos.append(info)
             for k in range(agent.num_updates(memory)):  # line 9
@@ -140,7 +140,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--run", metavar="X", help="new folder for weights and logs [runs/AGENT-PRESET-TIME]")
     parser.add_argument("--resume", metavar="RUN", help="folder of a run to go on with, with the settings it has")
     parser.add_settings(WorldConfig, LearnerConfig, RunConfig)
-    args = parser.parse_args(argv)
+    args = parser.parse(argv)
     settings, trace, folder, saved = resume_run(args) if args.resume else start_run(args)
     path, run = folder.path, shlex.quote(str(folder.path))
     print(budget(settings))

@@ -1,7 +1,8 @@
 """The same learner modules on another world: Gymnasium's CartPole-v1, where the best return is 500.
 
-`python -m experiments.cartpole AGENT SEED` writes results/cartpole/AGENT-SEED.csv. It needs the extra `gym`. The loop
-in `run` is Algorithm 1 with another world: copy it to train these agents on any problem with discrete actions.
+`python -m experiments.cartpole AGENT SEED` writes results/cartpole/AGENT-SEED.csv, which must not exist. It needs the
+extra `gym`. The loop in `run` is Algorithm 1 with another world: copy it to train these agents on any problem with
+discrete actions.
 """
 
 import csv
@@ -24,6 +25,7 @@ from edgediff.learner.agents import build_agent
 from edgediff.run.commandline import run_program
 from edgediff.run.start import set_up_torch
 
+RESULTS = Path(__file__).parent / "results/cartpole"
 TRANSITIONS, EVERY, EPISODES = 100_000, 2_500, 10
 SCALE = np.array([1.0, 1.0, 0.1, 1.0], np.float32)  # typical position, speed, angle and angular speed
 COMMON = dict(gamma=0.99, num_envs=10, collect_per_epoch=100, epochs=TRANSITIONS // 100, buffer_size=TRANSITIONS,
@@ -80,10 +82,12 @@ def main(argv: list[str]) -> int:
     """Train one agent on one seed and write its table."""
     if len(argv) != 2 or argv[0] not in SETTINGS or not argv[1].isascii() or not argv[1].isdigit():
         raise ConfigError(f"arguments: {' '.join(argv)!r} are not an agent ({', '.join(SETTINGS)}) and a seed from 0")
-    set_up_torch(RunConfig())
     name, seed = argv[0], int(argv[1])
+    path = RESULTS / f"{name}-{seed}.csv"
+    if path.exists():
+        raise ConfigError(f"arguments: {path} exists and is left as it is; move it away to make it anew")
+    set_up_torch(RunConfig())
     rows = run(name, seed)
-    path = Path(__file__).parent / "results/cartpole" / f"{name}-{seed}.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="") as file:
         csv.writer(file).writerows([("transitions", "gradient_steps", "return"), *rows])

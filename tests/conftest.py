@@ -5,25 +5,22 @@ import signal
 import numpy as np
 import pytest
 import torch
-from equation_index import ROWS, keywords
 from tiny import TINY, contents
 
 from edgediff import train
 from edgediff.run.checkpoint import Checkpointer
 from edgediff.run.commandline import run_program
+from experiments.page.index import keywords
 
 torch.set_num_threads(1)
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-k` selects
 def pytest_collection_modifyitems(items):
-    """Let `pytest -k eq21` and `pytest -k line16` select what the README's equation index names for them."""
-    words = {}
-    for row in ROWS:
-        for test in row.tests:
-            words.setdefault(test, set()).update(keywords(row))
+    """Let `pytest -k eq21` and `pytest -k line16` select the tests that are marked so."""
     for item in items:
-        item.extra_keyword_matches.update(words.get((item.path.name, getattr(item, "originalname", item.name)), ()))
+        numbers = ({n for mark in item.iter_markers(name) for n in mark.args} for name in ("eq", "line"))
+        item.extra_keyword_matches.update(keywords(*numbers))
 
 
 @pytest.fixture(autouse=True)

@@ -75,6 +75,7 @@ def test_the_parts_are_those_that_are_written_down_here():
     assert {part(path) for path in FILES} == set(MAY_IMPORT)
 
 
+@pytest.mark.slow
 def test_the_world_can_be_imported_without_torch():
     modules = [f"edgediff.world.{path.stem}" for path in PACKAGE.joinpath("world").glob("[!_]*.py")]
     assert "edgediff.world.simulator" in modules
@@ -90,6 +91,7 @@ def test_every_room_is_part_of_what_is_installed():
     assert set(setuptools.find_packages(str(ROOT), **arguments)) == {"edgediff", *(f"edgediff.{r}" for r in ROOMS)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("room", ROOMS)
 def test_git_does_not_ignore_a_room(room):
     """A line `run/` in .gitignore would: then a new file there would never be committed."""

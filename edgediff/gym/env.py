@@ -1,5 +1,7 @@
 """One environment and the batch of the simulator, as Gymnasium wants them."""
 
+from typing import Any
+
 import gymnasium
 import numpy as np
 from gymnasium.error import ResetNeeded
@@ -10,15 +12,18 @@ from gymnasium.vector.utils import batch_space
 from edgediff.config import WorldConfig
 from edgediff.errors import ConfigError
 from edgediff.gym.picture import FPS, Picture, Scene, scene, title
-from edgediff.world.decision import View, observe
+from edgediff.gym.space import observation_space
 from edgediff.world.simulator import Simulator
-from edgediff.world.workload import FLOW, HELD_OUT, work_per_bit
+from edgediff.world.workload import HELD_OUT
 
 
 class _EdgeNetwork:
     """What a single environment and a batch share: settings, spaces, and how an episode starts."""
 
-    def _build(self, num_envs, first_env, render_mode, settings) -> Box:
+    metadata: dict[str, Any]
+    np_random: np.random.Generator
+
+    def _build(self, num_envs: int, first_env: int, render_mode: str | None, settings: dict[str, Any]) -> Box:
         for name, value, low in (("num_envs", num_envs, 1), ("first_env", first_env, 0)):
             if not isinstance(value, int) or isinstance(value, bool) or value < low:
                 raise ConfigError(f"{name}: {value!r} is not a whole number from {low}")
@@ -30,7 +35,8 @@ class _EdgeNetwork:
             raise ConfigError(f"render_mode: {render_mode!r} is not one of {', '.join(modes)}")
         self.simulator = Simulator(WorldConfig(**settings), num_envs, first_env)
         self.render_mode, self._picture = render_mode, Picture()
-        self._started, self._decided = False, None
+        self._started = False
+        self._decided: tuple[np.ndarray, dict[str, np.ndarray]] | None = None
         return observation_space(self.simulator)
 
     def _begin(self, seed: int | None, envs: np.ndarray | None = None) -> np.ndarray:
@@ -40,14 +46,17 @@ class _EdgeNetwork:
         self._started, self._decided = True, None
         return self.simulator.next_episode(envs) if seed is None else self.simulator.reset(seed)
 
-    def _step(self, action: np.ndarray):
-        """Take the step of the simulator, with the outcome alone as its info."""
-        if not self._started:
-            raise ResetNeeded("step: no episode has begun, call reset first")
+    def _step(self, action: np.ndarray) -> tuple[Any, ...]:
+        """Take the step of the simulator; return its results with the successor and the outcome in place of info."""
+        self._check_started("step")
         *result, info = self.simulator.step(action)
-        outcome = {name: value for name, value in info.items() if name not in ("reward", "final_observation")}
+        outcome = {name: value for name, value in info.items() if name not in ("reward", "successor")}
         self._decided = action, outcome
-        return (*result, info["final_observation"], outcome)
+        return (*result, info["successor"], outcome)
+
+    def _check_started(self, call: str) -> None:
+        if not self._started:
+            raise ResetNeeded(f"{call}: no episode has begun, call reset first")
 
 
 class EdgeNetworkEnv(_EdgeNetwork, gymnasium.Env):
@@ -55,12 +64,13 @@ class EdgeNetworkEnv(_EdgeNetwork, gymnasium.Env):
 
     metadata = {"render_modes": ["human", "rgb_array"], "render_fps": FPS}
 
-    def __init__(self, *, render_mode: str | None = None, first_env: int = 0, **settings):
+    def __init__(self, *, render_mode: str | None = None, first_env: int = 0, **settings: Any):
         self.observation_space = self._build(1, first_env, render_mode, settings)
         self.action_space = Discrete(self.simulator.world.num_actions)
         self._ended = False
+        self._scene: Scene | None = None
 
-    def reset(self, *, seed: int | None = None, options: dict | None = None):
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict]:
         """Start episode 0 on the traffic of `seed`; without a seed, go on to the next episode, whole or not."""
         super().reset(seed=seed)
         if self._ended and seed is None:  # the simulator has gone on by itself
@@ -72,16 +82,16 @@ class EdgeNetworkEnv(_EdgeNetwork, gymnasium.Env):
             self._picture.show(*self._looks())
         return observation[0], {}
 
-    def step(self, action):
+    def step(self, action: int) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """Decide the present flow; info is its outcome."""
         if self._ended:
             raise ResetNeeded("step: the episode is over, call reset first")
-        _, reward, _, truncated, final_observation, info = self._step(np.asarray([action]))
+        _, reward, _, truncated, successor, info = self._step(np.asarray([action]))
         self._ended = bool(truncated[0])
         if self.render_mode == "human":
             self._picture.show(*self._looks())
         info = {name: value[0].item() for name, value in info.items()}
-        return final_observation[0], float(reward[0]), False, self._ended, info
+        return successor[0], float(reward[0]), False, self._ended, info
 
     def render(self) -> np.ndarray | None:
         """Return the picture (rgb_array); with "human", reset and step show it by themselves."""
@@ -93,6 +103,7 @@ class EdgeNetworkEnv(_EdgeNetwork, gymnasium.Env):
 
     def _looks(self) -> tuple[Scene, str]:
         """Return what the picture shows; after the last flow, the network as it was shown before."""
+        self._check_started("render")
         if self._scene is None or not self._ended:
             self._scene = scene(self.simulator, 0)
         return self._scene, title(self._scene, self._decided, 0)
@@ -103,14 +114,14 @@ class EdgeNetworkVectorEnv(_EdgeNetwork, gymnasium.vector.VectorEnv):
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": FPS, "autoreset_mode": AutoresetMode.SAME_STEP}
 
-    def __init__(self, num_envs: int = 1, *, render_mode: str | None = None, first_env: int = 0, **settings):
+    def __init__(self, num_envs: int = 1, *, render_mode: str | None = None, first_env: int = 0, **settings: Any):
         self.single_observation_space = self._build(num_envs, first_env, render_mode, settings)
         self.single_action_space = Discrete(self.simulator.world.num_actions)
         self.num_envs = num_envs
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
 
-    def reset(self, *, seed: int | None = None, options: dict | None = None):
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict]:
         """Start episode 0 of every environment on the traffic of `seed`; without a seed, go on to the next episodes.
 
         `options={"reset_mask": mask}`, (E,) of bool, restricts a reset without a seed to some environments.
@@ -123,51 +134,28 @@ class EdgeNetworkVectorEnv(_EdgeNetwork, gymnasium.vector.VectorEnv):
         super().reset(seed=seed)
         return self._begin(seed, mask), {}
 
-    def step(self, actions):
+    def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """Decide the present flow of every environment; info is their outcome, (E,) each.
 
         Where an episode ends, the observation is the first of the next one. `info["final_obs"]` and
         `info["final_info"]` then hold the last observation and outcome, and `_final_obs` and `_final_info` where.
         """
-        observation, reward, terminated, truncated, final_observation, outcome = self._step(np.asarray(actions))
+        observation, reward, terminated, truncated, successor, outcome = self._step(np.asarray(actions))
         info = dict(outcome)
         if truncated.any():
             final = np.full(self.num_envs, None, object)
             for env in np.flatnonzero(truncated):
-                final[env] = final_observation[env]
+                final[env] = successor[env]
             kept = {name: np.where(truncated, value, value.dtype.type(0)) for name, value in outcome.items()}
             kept |= {f"_{name}": truncated.copy() for name in outcome}
-            info |= dict(final_obs=final, final_info=kept)
-            info |= dict(_final_obs=truncated.copy(), _final_info=truncated.copy())
+            info |= {"final_obs": final, "_final_obs": truncated.copy()}
+            info |= {"final_info": kept, "_final_info": truncated.copy()}
         return observation, reward, terminated, truncated, info
 
     def render(self) -> tuple[np.ndarray, ...] | None:
         """Return one picture per environment, of its present episode."""
         if self.render_mode is None:
             return None
+        self._check_started("render")
         scenes = [scene(self.simulator, env) for env in range(self.num_envs)]
         return tuple(self._picture.frame(s, title(s, self._decided, env)) for env, s in enumerate(scenes))
-
-
-def observation_space(simulator: Simulator) -> Box:
-    """Return the states between the smallest and the largest view: every entry of Eq. (11) grows with what it shows.
-
-    A gateway has at most what quiet background traffic leaves, R. A flow joins its queue only if it is sent within
-    the drop limit, so that Q + D <= max_delay_s * R. The flows of a request log are not bounded above.
-    """
-    world, (capacity_bps, _) = simulator.world, simulator.topology
-    flow = np.zeros((2, 1), FLOW)  # the smallest, the largest
-    flow["priority"][:, 0] = 1, 3
-    flow["bandwidth_bps"][:, 0] = world.bandwidth_low_bps, world.bandwidth_high_bps
-    flow["deadline_s"][:, 0] = world.deadline_low_s, world.deadline_high_s
-    flow["data_bits"] = world.size_fraction * flow["bandwidth_bps"] * flow["deadline_s"]
-    flow["work_tflop"] = np.sort(work_per_bit(world))[[0, -1], None] * flow["data_bits"]
-    if simulator.trace is not None:
-        flow["data_bits"][:, 0] = flow["work_tflop"][:, 0] = 0, np.inf
-    most_bps = capacity_bps * (1.0 - min(world.quiet_load, world.busy_load))
-    low, high = (
-        observe(world, View(flow[k], k * world.max_delay_s * most_bps[None], k * most_bps[None], capacity_bps,
-                            np.zeros((1, world.num_gateways)), np.array([k * world.server_tflops])))[0]
-        for k in (0, 1)
-    )  # fmt: skip
-    return Box(low, high, dtype=np.float32)

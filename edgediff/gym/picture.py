@@ -1,7 +1,7 @@
 """A picture of one network at one moment: bandwidth and queue of every gateway. Needs matplotlib."""
 
 from importlib import import_module
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -34,7 +34,7 @@ def scene(simulator: Simulator, env: int) -> Scene:
     return Scene(slot, simulator.world.num_slots, float(view.available_tflops[env]), *megabits)
 
 
-def title(scene: Scene, decided, env: int) -> str:
+def title(scene: Scene, decided: tuple[np.ndarray, dict[str, np.ndarray]] | None, env: int) -> str:
     """Say what time it is and what became of the last decision."""
     now = f"slot {scene.slot} of {scene.num_slots}, server: {scene.free_tflops:.0f} TFLOP/s free"
     if decided is None:
@@ -52,8 +52,12 @@ class Picture:
     Many programs ask for pictures and never look at one, so matplotlib is first imported for the first of them.
     """
 
-    def __init__(self):
-        self.figure = None
+    def __init__(self) -> None:
+        self.figure: Any = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the figure out of a copy, which cannot be drawn on without its canvas."""
+        return {"figure": None}
 
     def frame(self, scene: Scene, title: str) -> np.ndarray:
         """Return the picture, (400, 800, 3) of uint8."""
@@ -96,7 +100,7 @@ class Picture:
             axes.set_xticks(gateways[:: max(1, gateways.size // 16)])
 
 
-def _matplotlib(part: str):
+def _matplotlib(part: str) -> Any:
     try:
         return import_module(f"matplotlib.{part}")
     except ImportError:

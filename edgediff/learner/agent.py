@@ -87,9 +87,11 @@ class Agent:
 
     def checked_mode(self, mode: str) -> str:
         """Return a way of evaluating that the agent knows, its first one for ""; `ConfigError` at another."""
-        if mode and mode not in self.MODES:
+        if mode == "":
+            return self.MODES[0]
+        if mode not in self.MODES:
             raise ConfigError(f"mode: {mode!r} is not one of {', '.join(self.MODES)}")
-        return mode or self.MODES[0]
+        return mode
 
     def checked_state(self, observation: Any) -> Tensor:
         """Return observations as a tensor (E, S) of float32; ValueError at another shape, `NonFiniteError` at a NaN."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from edgediff.learner.agent import Agent, detached
-from edgediff.learner.diffusion import denoise, forward_marginal, log_policy, variance_schedule
+from edgediff.learner.diffusion import denoise, forward_marginal, log_policy, reverse_mean, variance_schedule
 from edgediff.learner.losses import (
     actor_objective,
     clean_latent,
@@ -27,6 +27,7 @@ class D2SAC(Agent):
 
     METRICS = "loss_q", "loss_d", "objective", "entropy", "q", "target", "grad_q", "grad_pi"
     MODES = "mean", "argmax", "sample"
+    mean = staticmethod(reverse_mean)  # of a reverse step; a variant has another one
 
     def build(self) -> None:
         """Create networks, optimisers and the variance schedule."""
@@ -52,7 +53,7 @@ class D2SAC(Agent):
         """Draw the noise of the chain and return log pi(. | s, noise), Eq. (26), (B, A)."""
         shape = self.config.d2sac_denoising_steps, len(state), self.num_actions
         noise = torch.randn(shape, generator=generator, device=state.device)
-        return log_policy(denoise(actor.predictor(state), self.schedule, noise))
+        return log_policy(denoise(actor.predictor(state), self.schedule, noise, self.mean))
 
     def training_policy(self, state: Tensor, generator: torch.Generator) -> Tensor:
         """Return pi(. | s) of the actor given one draw of the chain's noise, (B, A)."""

@@ -17,7 +17,7 @@ from edgediff.learner.optimiser import gradient_step
 from edgediff.learner.replay import Batch
 
 
-def epsilon(decisions: int, horizon: int, final: float) -> float:
+def epsilon(decisions: int, horizon: float, final: float) -> float:
     """Return the exploration rate: linear from 1 to `final` over `horizon` decisions, then constant."""
     return max(final, 1.0 - (1.0 - final) * decisions / horizon)
 

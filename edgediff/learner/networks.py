@@ -35,6 +35,8 @@ class NoiseNetwork(nn.Module):
     predict it.
     """
 
+    embedding: Tensor  # (N, TIME_DIM) of all steps
+
     def __init__(self, state_dim: int, num_actions: int, hidden: int, num_steps: int):
         super().__init__()
         self.sizes = [num_actions, state_dim, TIME_DIM]

@@ -34,7 +34,7 @@ COMMON_SETTINGS = (
 class Parser(argparse.ArgumentParser):
     """An argument parser for settings. It takes no abbreviations and no empty values, and raises `ConfigError`."""
 
-    def __init__(self, program: str, description: str):
+    def __init__(self, program: str, description: str | None):
         usage = f"{program} [--setting value ...]"
         super().__init__(prog=program, usage=usage, description=description, allow_abbrev=False)
 
@@ -50,7 +50,7 @@ class Parser(argparse.ArgumentParser):
                 text = f"{f.metadata['text']}; {describe_allowed(f)} [{f.default}]".replace("%", "%%")
                 group.add_argument(f"--{f.name.replace('_', '-')}", dest=f.name, metavar="X", help=text)
 
-    def parse_args(self, argv: list[str]) -> argparse.Namespace:
+    def parse(self, argv: list[str]) -> argparse.Namespace:
         """Parse flags; `ConfigError` at an unknown or empty one."""
         args, unknown = self.parse_known_args(argv)
         if unknown:

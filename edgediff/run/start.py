@@ -21,7 +21,8 @@ from edgediff.run.commandline import given_settings
 from edgediff.run.folder import RunFolder, create, reopen
 from edgediff.run.scores import traffic_label
 from edgediff.run.weights import stored_settings
-from edgediff.world.trace import Trace, fingerprint, largest_window, load_trace
+from edgediff.world.trace import Trace, fingerprint, load_trace
+from edgediff.world.windows import episode_quartiles, largest_window
 
 CHANGEABLE_ON_RESUME = "epochs", "checkpoint_every_s", "trace"  # a request log may move; its content is compared
 
@@ -90,6 +91,8 @@ def start_run(args: argparse.Namespace) -> Start:
         f"edgediff, agent {settings.learner.agent}, preset {preset}, seed {settings.run.seed}, "
         f"{traffic_label(settings.world)}; run folder {folder.path}"
     )
+    if trace:
+        print(episode_quartiles(settings.world, trace))
     return Start(settings, trace, folder, None)
 
 

@@ -4,23 +4,17 @@ Pure functions of what is known at the moment of a decision. The simulator appli
 knows the model may compute the outcome of every action first.
 """
 
-from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from edgediff.config import WorldConfig
 from edgediff.world import delay, objective
-from edgediff.world.workload import (
-    Moments,
-    bandwidth_moments,
-    data_moments,
-    deadline_moments,
-    mean_data_bits,
-    work_per_bit,
-)
+from edgediff.world.scale import mean_data_bits, state_scale
 
-STATE_GAIN = 2.0  # deviation of the entries of the state: the latent beside it in the first layer varies by 1 to 5
+# Standard deviation of the entries of the state; of the same size as the latent a_i (1 to 5), which shares the first
+# layer of the network with it.
+STATE_GAIN = 2.0
 LEVELS = np.array([1.0, 1.5, 2.0])  # eta, the factor of each level on what a flow requires
 
 
@@ -66,37 +60,12 @@ def raw_state(world: WorldConfig, view: View) -> np.ndarray:
     return np.concatenate([*flow, backlog, available, view.available_tflops[:, None]], axis=1)
 
 
-@lru_cache
-def state_scale(world: WorldConfig) -> tuple[np.ndarray, np.ndarray]:
-    """Return centre and unit of every entry of the state, Eq. (11), (S,) each, in closed form from the configuration.
-
-    Flows: mean and deviation of their laws. Q: E[D]. R_avail: as if reservations took a uniform share of what
-    background traffic leaves. F_avail: as if every flow at load 1 kept the compute of level 0 until its deadline, in
-    Poisson number. The load is not in it, so that a policy can be tried at any load.
-    """
-    b, t, work = bandwidth_moments(world), deadline_moments(world), work_per_bit(world)
-    data = data_moments(world)
-    tflop = Moments(work.mean() * data.mean, (work**2).mean() * data.square)
-    left = 1 - np.array([world.quiet_load, world.busy_load])
-    share = Moments(left.mean() / 2, (left**2).mean() / 3)
-    flows_per_s = world.arrival_rate * world.num_workshops / world.slot_s
-    held = flows_per_s * tflop.mean / world.compute_fraction
-    held_variance = (
-        flows_per_s * (work**2).mean() * world.size_fraction**2 * b.square * t.mean / world.compute_fraction**2
-    )
-    ones = np.ones(world.num_gateways)
-    centre = [data.mean, tflop.mean, 2.0, t.mean, *0 * ones, *share.mean * ones, world.server_tflops - held]
-    unit = [data.deviation, tflop.deviation, np.sqrt(2 / 3), t.deviation, *ones, *share.deviation * ones,
-            np.sqrt(held_variance)]  # fmt: skip
-    return np.array(centre), np.array([value or 1.0 for value in unit])  # a constant has deviation 0
-
-
-def decode_action(action):
+def decode_action(action: int | np.ndarray) -> tuple[Any, Any]:
     """Decode an action, Eq. (12): k in 0 .. 3 G - 1 is (gateway k // 3, level k % 3); r and c follow from the level."""
     return np.divmod(action, len(LEVELS))
 
 
-def requested_resources(world: WorldConfig, flow: np.ndarray, level: np.ndarray):
+def requested_resources(world: WorldConfig, flow: np.ndarray, level: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return what a level requests, Eq. (12): eta b in bit/s and eta C / (0.25 T_req) in TFLOP/s, both (E, K)."""
     eta = LEVELS[level]
     processing_s = world.compute_fraction * flow["deadline_s"][:, None]  # what level 0 aims at
@@ -127,7 +96,7 @@ def outcome(world: WorldConfig, view: View, action: np.ndarray) -> Outcome:
     delay_s = np.minimum(delay_s, world.max_delay_s)
     rate_bps, compute_tflops = np.where(dropped, 0.0, rate_bps), np.where(dropped, 0.0, compute_tflops)
 
-    h_r = objective.imbalance(objective.utilisation(_left_over(view, gateway, rate_bps), view.capacity_bps))
+    h_r = objective.imbalance(objective.utilisation(_available_after(view, gateway, rate_bps), view.capacity_bps))
     weight = np.array([world.priority1_weight, world.priority2_weight, world.priority3_weight])
     h_d = weight[flow["priority"] - 1][:, None] * objective.delay_deviation(delay_s, deadline_s)
     cost = objective.objective(h_d, h_r, world.delay_weight, world.balance_weight)
@@ -136,7 +105,7 @@ def outcome(world: WorldConfig, view: View, action: np.ndarray) -> Outcome:
     return Outcome(gateway, rate_bps, compute_tflops, sending_s, delay_s, dropped, completed, h_r, phi, reward)
 
 
-def _left_over(view: View, gateway, rate_bps) -> np.ndarray:
+def _available_after(view: View, gateway: np.ndarray, rate_bps: np.ndarray) -> np.ndarray:
     """Return R_avail of all gateways just after each action, (E, K, G)."""
     left_bps = np.repeat(view.available_bps[:, None, :], gateway.shape[1], axis=1)
     taken = np.take_along_axis(left_bps, gateway[:, :, None], axis=2) - rate_bps[:, :, None]

@@ -20,7 +20,9 @@ def slots_of(world: WorldConfig, time_s: np.ndarray) -> np.ndarray:
     return np.ceil(time_s / world.slot_s - 1e-9).astype(np.int64)  # 0.07 / 0.01 is 7.000000000000001
 
 
-def reserve(held: np.ndarray, where: tuple[np.ndarray, ...], start, stop, amount) -> None:
+def reserve(
+    held: np.ndarray, where: tuple[np.ndarray, ...], start: np.ndarray, stop: np.ndarray, amount: np.ndarray
+) -> None:
     """Add `amount[k]` to slots start[k] .. stop[k] - 1 of one timeline per k; the timelines must differ.
 
     `held` is (E, slots) or (E, slots, G), `where` the row, or row and gateway, of each k.

@@ -1,4 +1,4 @@
-"""Schedulers that learn nothing, for comparison. A policy maps (observation, simulator) to actions, (E,).
+"""Schedulers that learn nothing, for comparison, each a `Policy` as `rollout` plays it.
 
 The rules read physical units, `simulator.view()`. The greedy rule also asks the simulator for the outcome of each
 action: it knows the model, and looks no further than one flow.
@@ -8,6 +8,7 @@ import numpy as np
 
 from edgediff.world.decision import LEVELS
 from edgediff.world.delay import queueing_delay
+from edgediff.world.rollout import Policy
 from edgediff.world.simulator import Simulator
 
 
@@ -36,7 +37,8 @@ class UniformRandom:
 def smallest_wait(observation: np.ndarray, simulator: Simulator) -> np.ndarray:
     """Choose the gateway with the smallest T_q = Q / R_avail, Eq. (5), at the highest level."""
     view = simulator.view()
-    return queueing_delay(view.backlog_bits, view.available_bps).argmin(axis=1) * len(LEVELS) + len(LEVELS) - 1
+    wait_s = queueing_delay(view.backlog_bits, view.available_bps)
+    return np.argmin(wait_s, axis=1) * len(LEVELS) + len(LEVELS) - 1
 
 
 def most_available(observation: np.ndarray, simulator: Simulator) -> np.ndarray:
@@ -49,7 +51,7 @@ def one_step_greedy(observation: np.ndarray, simulator: Simulator) -> np.ndarray
     return simulator.outcomes().reward.argmax(axis=1)
 
 
-def all_rules(seed: int = 0) -> dict:
+def all_rules(seed: int = 0) -> dict[str, Policy]:
     """Return a fresh copy of every rule, by name."""
     return {
         **{f"round robin, level {level}": RoundRobin(level) for level in range(len(LEVELS))},

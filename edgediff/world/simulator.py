@@ -1,12 +1,13 @@
 """The simulated edge network: one decision per flow, in E environments side by side.
 
-It follows the Gymnasium calling habits, with a leading axis E and automatic reset: `step(action)` returns observation,
-reward, terminated, truncated, info; `reset(seed)` returns the observation alone. An episode ends when its slots are
-used up. That is truncation, never termination, and `info["final_observation"]` is the state to bootstrap from.
+It follows the calling conventions of Gymnasium, with a leading axis E and automatic reset: `step(action)` returns
+observation, reward, terminated, truncated, info; `reset(seed)` returns the observation alone. An episode ends when its
+slots are used up. That is truncation, never termination, and `info["successor"]` is the state to bootstrap from.
 """
 
 import copy
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from edgediff.world.decision import Outcome, View, observe, outcome
 from edgediff.world.delay import drain_backlog
 from edgediff.world.reservations import reserve, slots_of, timeline_shape
 from edgediff.world.trace import Trace, load_trace
+from edgediff.world.windows import close_circle
 from edgediff.world.workload import FLOW, draw_topology, draw_traffic
 
 
@@ -34,6 +36,7 @@ class Simulator:
     ):
         self.world, self.num_envs, self.first_env, self.observe = world, num_envs, first_env, observe
         self.trace = load_trace(world.trace) if world.trace != "none" and trace is None else trace
+        self._circle = close_circle(world, self.trace) if self.trace else None
         self.topology = draw_topology(world)
         slots, gateways = world.num_slots + 1, world.num_gateways
         self.held_bps = np.zeros(timeline_shape(world, num_envs))
@@ -54,7 +57,7 @@ class Simulator:
     def next_episode(self, envs: np.ndarray | None = None) -> np.ndarray:
         """Start the next episode of some environments, chosen by mask or index, or of all; return the observation."""
         for row in self._envs if envs is None else self._envs[envs]:
-            self._next_episode(row)
+            self._next_episode(int(row))
         return self.observation()
 
     def observation(self) -> np.ndarray:
@@ -76,22 +79,23 @@ class Simulator:
         """Return the outcome of all A actions for the present flows, none of them carried out: each field (E, A)."""
         return outcome(self.world, self.view(), np.tile(np.arange(self.world.num_actions), (self.num_envs, 1)))
 
-    def step(self, action: np.ndarray):
+    def step(self, action: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, np.ndarray]]:
         """Decide the present flow of every environment by `action` (E,), integers in 0 .. A - 1; go to the next flow.
 
         Returns observation (E, S), reward (E,), terminated (E,), truncated (E,), and info: the outcome of each
-        flow, and `final_observation`, the true next state also where an episode has just ended.
+        flow, and `successor`, the true next state also where an episode has just ended.
         """
         action = self._check(action)
         view = self.view()
+        # `outcome` takes K actions per flow, so that a rule may try all of them at once; here K is 1 and goes away.
         result = Outcome(*(field[:, 0] for field in outcome(self.world, view, action[:, None])))
         self._commit(view.flow, result)
         self._advance(view.flow["slot"])
-        observation = final_observation = self.observation()
+        observation = successor = self.observation()
         truncated = self.cursor == self.num_flows
         if truncated.any():
             observation = self.next_episode(truncated)
-        info = result._asdict() | {"priority": view.flow["priority"], "final_observation": final_observation}
+        info = result._asdict() | {"priority": view.flow["priority"], "successor": successor}
         return observation, result.reward, np.zeros(self.num_envs, bool), truncated, info
 
     def repeat(self, copies: int) -> "Simulator":
@@ -107,7 +111,7 @@ class Simulator:
         result._envs = np.arange(result.num_envs)
         return result
 
-    def snapshot(self) -> dict:
+    def snapshot(self) -> dict[str, np.ndarray]:
         """Return what the seed cannot draw again: episode, cursor, backlog, reservations."""
         return {
             "episode": self.episode,
@@ -117,18 +121,18 @@ class Simulator:
             "held_tflops": self.held_tflops,
         }
 
-    def load_snapshot(self, saved: dict) -> None:
+    def load_snapshot(self, saved: dict[str, Any]) -> None:
         """Restore a saved state, on the traffic of the last `reset`; ValueError if the shapes differ."""
         self.episode = np.asarray(saved["episode"]) - 1
         for row in self._envs:
-            self._next_episode(row)
+            self._next_episode(int(row))
         for name, now in self.snapshot().items():
             value = np.asarray(saved[name])
             if value.shape != now.shape:
                 raise ValueError(f"simulator: {name} of shape {value.shape}")
             now[:] = value
 
-    def _check(self, action) -> np.ndarray:
+    def _check(self, action: Any) -> np.ndarray:
         action = np.asarray(action)
         if action.shape != (self.num_envs,) or action.dtype.kind not in "iu":
             raise ValueError(f"action: shape {action.shape} of {action.dtype} is not ({self.num_envs},) of integers")
@@ -158,8 +162,8 @@ class Simulator:
         """Draw the next episode of one environment, skipping those without a flow, and empty its network."""
         while True:
             self.episode[row] += 1
-            number = self.first_env + int(row), int(self.episode[row])
-            flows, background = draw_traffic(self.world, self.seed, *number, self.trace)
+            number = self.first_env + row, int(self.episode[row])
+            flows, background = draw_traffic(self.world, self.seed, *number, self._circle)
             if flows.size > 1:
                 break
         if flows.size > self.flows.shape[1]:

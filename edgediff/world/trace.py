@@ -1,18 +1,25 @@
-"""Real arrivals: read a request log in the public LLM-inference format and cut episodes out of it."""
+"""Real arrivals: read a request log in the public LLM-inference format."""
 
 import csv
 import hashlib
 import re
+from array import array
+from collections.abc import Iterator
+from datetime import date
+from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from edgediff.config import WorldConfig
 from edgediff.errors import ConfigError
 
 COLUMNS = ("TIMESTAMP", "ContextTokens", "GeneratedTokens")
-_TIME = re.compile(r"((?:19|20)\d\d-\d\d-\d\d)[ T](\d\d:\d\d:\d\d(?:\.\d{1,9})?)(?:Z|\+00:00)?")
+_TIME = re.compile(
+    r"((?:19|20)\d\d-\d\d-\d\d)[ T]([01]\d|2[0-3]):([0-5]\d):([0-5]\d)(?:\.(\d{1,9}))?(?:Z| ?UTC|\+00(?::?00)?)?",
+    re.ASCII,
+)
+_COUNT = re.compile(r"(\d{1,9})(?:\.0+)?", re.ASCII)  # pandas writes 374.0 where a column has a gap
 
 
 class Trace(NamedTuple):
@@ -30,15 +37,17 @@ def load_trace(path: str) -> Trace:
     negative count, times out of order, or too few requests to have a rate.
     """
     try:
-        if not Path(path).is_file():
-            raise ConfigError(f"trace: {path}: {'is no file' if Path(path).exists() else 'No such file or directory'}")
+        if Path(path).exists() and not Path(path).is_file():
+            raise ConfigError(f"trace: {path}: not a file")
         # A byte that is no UTF-8 becomes a character that no column allows, so that its line is named.
         with Path(path).open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
             return _parse(csv.reader(file, strict=True), path)
     except (OSError, ValueError) as error:
         if isinstance(error, ConfigError):
             raise
-        raise ConfigError(f"trace: {path}: {getattr(error, 'strerror', None) or error}") from None
+        relative = isinstance(error, FileNotFoundError) and not Path(path).is_absolute()
+        hint = "; a relative path counts from the current folder, give --trace PATH" if relative else ""
+        raise ConfigError(f"trace: {path}: {getattr(error, 'strerror', None) or error}{hint}") from None
 
 
 def fingerprint(trace: Trace | None) -> str:
@@ -48,36 +57,45 @@ def fingerprint(trace: Trace | None) -> str:
     return hashlib.sha256(b"".join(np.ascontiguousarray(column).tobytes() for column in trace)).hexdigest()
 
 
-def _parse(reader, path: str) -> Trace:
+def _parse(reader: Any, path: str) -> Trace:
     header = [name.strip() for name in next(_rows(reader, path), [])]
-    if not header:
-        raise ConfigError(f"trace: {path}, line 1: no header, expected the columns {', '.join(COLUMNS)}")
-    for name in COLUMNS:
-        if header.count(name) != 1:
-            raise ConfigError(f"trace: {path}, line 1: column {name} stands there {header.count(name)} times, not once")
-    where = [header.index(name) for name in COLUMNS]
-    times, tokens = [], []
+    where = _columns(header, f"trace: {path}, line 1")
+    time_ns, context, generated = array("q"), array("d"), array("d")  # 24 bytes a line, whatever its length
     for row in _rows(reader, path):
         if not row:
             continue
         place = f"trace: {path}, line {reader.line_num}"
         if len(row) != len(header):
             raise ConfigError(f"{place}: {len(row)} values under {len(header)} columns")
-        time = _time(row[where[0]], place)
-        if times and time < times[-1]:
-            raise ConfigError(f"{place}: TIMESTAMP {row[where[0]]!r} is earlier than the line before")
-        times.append(time)
-        tokens.append([_count(row[k], name, place) for k, name in zip(where[1:], COLUMNS[1:])])
-    if len(times) < 2 or times[0] == times[-1]:
+        time, *tokens = (row[k] for k in where)
+        time_ns.append(_nanoseconds(time, place))
+        if len(time_ns) > 1 and time_ns[-1] < time_ns[-2]:
+            raise ConfigError(f"{place}: TIMESTAMP {time!r} is earlier than the line before")
+        context.append(_count(tokens[0], COLUMNS[1], place))
+        generated.append(_count(tokens[1], COLUMNS[2], place))
+    if len(time_ns) < 2 or time_ns[0] == time_ns[-1]:
         raise ConfigError(
             f"trace: {path}, line {reader.line_num}: needs requests at two different times to have a rate"
         )
-    tokens = np.array(tokens, float)
-    since_first = np.array(times) - times[0]
-    return Trace(since_first / np.timedelta64(1, "s"), tokens[:, 0], tokens[:, 1])
+    since_first_ns = np.frombuffer(time_ns, np.int64) - time_ns[0]
+    return Trace(since_first_ns / 1e9, np.frombuffer(context), np.frombuffer(generated))
 
 
-def _rows(reader, path: str):
+def _columns(header: list[str], place: str) -> list[int]:
+    """Return where the columns stand."""
+    if not header:
+        raise ConfigError(f"{place}: no header, expected the columns {', '.join(COLUMNS)}")
+    for name in COLUMNS:
+        if (count := header.count(name)) != 1:
+            found = repr(",".join(header)[:100])  # of a file that is no log at all, any bytes
+            raise ConfigError(
+                f"{place}: column {name} appears {count} times, expected once; the header is {found}, "
+                f"expected {', '.join(COLUMNS)}"
+            )
+    return [header.index(name) for name in COLUMNS]
+
+
+def _rows(reader: Any, path: str) -> Iterator[list[str]]:
     """Go through the rows; a row that is not CSV, as where a quote is never closed, is named by its first line."""
     while True:
         first = reader.line_num + 1
@@ -90,65 +108,24 @@ def _rows(reader, path: str):
         yield row
 
 
-def _time(text: str, place: str) -> np.datetime64:
-    match = _TIME.fullmatch(text.strip())
+def _nanoseconds(text: str, place: str) -> int:
+    """Return a time in UTC as nanoseconds."""
     try:
-        return np.datetime64(f"{match[1]}T{match[2]}", "ns")
-    except (TypeError, ValueError):
-        raise ConfigError(f"{place}: TIMESTAMP {text!r} is not a time like 2023-11-16 18:17:03.97") from None
+        if match := _TIME.fullmatch(text.strip()):
+            day, hours, minutes, seconds, fraction = match.groups(default="")
+            in_day_s = (_day_number(day) * 24 + int(hours)) * 3600 + int(minutes) * 60 + int(seconds)
+            return in_day_s * 10**9 + int(fraction.ljust(9, "0"))
+    except ValueError:  # as 2023-02-30
+        pass
+    raise ConfigError(f"{place}: TIMESTAMP {text!r} is not a time in UTC like 2023-11-16 18:17:03.97") from None
+
+
+@lru_cache
+def _day_number(day: str) -> int:
+    return date.fromisoformat(day).toordinal() - date(1970, 1, 1).toordinal()
 
 
 def _count(text: str, name: str, place: str) -> int:
-    text = text.strip()
-    if not (text.isascii() and text.isdigit() and len(text) <= 9):
-        raise ConfigError(f"{place}: {name} {text!r} is not a whole number from 0 to 999999999")
-    return int(text)
-
-
-def trace_window(world: WorldConfig, trace: Trace, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
-    """Cut T slots out of a log: slot, relative size and relative work of its n requests and the next, (n + 1,).
-
-    Time is compressed so that the mean rate is lambda * W * load flows per slot. The log is a circle, closed
-    by one mean gap. The window starts anywhere on it, and a short log is repeated as often as needed; a window without
-    a request is moved forward so that the next request falls into it. Size follows all tokens, work follows tokens
-    generated plus a fraction of those read; both have mean 1 over the log. The request after the window is moved to
-    slot T: it appears in the last observation only.
-    """
-    lap_slots, position = _circle(world, trace)
-    start = rng.uniform(0, lap_slots)
-    first, stop = (_requests_before(position, lap_slots, time) for time in (start, start + world.num_slots))
-    if first == stop:
-        start = _arrival(position, lap_slots, first) - rng.uniform(0, world.num_slots)
-        stop = _requests_before(position, lap_slots, start + world.num_slots) + 1
-    index = np.arange(first, stop + 2)
-    slot = np.floor(_arrival(position, lap_slots, index) - start).astype(np.int64).clip(0, world.num_slots)
-    inside = np.searchsorted(slot, world.num_slots)  # how many requests fall into the window
-    slot, index = slot[: inside + 1], index[: inside + 1] % position.size
-    # A request counts as at least one token of size and of work.
-    size = np.maximum(trace.context_tokens + trace.generated_tokens, 1.0)
-    work = np.maximum(world.trace_read_work * trace.context_tokens + trace.generated_tokens, 1.0)
-    return slot, size[index] / size.mean(), work[index] / work.mean()
-
-
-def largest_window(world: WorldConfig, trace: Trace) -> int:
-    """Return the largest number of requests that an episode of this log can hold."""
-    lap_slots, position = _circle(world, trace)
-    return int((_requests_before(position, lap_slots, position + world.num_slots) - np.arange(position.size)).max())
-
-
-def _circle(world: WorldConfig, trace: Trace) -> tuple[float, np.ndarray]:
-    """Return the length of the log and the arrivals on it, (n,), both in slots."""
-    count = trace.time_s.size
-    lap_slots = count / world.flows_per_slot
-    return lap_slots, trace.time_s / (trace.time_s[-1] * count / (count - 1)) * lap_slots
-
-
-def _requests_before(position: np.ndarray, lap_slots: float, time):
-    """Count the requests before a time on the repeated log."""
-    laps, rest = np.divmod(time, lap_slots)
-    return np.int64(laps) * position.size + np.searchsorted(position, rest)
-
-
-def _arrival(position: np.ndarray, lap_slots: float, index):
-    """Return the time of a request on the repeated log."""
-    return position[index % position.size] + lap_slots * (index // position.size)
+    if match := _COUNT.fullmatch(text.strip()):
+        return int(match[1])
+    raise ConfigError(f"{place}: {name} {text!r} is not a whole number from 0 to 999999999")

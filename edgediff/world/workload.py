@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from edgediff.config import WorldConfig
-from edgediff.world.trace import Trace, trace_window
+from edgediff.world.scale import mean_data_bits, work_per_bit
+from edgediff.world.windows import Circle, trace_window
 
 # Eq. (1): f_w(t) = {D_w, c_w, p_w, T_req}, with what Section 5.1 adds to it.
 FLOW = np.dtype(
@@ -64,32 +65,45 @@ def draw_topology(world: WorldConfig) -> Topology:
     return Topology(capacity_bps, distance_m * world.propagation_s_per_m)
 
 
-def draw_traffic(world: WorldConfig, seed: int, environment: int, episode: int, trace: Trace | None = None) -> Traffic:
+def draw_traffic(world: WorldConfig, seed: int, environment: int, episode: int, log: Circle | None = None) -> Traffic:
     """Draw the flows of one episode, Eq. (1), and its background traffic; also its load, if the world has a range."""
     if world.load_high:
-        low, high = np.log([world.load_low, world.load_high])
-        world = world.at_load(float(np.exp(stream(seed, _LOAD, environment, episode).uniform(low, high))))
+        low, high = world.load_low, world.load_high
+        drawn = np.exp(stream(seed, _LOAD, environment, episode).uniform(*np.log([low, high])))
+        world = world.at_load(min(max(float(drawn), low), high))  # exp(log(high)) may round to more than high
     rng = stream(seed, _FLOWS, environment, episode)
-    if trace is None:
-        slot, workshop = draw_arrivals(world, rng)
-    else:
-        slot, size, work = trace_window(world, trace, rng)
-        # Consecutive requests come from different workshops, so that none starts two flows in a slot.
-        workshop = np.resize(rng.permutation(world.num_workshops), slot.size)
+    flows = synthetic_flows(world, rng) if log is None else logged_flows(world, rng, log)
+    return Traffic(flows, draw_background(world, stream(seed, _BACKGROUND, environment, episode)))
+
+
+def synthetic_flows(world: WorldConfig, rng: np.random.Generator) -> np.ndarray:
+    """Draw the flows of one episode as Section 5.1 has them, (n + 1,) of FLOW."""
+    flows = _arriving(world, rng, *draw_arrivals(world, rng))
+    flows["kind"] = rng.integers(3, size=flows.size)
+    flows["bandwidth_bps"] = rng.uniform(world.bandwidth_low_bps, world.bandwidth_high_bps, flows.size)
+    flows["data_bits"] = world.size_fraction * flows["bandwidth_bps"] * flows["deadline_s"]
+    flows["work_tflop"] = work_per_bit(world)[flows["kind"]] * flows["data_bits"]
+    return flows
+
+
+def logged_flows(world: WorldConfig, rng: np.random.Generator, log: Circle) -> np.ndarray:
+    """Take the flows of one episode from a request log, (n + 1,) of FLOW, with the same mean size and workload."""
+    slot, size, work = trace_window(world, log, rng)
+    # The workshops take turns. Only where more requests than workshops fall into a slot does one start two of them.
+    flows = _arriving(world, rng, slot, np.resize(rng.permutation(world.num_workshops), slot.size))
+    flows["data_bits"] = size * mean_data_bits(world)
+    flows["work_tflop"] = work * mean_data_bits(world) * work_per_bit(world).mean()
+    flows["bandwidth_bps"] = flows["data_bits"] / (world.size_fraction * flows["deadline_s"])
+    return flows
+
+
+def _arriving(world: WorldConfig, rng: np.random.Generator, slot: np.ndarray, workshop: np.ndarray) -> np.ndarray:
+    """Give priorities and deadlines to flows that arrive; size and work are still 0."""
     flows = np.zeros(slot.size, FLOW)
     flows["slot"], flows["workshop"] = slot, workshop
     flows["priority"] = rng.integers(1, 4, slot.size)
     flows["deadline_s"] = rng.uniform(world.deadline_low_s, world.deadline_high_s, slot.size)
-    if trace is None:
-        flows["kind"] = rng.integers(3, size=slot.size)
-        flows["bandwidth_bps"] = rng.uniform(world.bandwidth_low_bps, world.bandwidth_high_bps, slot.size)
-        flows["data_bits"] = world.size_fraction * flows["bandwidth_bps"] * flows["deadline_s"]
-        flows["work_tflop"] = work_per_bit(world)[flows["kind"]] * flows["data_bits"]
-    else:
-        flows["data_bits"] = size * mean_data_bits(world)
-        flows["work_tflop"] = work * mean_data_bits(world) * work_per_bit(world).mean()
-        flows["bandwidth_bps"] = flows["data_bits"] / (world.size_fraction * flows["deadline_s"])
-    return Traffic(flows, draw_background(world, stream(seed, _BACKGROUND, environment, episode)))
+    return flows
 
 
 def draw_arrivals(world: WorldConfig, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -112,46 +126,3 @@ def draw_background(world: WorldConfig, rng: np.random.Generator) -> np.ndarray:
     switches = rng.random(shape) < 1 / world.mean_stay_slots
     busy = np.concatenate([start, start + switches.cumsum(axis=0)]) % 2
     return np.where(busy, world.busy_load, world.quiet_load)
-
-
-def work_per_bit(world: WorldConfig) -> np.ndarray:
-    """Return the workload of a bit by kind of flow, (3,), in TFLOP."""
-    return np.array([world.text_work, world.image_work, world.scene3d_work]) * 1e-6
-
-
-def mean_data_bits(world: WorldConfig) -> float:
-    """Return E[D]."""
-    return data_moments(world).mean
-
-
-class Moments(NamedTuple):
-    """Mean and mean square of a random number."""
-
-    mean: float
-    square: float
-
-    @property
-    def deviation(self) -> float:
-        """Return the standard deviation."""
-        return float(np.sqrt(max(self.square - self.mean**2, 0.0)))
-
-
-def uniform_moments(low: float, high: float) -> Moments:
-    """Return the moments of the uniform law from low to high."""
-    return Moments((low + high) / 2, (low**2 + low * high + high**2) / 3)
-
-
-def bandwidth_moments(world: WorldConfig) -> Moments:
-    """Return the moments of b."""
-    return uniform_moments(world.bandwidth_low_bps, world.bandwidth_high_bps)
-
-
-def deadline_moments(world: WorldConfig) -> Moments:
-    """Return the moments of T_req."""
-    return uniform_moments(world.deadline_low_s, world.deadline_high_s)
-
-
-def data_moments(world: WorldConfig) -> Moments:
-    """Return the moments of D: b and T_req are independent."""
-    b, t = bandwidth_moments(world), deadline_moments(world)
-    return Moments(world.size_fraction * b.mean * t.mean, world.size_fraction**2 * b.square * t.square)

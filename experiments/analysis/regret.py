@@ -38,7 +38,7 @@ def main(argv: list[str]) -> int:
     """Print the mean regret of the agent of a run, at the load of its training, and its parts."""
     parser = Parser("python -m experiments.analysis.regret RUN", main.__doc__)
     parser.add_argument("run", metavar="RUN", help="folder of a run")
-    args = parser.parse_args(argv)
+    args = parser.parse(argv)
     settings, _, weights = read_weights(Path(args.run) / "last.pt")
     world = settings.world.at_load(settings.world.load)
     set_up_torch(settings.run)

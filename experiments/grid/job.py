@@ -1,22 +1,23 @@
 """One job of a grid: train (or take a rule), freeze, score on held-out traffic, write a CSV.
 
-Called by `run.py` as `python -m experiments.grid.job OUTPUT.csv` with the job as JSON on standard input.
+`python -m experiments.grid` starts it as `python -m experiments.grid.job GRID JOB OUTPUT.csv`.
 """
 
 import csv
-import json
 import os
 import signal
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from edgediff.config import Settings, WorldConfig
+from edgediff.errors import ConfigError, first_line
 from edgediff.learner.agent import Agent
-from edgediff.learner.agents import AGENTS
 from edgediff.run.checkpoint import Stop
 from edgediff.run.commandline import run_program
+from edgediff.run.folder import create
 from edgediff.run.scores import agent_policy, score
 from edgediff.run.start import check
 from edgediff.train import build, train
@@ -25,38 +26,35 @@ from edgediff.world.rollout import SCORES
 from edgediff.world.rules import all_rules, one_step_greedy
 from edgediff.world.simulator import Simulator
 from edgediff.world.workload import HELD_OUT
-from experiments.grid.spec import OF_POLICY, frozen, settings_of
-from experiments.variants.agents import VARIANTS
-from experiments.variants.observations import STATES
+from experiments.grid.grid import Job
+from experiments.grid.grids import GRIDS
+from experiments.grid.results import COLUMNS, TRAINING, traffic, unfinished
 from experiments.variants.planning import PLANNERS, RolloutPlanner
 
-TRAINING = ("reward", "completion", "latency_s")
-COLUMNS = ("phase", "variant", "agent", "seed", "traffic", "load", "flows", "gradient_steps", *SCORES)
+Row = dict[str, object]
 
 
-def run_job(job: dict) -> list[dict]:
+def run_job(job: Job) -> list[Row]:
     """Carry out a job; return its rows.
 
     Phase `training` has a row per epoch, of exploring decisions; `held-out` one per evaluation of the run; `frozen` one
     per entry of `evaluate`, for the last weights. A rule has only the last.
     """
-    settings = settings_of(job)
-    check(settings)
-    who = {"variant": job["variant"], "agent": job["agent"], "seed": job["seed"]}
-    if job["agent"] not in AGENTS:
-        return rule_rows(who | {"flows": 0, "gradient_steps": 0}, settings, job)
-    # A job is begun anew or done: it needs no states between.
-    settings = settings._replace(run=replace(settings.run, checkpoint_every_s=1e6))
-    observe = STATES[job["state"]]
-    agent_class = VARIANTS[job["agent_class"]] if job["agent"] == "d2sac" else None
-    with tempfile.TemporaryDirectory() as folder:
-        agent = train(settings, Path(folder), parts=build(settings, agent_class, observe))
-        rows = curve_rows(who, settings.world, Path(folder))
-        spent = {name: rows[-1][name] for name in ("flows", "gradient_steps")}
-        return rows + [row for given in job["evaluate"] for row in agent_rows(who | spent, agent, settings, given, job)]
+    labels = {"variant": job.label, "agent": job.agent, "seed": job.seed}
+    trace = check(job.settings)
+    if not job.agent_class:
+        return rule_rows(labels | {"flows": 0, "gradient_steps": 0}, job)
+    # A job is begun anew or done: it needs no checkpoints between.
+    settings = job.settings._replace(run=replace(job.settings.run, checkpoint_every_s=1e6))
+    parts = build(settings, trace, job.agent_class, job.variant.observe)
+    with tempfile.TemporaryDirectory() as scratch, create(Path(scratch) / "run", unique=False) as folder:
+        train(settings, folder, parts)
+        rows = curve_rows(labels, settings.world, folder.path)
+    spent = {name: rows[-1][name] for name in ("flows", "gradient_steps")}
+    return rows + agent_rows(labels | spent, parts.agent, job)
 
 
-def curve_rows(who: dict, world: WorldConfig, folder: Path) -> list[dict]:
+def curve_rows(labels: Row, world: WorldConfig, folder: Path) -> list[Row]:
     """Return the rows of both learning curves of a run, from its CSV files."""
     rows = []
     for phase, file, names in (("training", "train.csv", TRAINING), ("held-out", "evaluation.csv", SCORES)):
@@ -64,47 +62,35 @@ def curve_rows(who: dict, world: WorldConfig, folder: Path) -> list[dict]:
             for row in csv.DictReader(lines):
                 spent = {"flows": row["transitions"], "gradient_steps": row["gradient_steps"]}
                 values = rounded({name: float(row[name]) for name in names})
-                rows.append({"phase": phase, **who, "traffic": traffic(world), "load": world.load, **spent, **values})
+                here = {"traffic": traffic(world), "load": world.load}
+                rows.append({"phase": phase, **labels, **here, **spent, **values})
     return rows
 
 
-def rule_rows(who: dict, settings: Settings, job: dict) -> list[dict]:
-    """Score a rule once for each traffic of `evaluate`, every time from its start."""
-    rows, done = [], []
-    for given in job["evaluate"]:
-        evaluated = frozen(settings, given)
-        if evaluated.world not in done:
-            policy = (all_rules() | PLANNERS)[job["agent"]]
-            rows.append(frozen_row(who, evaluated, policy, job["episodes"]))
-            done.append(evaluated.world)
+def rule_rows(labels: Row, job: Job) -> list[Row]:
+    """Score a rule once for each traffic, every time from its start."""
+    return [
+        frozen_row(labels, scoring.settings, (all_rules() | PLANNERS)[job.agent], job.episodes)
+        for scoring in job.scorings()
+    ]
+
+
+def agent_rows(labels: Row, agent: Agent, job: Job) -> list[Row]:
+    """Score a frozen agent in every way that its job lists."""
+    rows = []
+    for label, settings, mode, horizon in job.scorings():
+        _, policy = agent_policy(agent, settings.run, mode)
+        if horizon:  # a planner that goes on with the better of the greedy rule and the agent
+            policy = RolloutPlanner(horizon, follow=(one_step_greedy, policy))
+        rows.append(frozen_row(labels | {"variant": label}, settings, policy, job.episodes, job.variant.observe))
     return rows
 
 
-def agent_rows(who: dict, agent: Agent, settings: Settings, given: dict, job: dict) -> list[dict]:
-    """Score a frozen agent for one entry of `evaluate`; no row for a mode that it lacks, or that another entry has."""
-    mode = given.get("mode", agent.MODES[0])
-    without = {name: value for name, value in given.items() if name != "mode"}
-    if mode not in agent.MODES or "mode" in given and mode == agent.MODES[0] and without in job["evaluate"]:
-        return []
-    changed = [f"{name} {given[name]}" for name in OF_POLICY if name in given]
-    evaluated = frozen(settings, given)
-    _, policy = agent_policy(agent, evaluated.run, mode)
-    if "planner_horizon" in given:  # a planner that goes on with the better of the greedy rule and the agent
-        policy = RolloutPlanner(given["planner_horizon"], follow=(one_step_greedy, policy))
-    who = who | {"variant": ", ".join([who["variant"], *changed])}
-    return [frozen_row(who, evaluated, policy, job["episodes"], STATES[job["state"]])]
-
-
-def frozen_row(who: dict, settings: Settings, policy, episodes: int, observe=observe) -> dict:
+def frozen_row(labels: Row, settings: Settings, policy: Callable, episodes: int, observe: Callable = observe) -> Row:
     """Score a policy. Every seed has traffic of its own, the same for all who are compared."""
     world = settings.world
     found = score(Simulator(world, episodes, observe=observe), policy, HELD_OUT + 1 + settings.run.seed)
-    return {"phase": "frozen", **who, "traffic": traffic(world), "load": world.load, **rounded(found)}
-
-
-def traffic(world: WorldConfig) -> str:
-    """Return the name of the arrivals of a world."""
-    return "Poisson" if world.trace == "none" else Path(world.trace).name
+    return {"phase": "frozen", **labels, "traffic": traffic(world), "load": world.load, **rounded(found)}
 
 
 def rounded(values: dict[str, float]) -> dict[str, str]:
@@ -112,20 +98,30 @@ def rounded(values: dict[str, float]) -> dict[str, str]:
     return {name: f"{value:.6g}" for name, value in values.items()}
 
 
-def main(argv: list[str]) -> int:
-    """Run the job on standard input; the output appears whole or not at all."""
-    output = Path(argv[0])
+def write_rows(output: Path, rows: list[Row]) -> None:
+    """Write a result whole or not at all, by way of a file that no other process writes."""
+    beside = unfinished(output, os.getpid())
     try:
-        rows = run_job(json.load(sys.stdin))
+        with beside.open("w", newline="") as file:
+            writer = csv.DictWriter(file, COLUMNS, restval="")
+            writer.writeheader()
+            writer.writerows(rows)
+        os.replace(beside, output)
+    except OSError as error:
+        raise ConfigError(f"{output} cannot be written ({first_line(error)})") from None
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def main(argv: list[str]) -> int:
+    """Run the job JOB of the grid GRID, and write OUTPUT."""
+    grid, name, output = argv
+    try:
+        rows = run_job(GRIDS[grid].jobs()[name])
     except Stop as stop:  # a signal to this job: die of it, as a program that does not catch it
         signal.signal(stop.args[0], signal.SIG_DFL)
         signal.raise_signal(stop.args[0])
-    beside = output.with_suffix(".tmp")
-    with beside.open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, restval="")
-        writer.writeheader()
-        writer.writerows(rows)
-    os.replace(beside, output)
+    write_rows(Path(output), rows)
     return 0
 
 

@@ -70,7 +70,7 @@ class Writer:
         printed, text, corrected, says = EQUATIONS[number]
         wrong = corrected and says == Equation._field_defaults["says"]
         rows = sources.rows_of_equation(number)
-        named = {test: None for row in rows for _, test in row.tests}
+        named = {test.name: None for row in rows for test in row.tests()}
         return "\n".join([
             f'<h3 id="eq{number}">Equation {number}: {escape(", ".join(row.what for row in rows))}</h3>',
             f"<p>{escape(text)}</p>",
@@ -83,7 +83,7 @@ class Writer:
 
     def row(self, row) -> str:
         """Show functions and tests of a row of the index that is no equation."""
-        named = {test: None for _, test in row.tests}
+        named = {test.name: None for test in row.tests()}
         return f'{self.functions(sources.functions(row), 0)}<p class="tests">Tests: {tests(named)}</p>'
 
     def algorithm(self) -> str:

@@ -3,20 +3,14 @@
 import importlib
 import inspect
 import re
-import sys
 import textwrap
 from dataclasses import fields
-from pathlib import Path
 from typing import Any, NamedTuple
 
-ROOT = Path(__file__).parents[2]
-sys.path.append(str(ROOT / "tests"))  # the reader of the README's equation index is there
-
-from equation_index import ROWS, Row, equations, lines, spans  # noqa: E402
-
-from edgediff.config import LearnerConfig, WorldConfig  # noqa: E402
-from edgediff.learner.d2sac import D2SAC  # noqa: E402
-from edgediff.train import train  # noqa: E402
+from edgediff.config import LearnerConfig, WorldConfig
+from edgediff.learner.d2sac import D2SAC
+from edgediff.train import train
+from experiments.page.index import ROOT, ROWS, Row, equations, lines, spans
 
 
 class Function(NamedTuple):
@@ -47,12 +41,12 @@ class Excerpt(NamedTuple):
 
 def functions(row: Row) -> list[Function]:
     """Return the functions of a row of the index, with their sources."""
-    return [Function(name, source(folder, name)) for folder, name in row.functions]
+    return [Function(name.removeprefix("edgediff."), source(name)) for name in row.functions]
 
 
-def source(folder: str, name: str) -> str:
-    """Return the source of a function, class or method by its dotted name in the package or in `experiments`."""
-    parts = [folder, *name.split(".")]
+def source(name: str) -> str:
+    """Return the source of a function, class or method by its dotted name."""
+    parts = name.split(".")
     for depth in range(len(parts) - 1, 0, -1):
         try:
             found: Any = importlib.import_module(".".join(parts[:depth]))

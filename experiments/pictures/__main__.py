@@ -1,6 +1,6 @@
 """Draw what a trained d2sac run does: `python -m experiments.pictures RUN [--output FOLDER]`.
 
-Writes network.png, denoising.png, timelines.png, choices.png and schedule.png, by default to results/pictures.
+Writes network.png, denoising.png, timelines.png, choices.png and schedule.png, by default to RUN/pictures.
 """
 
 import sys
@@ -12,10 +12,8 @@ from edgediff.learner.d2sac import D2SAC
 from edgediff.run.commandline import Parser, run_program
 from edgediff.run.start import set_up_torch
 from edgediff.run.weights import read_weights, restore_agent
-from experiments.analysis.reading import RESULTS
 from experiments.pictures import choices, denoising, network, schedule, timelines
 
-PICTURES = RESULTS / "pictures"
 NAMES = "network", "denoising", "timelines", "choices", "schedule"
 
 
@@ -33,10 +31,10 @@ def main(argv: list[str]) -> int:
     """Draw all pictures of a run that trained d2sac."""
     parser = Parser("python -m experiments.pictures RUN", main.__doc__)
     parser.add_argument("run", metavar="RUN", help="folder of a run")
-    parser.add_argument("--output", metavar="FOLDER", default=str(PICTURES), help="where to [results/pictures]")
-    args = parser.parse_args(argv)
+    parser.add_argument("--output", metavar="FOLDER", help="where to [RUN/pictures]")
+    args = parser.parse(argv)
     settings, agent = load(Path(args.run))
-    folder = Path(args.output)
+    folder = Path(args.output or Path(args.run) / "pictures")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         network.draw(settings.world, folder / "network.png")

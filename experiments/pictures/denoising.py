@@ -7,7 +7,7 @@ import torch
 
 from edgediff.config import Settings, WorldConfig
 from edgediff.learner.d2sac import D2SAC
-from edgediff.learner.diffusion import denoise, policy
+from edgediff.learner.diffusion import denoise, log_policy
 from edgediff.world.decision import LEVELS, View, observe
 from edgediff.world.rules import most_available
 from edgediff.world.simulator import Simulator
@@ -43,7 +43,7 @@ def chain(agent: D2SAC, world: WorldConfig, view: View, draws: int) -> np.ndarra
 
     with torch.inference_mode():
         seen.append(denoise(watched, agent.schedule, noise))
-        return policy(torch.stack(seen)).exp().numpy()
+        return log_policy(torch.stack(seen)).exp().numpy()
 
 
 def three_states(agent: D2SAC, world: WorldConfig, draws: int) -> dict[str, View]:

@@ -1,4 +1,4 @@
-"""Draw the edge network of Section 5.1 from its configuration: `python -m experiments.pictures.network`."""
+"""Draw the edge network of Section 5.1 from its configuration: `python -m experiments.pictures.network [FILE]`."""
 
 import sys
 from pathlib import Path
@@ -8,7 +8,6 @@ import numpy as np
 from edgediff.config import WorldConfig
 from edgediff.world.decision import LEVELS
 from edgediff.world.workload import draw_topology
-from experiments.analysis.reading import RESULTS
 from experiments.pictures.drawing import plt
 
 FLOW, REPORT = "0.35", "C3"  # colours of flows, and of what the controller sees and decides
@@ -76,7 +75,7 @@ def draw(world: WorldConfig, path: Path) -> None:
     print(path)
 
 
-def main(path: Path = RESULTS / "network.png") -> None:
+def main(path: Path = Path("network.png")) -> None:
     """Draw the network with the settings of the paper."""
     draw(WorldConfig(), path)
 

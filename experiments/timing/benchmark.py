@@ -18,7 +18,7 @@ from edgediff.learner.replay import Replay
 from edgediff.run import files
 from edgediff.run.checkpoint import Checkpointer, Progress
 from edgediff.run.commandline import Parser, given_settings, run_program
-from edgediff.run.folder import KIND, checkpoints
+from edgediff.run.folder import KIND, checkpoints, create
 from edgediff.run.start import set_up_torch
 from edgediff.train import build
 from edgediff.world.rules import RoundRobin
@@ -77,7 +77,7 @@ def filled_replay(settings: Settings, agent: D2SAC) -> Replay:
     while len(replay) < min(4 * settings.learner.batch_size, settings.learner.buffer_size):
         action = agent.explore(observation)
         next_observation, reward, terminated, truncated, info = simulator.step(action)
-        replay.add(observation, action, reward, info["final_observation"], terminated, truncated)
+        replay.add(observation, action, reward, info["successor"], terminated, truncated)
         observation = next_observation
     return replay
 
@@ -89,13 +89,16 @@ def save_full_state(settings: Settings) -> tuple[float, float, float]:
     memory.state.uniform_(), memory.next_state.uniform_(), memory.reward.normal_()
     memory.ended[:: settings.world.num_slots] = True
     memory.num_rows = memory.rows
-    with tempfile.TemporaryDirectory(dir=".") as folder:  # in memory, where many systems keep theirs, is no disk
-        run, times = Path(folder), [time.perf_counter()]
-        Checkpointer(run, settings, "benchmark", parts, Progress()).save()
+    with (
+        tempfile.TemporaryDirectory(dir=".") as scratch,  # in memory, where many systems keep theirs, is no disk
+        create(Path(scratch) / "run", unique=False) as folder,
+    ):
+        times = [time.perf_counter()]
+        Checkpointer(folder, settings, parts, Progress()).save()
         times.append(time.perf_counter())
-        files.read(checkpoints(run)[-1], KIND)
+        files.read(checkpoints(folder.path)[-1], KIND)
         times.append(time.perf_counter())
-        megabytes = checkpoints(run)[-1].stat().st_size / 1e6
+        megabytes = checkpoints(folder.path)[-1].stat().st_size / 1e6
     return megabytes, times[1] - times[0], times[2] - times[1]
 
 
@@ -104,7 +107,7 @@ def main(argv: list[str]) -> int:
     parser = Parser("python -m experiments.timing.benchmark", main.__doc__)
     parser.add_argument("--preset", metavar="X", default="paper", help=f"named settings: {', '.join(PRESETS)} [paper]")
     parser.add_settings(LearnerConfig, RunConfig)
-    args = parser.parse_args(argv)
+    args = parser.parse(argv)
     settings = preset_settings(args.preset, given_settings(args))
     world, config, run = settings
     if config.agent != "d2sac" or run.device != "cpu":

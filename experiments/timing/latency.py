@@ -1,9 +1,11 @@
 """Time one decision and one update, by agent, gateways and denoising steps: `python -m experiments.timing.latency`.
 
-One state, or one batch of Table 1, on one thread. The times go to results/latency.csv, which `gateways.py` draws.
+One state, or one batch of Table 1, on one thread. The times go to results/latency.csv, which
+`experiments.analysis.gateways` draws, or to another new file.
 """
 
 import csv
+import sys
 import time
 from itertools import cycle
 from pathlib import Path
@@ -12,9 +14,11 @@ import numpy as np
 import torch
 
 from edgediff.config import LearnerConfig, RunConfig, WorldConfig
+from edgediff.errors import ConfigError
 from edgediff.learner.agent import Agent
 from edgediff.learner.agents import build_agent
 from edgediff.learner.replay import Replay
+from edgediff.run.commandline import Parser, run_program
 from edgediff.run.start import set_up_torch
 from experiments.timing.benchmark import seconds_per_call
 
@@ -23,7 +27,7 @@ COLUMNS = "agent", "gateways", "denoising_steps", "draws", "p50_ms", "p95_ms", "
 CHAINS = [("d2sac", 8, steps, 1) for steps in (1, 2, 5, 10, 20)]
 SIZES = [(agent, gateways, 10 if agent == "d2sac" else 0, 8 if agent == "d2sac" else 1)
          for gateways in (4, 8, 16, 32, 64) for agent in ("d2sac", "sac", "dqn", "ppo")]  # fmt: skip
-WARM_UP = 100
+WARM_UP, DECISIONS = 100, 2000
 
 
 def decision_ms(agent: Agent, draws: int, decisions: int) -> list[float]:
@@ -52,22 +56,35 @@ def fill(memory: Replay, rng: np.random.Generator, envs: int, agent: Agent) -> N
         memory.add(state, rng.integers(agent.num_actions, size=envs), rng.standard_normal(envs), after, no, no)
 
 
-def main(decisions: int = 2000) -> None:
-    """Time every case; print a table and write it."""
+def main(argv: list[str]) -> int:
+    """Time every case; print a table and write it to a new file."""
+    parser = Parser("python -m experiments.timing.latency", main.__doc__)
+    parser.add_argument("--output", metavar="FILE", default=str(PATH), help="a new CSV file [results/latency.csv]")
+    path = Path(parser.parse(argv).output)
+    if path.exists():
+        raise ConfigError(f"output: {path} exists and is left as it is; move it away, or name another file")
     set_up_torch(RunConfig())
     rows = []
     print(f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|")
     for name, gateways, steps, draws in CHAINS + SIZES:
-        world = WorldConfig(num_gateways=gateways)
-        config = LearnerConfig(agent=name, d2sac_denoising_steps=steps or 10, buffer_size=10_000)
-        agent = build_agent(world.state_dim, world.num_actions, config, np.random.SeedSequence(0))
-        quantiles = np.quantile(decision_ms(agent, draws, decisions), [0.5, 0.95, 0.99])
-        times = [f"{ms:.3g}" for ms in (*quantiles, update_ms(agent))]
-        rows.append((name, gateways, steps or "", draws, *times))
+        rows.append((name, gateways, steps or "", draws, *times(name, gateways, steps or 10, draws)))
         print(f"| {' | '.join(map(str, rows[-1]))} |", flush=True)
-    with PATH.open("w", newline="") as file:
-        csv.writer(file).writerows([COLUMNS, *rows])
+    try:
+        with path.open("x", newline="") as file:
+            csv.writer(file).writerows([COLUMNS, *rows])
+    except OSError as error:
+        raise ConfigError(f"output: {path} cannot be written ({error.strerror})") from None
+    return 0
+
+
+def times(name: str, gateways: int, steps: int, draws: int) -> list[str]:
+    """Return the quantiles of a decision's time, and the median time of an update, in ms."""
+    world = WorldConfig(num_gateways=gateways)
+    config = LearnerConfig(agent=name, d2sac_denoising_steps=steps, buffer_size=10_000)
+    agent = build_agent(world.state_dim, world.num_actions, config, np.random.SeedSequence(0))
+    quantiles = np.quantile(decision_ms(agent, draws, DECISIONS), [0.5, 0.95, 0.99])
+    return [f"{ms:.3g}" for ms in (*quantiles, update_ms(agent))]
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_program("latency", main))

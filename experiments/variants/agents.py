@@ -1,19 +1,13 @@
-"""Variants of d2sac that only ablations need, each a small child of `D2SAC`, and the equations behind them.
-
-A spec names one: {"variants": {"Mish": {"class": "Mish"}}}. "L_d alone" needs no class: d2sac_diffusion_weight = 1000
-leaves J a thousandth of the weight, and Adam makes the step no larger.
-"""
+"""Variants of d2sac that only ablations need, each a small child of `D2SAC`, and the equations behind them."""
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
 from edgediff.learner.d2sac import D2SAC
-from edgediff.learner.diffusion import Schedule, policy, reverse_mean, reverse_step
-from edgediff.learner.networks import NoiseNetwork
+from edgediff.learner.diffusion import Schedule
 
 
 def reverse_mean_printed(a_i: Tensor, eps_theta: Tensor, beta_i) -> Tensor:
@@ -59,54 +53,31 @@ def clean_latent_of_maximiser(q: Tensor, temperature: float, confidence: float =
     return logits - logits.mean(dim=1, keepdim=True)
 
 
-def chain(
-    predict_noise: Callable, schedule: Schedule, noise: Tensor, mean: Callable = reverse_mean, variance=None
-) -> Tensor:
-    """Run the reverse chain, Eq. (19), with any mean(a_i, eps_theta, beta_i, alpha_bar_i) and any variance (N,).
-
-    With the usual mean and variance (beta) it is `diffusion.denoise`.
-    """
-    beta, alpha_bar = schedule.beta.tolist(), schedule.alpha_bar.tolist()
-    variance = beta if variance is None else variance.tolist()
-    a = noise[0]
-    for k, i in enumerate(range(len(beta), 0, -1), start=1):
-        a = mean(a, predict_noise(a, i), beta[i - 1], alpha_bar[i - 1])
-        if i > 1:
-            a = reverse_step(a, variance[i - 1], noise[k])
-    return a
-
-
-class OtherChain(D2SAC):
-    """d2sac on a chain with another mean or another variance; a child says which."""
-
-    mean = staticmethod(reverse_mean)
-    variance = staticmethod(lambda schedule: schedule.beta)
-
-    def log_policy(self, actor: NoiseNetwork, state: Tensor, generator: torch.Generator) -> Tensor:
-        """Draw the noise of the chain and return log pi(. | s, noise), Eq. (26), (B, A)."""
-        shape = self.config.d2sac_denoising_steps, len(state), self.num_actions
-        noise = torch.randn(shape, generator=generator, device=state.device)
-        return policy(chain(actor.predictor(state), self.schedule, noise, self.mean, self.variance(self.schedule)))
-
-
-class PrintedEq21(OtherChain):
+class PrintedEq21(D2SAC):
     """Eq. (21) as printed."""
 
-    mean = staticmethod(lambda a_i, eps_theta, beta_i, _: reverse_mean_printed(a_i, eps_theta, beta_i))
+    @staticmethod
+    def mean(a_i: Tensor, eps_theta: Tensor, beta_i, alpha_bar_i) -> Tensor:
+        """Return the mean of the reverse step."""
+        return reverse_mean_printed(a_i, eps_theta, beta_i)
 
 
-class PrintedEq24(OtherChain):
+class PrintedEq24(D2SAC):
     """Eq. (24) as printed; without noise at i = 1, as everywhere here."""
 
-    mean = staticmethod(
-        lambda a_i, eps_theta, beta_i, _: reverse_step_expanded_printed(a_i, eps_theta, beta_i, torch.zeros_like(a_i))
-    )
+    @staticmethod
+    def mean(a_i: Tensor, eps_theta: Tensor, beta_i, alpha_bar_i) -> Tensor:
+        """Return the mean of the reverse step; `denoise` adds the noise."""
+        return reverse_step_expanded_printed(a_i, eps_theta, beta_i, torch.zeros_like(a_i))
 
 
-class PosteriorVariance(OtherChain):
+class PosteriorVariance(D2SAC):
     """Eq. (20) with the posterior variance in place of beta_i."""
 
-    variance = staticmethod(posterior_variance)
+    def build(self) -> None:
+        """Build d2sac, then change the variance of its reverse steps."""
+        super().build()
+        self.schedule = self.schedule._replace(variance=posterior_variance(self.schedule))
 
 
 class LatentOfValues(D2SAC):
@@ -131,7 +102,7 @@ class Mish(D2SAC):
     def build(self) -> None:
         """Build d2sac, then replace the activations, which have no parameters."""
         super().build()
-        for network in (getattr(self, name) for name in self.NETWORKS):
+        for network in self.networks.values():
             for module in list(network.modules()):
                 for name, child in module.named_children():
                     if isinstance(child, nn.SiLU):
@@ -165,10 +136,3 @@ class PublicActor(PosteriorVariance, Mish, BoundedHead):
         """Build it with all that its parents change, and L_d weighted 0."""
         self.config = replace(self.config, d2sac_diffusion_weight=0.0)
         super().build()
-
-
-VARIANTS: dict[str, type[D2SAC]] = {
-    variant.__name__: variant
-    for variant in (D2SAC, PrintedEq21, PrintedEq24, PosteriorVariance, LatentOfValues, LatentOfMaximiser, Mish,
-                    BoundedHead, MeanOfCritics, PublicActor)
-}  # fmt: skip

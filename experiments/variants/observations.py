@@ -3,47 +3,48 @@
 Every form is a function like `observe`, for `Simulator(..., observe=form)`.
 """
 
-from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 from edgediff.config import WorldConfig
 from edgediff.world import delay
 from edgediff.world.decision import View, observe, raw_state, state_scale
-from edgediff.world.workload import bandwidth_moments, mean_data_bits, work_per_bit
+from edgediff.world.scale import bandwidth_moments, mean_data_bits, work_per_bit
 
 
 def unit_interval(world: WorldConfig, view: View) -> np.ndarray:
     """Scale the state to about [0, 1]: every entry divided by the largest value of its kind."""
     largest_bits = world.size_fraction * world.bandwidth_high_bps * world.deadline_high_s
     gateways = np.ones(world.num_gateways)
-    largest = [largest_bits, largest_bits * work_per_bit(world).max(), 3, world.deadline_high_s,
-               *2 * largest_bits * gateways, *world.capacity_high_bps * gateways, world.server_tflops]  # fmt: skip
+    of_flow = [largest_bits, largest_bits * work_per_bit(world).max(), 3, world.deadline_high_s]
+    largest = [*of_flow, *2 * largest_bits * gateways, *world.capacity_high_bps * gateways, world.server_tflops]
     physical = [1.0] * 4 + [mean_data_bits(world)] * world.num_gateways + [*view.capacity_bps, 1.0]
     return (raw_state(world, view) * physical / largest).astype(np.float32)
 
 
-def standardised(gain: float) -> Callable:
-    """Return the form of `observe` with another gain."""
+@dataclass(frozen=True)
+class Standardised:
+    """The form of `observe` with another gain."""
 
-    def form(world: WorldConfig, view: View) -> np.ndarray:
+    gain: float
+
+    def __call__(self, world: WorldConfig, view: View) -> np.ndarray:
         centre, unit = state_scale(world)
-        return (gain * ((raw_state(world, view) - centre) / unit)).astype(np.float32)
-
-    return form
+        return (self.gain * ((raw_state(world, view) - centre) / unit)).astype(np.float32)
 
 
 def one_unit(world: WorldConfig, view: View) -> np.ndarray:
     """Standardise with one unit for the bandwidth of all gateways, the mean capacity."""
     mean_bps = view.capacity_bps.mean()
-    return standardised(1.0)(world, view._replace(capacity_bps=np.full(world.num_gateways, mean_bps)))
+    return Standardised(1.0)(world, view._replace(capacity_bps=np.full(world.num_gateways, mean_bps)))
 
 
 def with_bandwidth(world: WorldConfig, view: View) -> np.ndarray:
     """Standardise, and add the required bandwidth b."""
     b = bandwidth_moments(world)
     column = ((view.flow["bandwidth_bps"] - b.mean) / b.deviation).astype(np.float32)
-    return np.concatenate([standardised(1.0)(world, view), column[:, None]], axis=1)
+    return np.concatenate([Standardised(1.0)(world, view), column[:, None]], axis=1)
 
 
 def with_ratios(world: WorldConfig, view: View) -> np.ndarray:
@@ -56,15 +57,3 @@ def with_ratios(world: WorldConfig, view: View) -> np.ndarray:
     wait = np.minimum(delay.queueing_delay(view.backlog_bits, view.available_bps) / t, 1.0)
     ratios = np.concatenate([2 * share - 3, 4 * wait - 1], axis=1)
     return np.concatenate([observe(world, view), ratios.astype(np.float32)], axis=1)
-
-
-STATES: dict[str, Callable] = {
-    "observe": observe,
-    "unit interval": unit_interval,
-    "standardised": standardised(1.0),
-    "standardised, times 2": standardised(2.0),
-    "standardised, times 4": standardised(4.0),
-    "one unit for all gateways": one_unit,
-    "standardised, with b": with_bandwidth,
-    "observe, with ratios": with_ratios,
-}

@@ -42,6 +42,7 @@ def parameters(one):
     return torch.cat([t.flatten() for network in one.weights().values() for t in network.values()])
 
 
+@pytest.mark.eq(21)
 def test_printed_mean_over_subtracts():
     """Eq. (21) as printed subtracts sqrt(1 - alpha_bar_i) / sqrt(1 - alpha_i) times what is right.
 
@@ -56,6 +57,7 @@ def test_printed_mean_over_subtracts():
     assert round(min(factors[1:]), 2) == 1.16 and round(max(factors[1:]), 2) == 1.41
 
 
+@pytest.mark.eq(24)
 def test_printed_expansion_agrees_with_no_reading_of_the_mean():
     """Eq. (24) as printed drops 1 / sqrt(1 - alpha_bar_i): it subtracts 0.24 to 0.997 of what is right."""
     factors = []
@@ -79,6 +81,7 @@ def perfect(a_0):
     return predict
 
 
+@pytest.mark.eq(24)
 def test_the_printed_step_leaves_noise_behind_even_with_perfect_predictions():
     """Eq. (24); without the last noise, a_0 should be 0."""
     a_0, noise = torch.zeros(4000, 1, dtype=torch.float64), normal(STEPS, 4000, 1, seed=8)
@@ -86,6 +89,7 @@ def test_the_printed_step_leaves_noise_behind_even_with_perfect_predictions():
     assert 0.35 < left.std() < 0.55
 
 
+@pytest.mark.eq(19)
 @pytest.mark.parametrize("variance", [None, V.posterior_variance(SCHEDULE)])
 def test_a_chain_with_perfect_predictions_returns_a_0(variance):
     a_0 = normal(6, 24, seed=6)
@@ -93,6 +97,7 @@ def test_a_chain_with_perfect_predictions_returns_a_0(variance):
     torch.testing.assert_close(found, a_0, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.eq(20, 23)
 @pytest.mark.parametrize("i", range(2, STEPS + 1))
 def test_posterior_variance_by_bayes(i):
     """a_{i-1} given a_0 has variance 1 - abar_{i-1}; a_i given a_{i-1} adds beta: the precisions add up."""
@@ -102,6 +107,7 @@ def test_posterior_variance_by_bayes(i):
     assert variance[0] == 0.0 and (variance < SCHEDULE.beta).all()
 
 
+@pytest.mark.eq(21, 24)
 @pytest.mark.parametrize("variant, factors", [(V.OtherChain, None), (V.PrintedEq21, 0.5), (V.PrintedEq24, 1.0)])
 def test_a_chain_can_run_on_the_printed_forms(variant, factors):
     """With a constant prediction of 1, no noise and N = 2, a_0 = -(f_2 / sqrt(alpha_1) + f_1) in each form's f_i.
@@ -117,12 +123,14 @@ def test_a_chain_can_run_on_the_printed_forms(variant, factors):
     assert found.item() == pytest.approx(expected)
 
 
+@pytest.mark.eq(25)
 def test_clean_latent_of_values_by_hand():
     """Q = 1, 1.1, 1.3, 4 has mean 1.85: differences / 0.1 are -8.5, -7.5, -5.5, 21.5, clipped at 5; then 0.2 / 0.1."""
     assert V.clean_latent_of_values(torch.tensor([[1.0, 1.1, 1.3, 4.0]])).tolist() == [[-5, -5, -5, 5]]
     torch.testing.assert_close(V.clean_latent_of_values(torch.tensor([[1.2, 0.8]])), torch.tensor([[2.0, -2.0]]))
 
 
+@pytest.mark.eq(25)
 def test_clean_latent_of_the_maximiser():
     """Where nothing is cut off, its softmax is the policy that maximises J; for a temperature near 0, the usual a_0."""
     q = normal(7, 24, seed=3)
@@ -177,6 +185,7 @@ FORMS = {  # noise factor and variance of step i, latent, activation, bounded he
 }  # fmt: skip
 
 
+@pytest.mark.eq(21, 24)
 @pytest.mark.parametrize("variant", FORMS)
 def test_the_actor_step_by_hand(variant):
     """J, L_d and the norm of the gradient of one update, from the formulas, with the same draws."""

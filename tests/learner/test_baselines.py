@@ -90,6 +90,7 @@ def test_a_ppo_rollout_is_used_whole_and_as_often_as_asked(generator):
         assert len({tuple(row.tolist()) for row in seen}) == 250
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", AGENTS)
 def test_every_agent_learns_a_problem_with_a_known_best_action(name):
     """In context c action c pays 1. Transitions go through act, memory and batches, as in training."""

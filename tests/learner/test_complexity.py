@@ -25,6 +25,7 @@ def counted(run):
     return counter.get_total_flops() / 2  # a multiply-add is two operations
 
 
+@pytest.mark.eq(27)
 def test_parameters_by_hand(agent):
     """24 + 21 + 16 inputs; the step embedding's small network 16-32-16; three layers with biases."""
     expected = (16 * 32 + 32) + (32 * 16 + 16) + (61 * 64 + 64) + (64 * 64 + 64) + (64 * 24 + 24)
@@ -32,16 +33,19 @@ def test_parameters_by_hand(agent):
     assert complexity.parameter_count(agent.critics) == 2 * ((21 * 64 + 64) + (64 * 64 + 64) + (64 * 24 + 24))
 
 
+@pytest.mark.eq(27)
 def test_printed_cost():
     assert complexity.printed_cost(10, p_d=100, p_a=7, p_c=20) == 1027
 
 
+@pytest.mark.eq(27)
 def test_cost_of_a_decision_is_what_runs(agent):
     embedding = N * (2 * TIME_DIM * 2 * TIME_DIM + TIME_DIM * H)  # once per batch
     run = counted(lambda: agent.act(np.zeros((B, S), np.float32), agent.act_stream))
     assert run - embedding == B * complexity.chain_cost(agent.actor, N)
 
 
+@pytest.mark.eq(27)
 def test_cost_of_an_update_is_what_runs(agent):
     """Exactly, but for gradients that nobody asks for and the step embedding, shared by a batch.
 

@@ -61,6 +61,8 @@ def test_acting_with_another_generator_leaves_training_alone():
     assert np.array_equal(one.explore(observation), two.explore(observation))
 
 
+@pytest.mark.eq(17)
+@pytest.mark.line(18, 19)
 def test_an_update_moves_the_networks_and_their_targets_by_tau():
     one = agent(tau=0.25)
     before = copy.deepcopy(one.weights())
@@ -73,6 +75,8 @@ def test_an_update_moves_the_networks_and_their_targets_by_tau():
             torch.testing.assert_close(after[f"target_{name}"][key], target + 0.25 * (value - target))
 
 
+@pytest.mark.eq(17)
+@pytest.mark.line(18, 19)
 def test_no_gradient_reaches_the_target_networks():
     one = agent()
     one.update(batch())
@@ -80,6 +84,8 @@ def test_no_gradient_reaches_the_target_networks():
         assert all(p.grad is None and not p.requires_grad for p in network.parameters())
 
 
+@pytest.mark.eq(15)
+@pytest.mark.line(11, 12, 13, 14)
 def test_the_target_uses_target_networks_only():
     """With online networks changed beyond recognition, y = R + 0.9 V' is what it was."""
     one, two = agent(), agent()
@@ -89,11 +95,13 @@ def test_the_target_uses_target_networks_only():
     assert torch.equal(one.update(batch())["target"], two.update(batch())["target"])
 
 
+@pytest.mark.eq(15)
 def test_without_discount_the_target_is_the_return():
     b = batch()._replace(discount=torch.zeros(B))
     torch.testing.assert_close(agent().update(b)["target"], b.n_step_return.mean())
 
 
+@pytest.mark.line(15, 16, 17)
 def test_the_actor_step_leaves_the_critics_alone():
     """Q carries no gradient in J: the critics move the same whatever the weight of L_d."""
     one, two = agent(d2sac_diffusion_weight=0.0), agent(d2sac_diffusion_weight=9.0)
@@ -111,6 +119,8 @@ def test_the_first_step_of_adam_has_the_size_of_the_learning_rate():
         assert max(moved).item() == pytest.approx(rate, rel=1e-3)
 
 
+@pytest.mark.slow
+@pytest.mark.line(5, 6, 7, 8)
 def test_modes_of_acting():
     """A single draw is random even at its argmax; the mean over many draws repeats far more often."""
     one, observation = agent(), np.random.default_rng(0).random((256, S), dtype=np.float32)
@@ -130,6 +140,7 @@ def test_modes_of_acting():
         assert action.shape == (256,) and action.min() == 0 and action.max() == A - 1
 
 
+@pytest.mark.line(20, 21, 22, 23, 24, 25)
 def test_training_explores_with_the_actor_and_evaluation_takes_the_target_actor():
     one, observation = agent(), np.random.default_rng(0).random((64, S), dtype=np.float32)
     for network, action in ((one.actor, 2), (one.target_actor, 4)):
@@ -141,6 +152,7 @@ def test_training_explores_with_the_actor_and_evaluation_takes_the_target_actor(
         assert (one.act(observation, torch.Generator(), mode, 3) == 4).all()
 
 
+@pytest.mark.eq(26)
 def test_a_fresh_policy_is_sure_of_each_draw_and_uniform_over_draws():
     """The chain amplifies noise 12.5 times, so that exploration comes from the noise, not from the softmax."""
     one = D2SAC(21, 24, LearnerConfig(), np.random.SeedSequence(0))
@@ -177,6 +189,8 @@ CHANGES = [
 ]
 
 
+@pytest.mark.eq(25)
+@pytest.mark.line(11, 12, 13, 14, 15, 16, 17, 18, 19)
 @pytest.mark.parametrize("change", CHANGES, ids=str)
 def test_one_update_by_hand(change):
     """Algorithm 1, lines 11-19, written out once more from the formulas, with the same draws, and compared."""
@@ -299,10 +313,12 @@ def bandit(shuffled, steps=150):
     return np.mean([one.act(np.eye(A, dtype=np.float32), one.act_stream, "mean", 8) == np.arange(A) for _ in range(50)])
 
 
+@pytest.mark.slow
 def test_learns_a_problem_with_a_known_best_action():
     assert bandit(shuffled=False) > 0.9
 
 
+@pytest.mark.slow
 def test_learns_nothing_from_shuffled_rewards():
     """The negative control: the same rewards in another order teach nothing."""
     assert bandit(shuffled=True) < 0.6

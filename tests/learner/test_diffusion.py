@@ -15,6 +15,7 @@ def normal(*shape, seed=0):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
+@pytest.mark.eq(22)
 @pytest.mark.parametrize("steps", [1, 5, 10, 37])
 def test_alpha_bar_in_closed_form(steps):
     """The betas of Eq. (22) telescope: alpha_bar_i = exp(-b_min i/N - (b_max - b_min) i^2 / (2 N^2))."""
@@ -26,6 +27,7 @@ def test_alpha_bar_in_closed_form(steps):
     assert torch.equal(alpha, 1 - beta) and ((0 < beta) & (beta < 1)).all()
 
 
+@pytest.mark.eq(22)
 def test_betas_by_hand():
     """N = 10: beta_1 = 1 - exp(-0.01 - 0.0495), beta_10 = 1 - exp(-0.01 - 0.0495 * 19)."""
     assert SCHEDULE.beta[0].item() == pytest.approx(1 - math.exp(-0.0595))
@@ -33,11 +35,13 @@ def test_betas_by_hand():
     assert (SCHEDULE.beta.diff() > 0).all()
 
 
+@pytest.mark.eq(18)
 def test_forward_step_by_hand():
     """alpha = 0.64: sqrt is 0.8, and sqrt(1 - 0.64) is 0.6: 0.8 * 2 + 0.6 * 3 = 3.4."""
     assert D.forward_step(torch.tensor(2.0), 0.64, torch.tensor(3.0)).item() == pytest.approx(3.4)
 
 
+@pytest.mark.eq(18)
 def test_forward_marginal_has_the_law_of_many_forward_steps():
     """Step by step, the factor on a_0 is sqrt(alpha_bar_i) and the variances add up to 1 - alpha_bar_i."""
     one, zero = torch.ones((), dtype=torch.float64), torch.zeros((), dtype=torch.float64)
@@ -64,6 +68,7 @@ def posterior_mean(a_i, a_0, i):
     return (before**0.5 * a_0 / (1 - before) + alpha**0.5 * a_i / beta) / precision
 
 
+@pytest.mark.eq(21)
 @pytest.mark.parametrize("i", range(1, STEPS + 1))
 def test_mean_from_the_noise_equals_posterior_mean_from_a_0(i):
     a_0, eps = normal(5, 24, seed=1), normal(5, 24, seed=2)
@@ -73,6 +78,7 @@ def test_mean_from_the_noise_equals_posterior_mean_from_a_0(i):
     torch.testing.assert_close(D.reverse_mean(a_i, eps, beta, alpha_bar), expected, rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.eq(24)
 @pytest.mark.parametrize("i", [1, 4, 10])
 def test_expanded_step_is_the_mean_plus_noise(i):
     a_i, eps, z = normal(3, 24, seed=3), normal(3, 24, seed=4), normal(3, 24, seed=5)
@@ -81,6 +87,7 @@ def test_expanded_step_is_the_mean_plus_noise(i):
     torch.testing.assert_close(D.reverse_step_expanded(a_i, eps, beta, alpha_bar, z), by_parts)
 
 
+@pytest.mark.eq(20, 23)
 def test_reverse_step_has_the_given_variance():
     assert D.reverse_step(torch.tensor(1.0), 0.25, torch.tensor(3.0)).item() == 2.5  # 1 + 0.5 * 3
 
@@ -95,6 +102,7 @@ def oracle(a_0):
     return predict
 
 
+@pytest.mark.eq(19)
 def test_a_chain_with_a_perfect_oracle_returns_a_0():
     """Whatever the noise: the last step lands on a_0 exactly, because none is added at i = 1."""
     a_0 = normal(6, 24, seed=6)
@@ -102,6 +110,7 @@ def test_a_chain_with_a_perfect_oracle_returns_a_0():
     torch.testing.assert_close(found, a_0, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.eq(19, 20, 23)
 def test_the_chain_uses_each_noise_once_and_in_order():
     """With no prediction the chain is linear.
 
@@ -116,12 +125,14 @@ def test_the_chain_uses_each_noise_once_and_in_order():
     assert (1 / SCHEDULE.alpha_bar[-1].sqrt()).item() == pytest.approx(12.5, abs=0.05)  # a fresh network amplifies
 
 
+@pytest.mark.eq(19)
 def test_the_chain_counts_down_from_N_to_1():
     asked = []
     D.denoise(lambda a, i: asked.append(i) or a, SCHEDULE, normal(STEPS, 1, 2))
     assert asked == list(range(STEPS, 0, -1))
 
 
+@pytest.mark.eq(19)
 def test_gradients_reach_all_steps():
     """One weight per step: every one of them gets a gradient from a_0, and it is the numerical one."""
     weight = torch.full((STEPS,), 0.1, dtype=torch.float64, requires_grad=True)
@@ -135,6 +146,7 @@ def test_gradients_reach_all_steps():
     assert torch.autograd.gradcheck(run, (weight,))
 
 
+@pytest.mark.eq(26)
 def test_policy_is_a_softmax():
     log_pi = D.log_policy(torch.log(torch.tensor([[1.0, 2.0, 5.0]])) + 100)
     torch.testing.assert_close(log_pi.exp(), torch.tensor([[0.125, 0.25, 0.625]]))

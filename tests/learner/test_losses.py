@@ -10,18 +10,22 @@ from edgediff.learner import losses
 A = 24
 
 
+@pytest.mark.eq(15)
 def test_state_value_by_hand():
     """0.25 * 4 + 0.75 * 8 = 7; and 1 * (-2) = -2."""
     pi = torch.tensor([[0.25, 0.75], [1.0, 0.0]])
     assert losses.state_value(pi, torch.tensor([[4.0, 8.0], [-2.0, 9.0]])).tolist() == [7.0, -2.0]
 
 
+@pytest.mark.eq(15)
+@pytest.mark.line(11, 12, 13, 14)
 def test_td_target_by_hand():
     """1 + 0.9 * 10 = 10; where the episode truly ended the discount is 0, and the next state does not matter."""
     target = losses.td_target(torch.tensor([1.0, 1.0]), torch.tensor([0.9, 0.0]), torch.tensor([10.0, 1e6]))
     assert target.tolist() == [10.0, 1.0]
 
 
+@pytest.mark.eq(14)
 def test_a_greedy_policy_turns_the_target_into_the_max_backup():
     """Eq. (14): r + gamma max_a' Q(s', a') is Eq. (15) with all of pi on the best action."""
     q = torch.randn(6, A)
@@ -33,12 +37,16 @@ def test_a_greedy_policy_turns_the_target_into_the_max_backup():
     assert (soft < backup).all()
 
 
+@pytest.mark.eq(16)
+@pytest.mark.line(11, 12, 13, 14)
 def test_critic_loss_by_hand():
     """Q1(s, a) = 1, 4 and Q2(s, a) = 2, 0 against y = 2, 1: (1 + 9) / 2 + (0 + 1) / 2 = 5.5."""
     q1, q2 = torch.tensor([[1.0, 7.0], [7.0, 4.0]]), torch.tensor([[2.0, 7.0], [7.0, 0.0]])
     assert losses.critic_loss(q1, q2, torch.tensor([0, 1]), torch.tensor([2.0, 1.0])).item() == 5.5
 
 
+@pytest.mark.eq(16)
+@pytest.mark.line(11, 12, 13, 14)
 def test_critic_loss_touches_only_the_actions_taken():
     q1, q2 = (torch.randn(3, A, requires_grad=True) for _ in range(2))
     action = torch.tensor([0, 5, 23])
@@ -49,12 +57,14 @@ def test_critic_loss_touches_only_the_actions_taken():
         torch.testing.assert_close(q.grad, expected)
 
 
+@pytest.mark.eq(26)
 def test_entropy_of_known_distributions():
     uniform, sure = torch.full((1, A), -math.log(A)), torch.log_softmax(torch.tensor([[50.0] + [0.0] * 23]), 1)
     assert losses.entropy(uniform).item() == pytest.approx(math.log(A))
     assert losses.entropy(sure).item() == pytest.approx(0.0, abs=1e-6)
 
 
+@pytest.mark.line(15, 16)
 def test_actor_gradient_vanishes_at_logits_q_over_temperature():
     """J is largest at the Boltzmann policy, where it is temperature * logsumexp(Q / temperature)."""
     q, temperature = torch.randn(5, A, dtype=torch.float64), 0.3
@@ -69,6 +79,7 @@ def test_actor_gradient_vanishes_at_logits_q_over_temperature():
     assert worse < best and elsewhere.grad.abs().max() > 1e-4
 
 
+@pytest.mark.line(15, 16)
 def test_actor_objective_averages_over_the_batch_and_sums_over_actions():
     """pi = (1/2, 1/2): (1 + 3) / 2 + 0.1 ln 2, and (5 + 5) / 2 + 0.1 ln 2; the mean is 3.5 + 0.1 ln 2."""
     log_pi = torch.full((2, 2), math.log(0.5))
@@ -76,6 +87,7 @@ def test_actor_objective_averages_over_the_batch_and_sums_over_actions():
     assert value.item() == pytest.approx(3.5 + 0.1 * math.log(2))
 
 
+@pytest.mark.eq(25)
 def test_clean_latent_gives_the_preferred_action_its_confidence():
     q = torch.randn(9, A)
     latent = losses.clean_latent(q)
@@ -86,11 +98,14 @@ def test_clean_latent_gives_the_preferred_action_its_confidence():
     assert (latent.max(1).values - latent.min(1).values)[0].item() == pytest.approx(5.33, abs=0.005)  # c, A = 24
 
 
+@pytest.mark.eq(25)
+@pytest.mark.line(17)
 def test_diffusion_loss_by_hand():
     """Squared norms 1 + 4 = 5 and 0 + 9 = 9, mean 7."""
     assert losses.diffusion_loss(torch.tensor([[1.0, 2.0], [3.0, 3.0]]), torch.tensor([[0.0, 0.0], [3.0, 0.0]])) == 7
 
 
+@pytest.mark.eq(17)
 def test_polyak_moves_by_tau():
     target, online = [torch.tensor([1.0, 2.0])], [torch.tensor([3.0, 6.0])]
     losses.polyak(target, online, 0.25)
@@ -109,3 +124,16 @@ def test_shapes_that_would_broadcast_are_refused():
         losses.state_value(torch.zeros(4, 2), row)
     with pytest.raises(ValueError, match="shapes"):
         losses.diffusion_loss(torch.zeros(4, 2), torch.zeros(4, 1))
+
+
+def test_entropy_counts_an_impossible_action_as_nothing():
+    """0 log 0 is 0: masked actions have log-probability minus infinity."""
+    log_pi = torch.log_softmax(torch.tensor([[1.0, -math.inf, 1.0]], requires_grad=True), dim=1)
+    h = losses.entropy(log_pi)
+    assert h.item() == pytest.approx(math.log(2))
+    h.sum().backward()
+
+
+@pytest.mark.parametrize("logits", [[3e38, -3e38], [0.0, -200.0]])
+def test_entropy_is_finite_at_every_finite_logit(logits):
+    assert losses.entropy(torch.log_softmax(torch.tensor([logits]), dim=1)).item() == pytest.approx(0.0, abs=1e-6)

@@ -16,6 +16,7 @@ def network():
     return NoiseNetwork(S, A, H, N).double()
 
 
+@pytest.mark.eq(21)
 def test_the_cheap_chain_equals_the_definition():
     """`predictor` projects state and step apart; `forward` concatenates. Values and all gradients agree."""
     net, schedule = network(), variance_schedule(N)
@@ -34,6 +35,7 @@ def test_the_cheap_chain_equals_the_definition():
         torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.eq(21)
 def test_the_prediction_depends_on_latent_state_and_step():
     net = network()
     a, s, i = torch.randn(B, A).double(), torch.randn(B, S).double(), torch.arange(1, B + 1)
@@ -42,12 +44,14 @@ def test_the_prediction_depends_on_latent_state_and_step():
         assert not torch.allclose(base, changed)
 
 
+@pytest.mark.eq(21)
 def test_the_prediction_can_exceed_one():
     """As standard normal noise does in 32 % of its coordinates."""
     a, s, i = 100 * torch.randn(B, A).double(), torch.randn(B, S).double(), torch.ones(B, dtype=torch.long)
     assert network()(a, s, i).abs().max() > 1
 
 
+@pytest.mark.eq(21)
 def test_embedding_by_hand():
     """Frequencies 1, 10000^(-1/7) ... 10000^-1: the first sine and cosine are sin i and cos i."""
     embedding = sinusoidal_embedding(torch.tensor([1, 3]))
@@ -59,10 +63,12 @@ def test_embedding_by_hand():
         assert row[9].item() == pytest.approx(math.cos(i * 10_000 ** (-1 / 7)), abs=1e-6)
 
 
+@pytest.mark.eq(21)
 def test_steps_are_embedded_from_1_to_N():
     assert torch.equal(network().embedding.float(), sinusoidal_embedding(torch.arange(1, N + 1)))
 
 
+@pytest.mark.eq(15)
 def test_the_critics_are_two_and_the_minimum_is_the_smaller():
     critics = TwinCritics(S, A, H)
     state = torch.randn(50, S)

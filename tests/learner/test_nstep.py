@@ -12,6 +12,7 @@ def column(*flags):
     return torch.tensor(flags)[:, None]
 
 
+@pytest.mark.eq(15)
 @pytest.mark.parametrize(
     "last, total, steps",
     [
@@ -28,20 +29,24 @@ def test_adds_up_to_the_first_end(last, total, steps):
     assert value.item() == total and length.item() == steps
 
 
+@pytest.mark.eq(15)
 def test_one_step_is_the_reward():
     value, length = n_step_return(REWARD[:1], column(False), 0.5)
     assert value.item() == 1.0 and length.item() == 1
 
 
+@pytest.mark.eq(15)
 def test_without_discount_it_is_a_sum():
     assert n_step_return(REWARD, column(False, False, False), 1.0)[0].item() == 7.0
 
 
+@pytest.mark.eq(15)
 def test_what_lies_behind_the_end_does_not_count():
     reward = torch.tensor([[1.0], [float("nan")]])  # not even if it is no number
     assert n_step_return(reward, column(True, False), 0.5)[0].item() == 1.0
 
 
+@pytest.mark.eq(15)
 def test_columns_are_independent():
     value, length = n_step_return(
         REWARD.repeat(1, 2), torch.tensor([[True, False], [False, False], [False, False]]), 0.5

@@ -10,6 +10,7 @@ import torch
 README = Path(__file__).parents[2] / "edgediff/learner/README.md"
 
 
+@pytest.mark.slow
 def test_the_loop_of_the_readme_runs():
     pytest.importorskip("gymnasium")
     loop = re.search(r"```python\n(.*?)```", README.read_text(), re.DOTALL)[1]

@@ -27,31 +27,37 @@ def window(replay, age, n, gamma=0.5, env=1):
     return {name: value.flatten()[0].item() for name, value in batch._asdict().items()}
 
 
+@pytest.mark.eq(15)
 def test_a_full_window():
     """t = 2, n = 3, gamma 1/2, env 1: 21 + 31 / 2 + 41 / 4 = 46.75, then gamma^3 = 1/8 from state 5."""
     got = window(fill(Replay(20, E, 1, E), 8), 2, 3)
     assert got == dict(state=2.0, action=1, n_step_return=46.75, discount=0.125, next_state=5.0)
 
 
+@pytest.mark.eq(15)
 def test_one_step():
     got = window(fill(Replay(20, E, 1, E), 8), 2, 1)
     assert got == dict(state=2.0, action=1, n_step_return=21.0, discount=0.5, next_state=3.0)
 
 
+@pytest.mark.eq(15)
 def test_truncation_cuts_the_window_and_bootstraps_from_the_true_last_state():
     got = window(fill(Replay(20, E, 1, E), 8, cut=[3]), 2, 3)
     assert got["n_step_return"] == 21 + 31 / 2 and got["discount"] == 0.25 and got["next_state"] == 3.5
 
 
+@pytest.mark.eq(15)
 def test_termination_cuts_the_window_and_does_not_bootstrap():
     got = window(fill(Replay(20, E, 1, E), 8, terminated=[3]), 2, 3)
     assert got["n_step_return"] == 21 + 31 / 2 and got["discount"] == 0.0
 
 
+@pytest.mark.eq(15)
 def test_termination_behind_the_window_does_not_matter():
     assert window(fill(Replay(20, E, 1, E), 8, terminated=[5]), 2, 3)["discount"] == 0.125
 
 
+@pytest.mark.eq(15)
 @pytest.mark.parametrize("count", [8, 10, 13, 27])
 def test_no_window_reaches_from_the_newest_row_to_the_oldest(count):
     """A ring of 10 rows after `count` steps: every window is what the steps themselves give."""
@@ -71,11 +77,13 @@ def test_no_window_reaches_from_the_newest_row_to_the_oldest(count):
         assert got == dict(state=start, action=1, n_step_return=total, discount=0.5**steps, next_state=following)
 
 
+@pytest.mark.line(5, 6, 7, 8)
 def test_the_oldest_row_is_overwritten_first():
     replay = fill(Replay(6, E, 1, E), 5)
     assert sorted(replay.state[:, 0, 0].tolist()) == [2.0, 3.0, 4.0]
 
 
+@pytest.mark.line(9, 10)
 def test_samples_are_uniform_over_all_that_is_stored(generator):
     replay = fill(Replay(20, E, 1, E), 14)
     batch = replay.sample(20_000, 1, 0.9, generator)
@@ -84,6 +92,7 @@ def test_samples_are_uniform_over_all_that_is_stored(generator):
     assert counts.numel() == 20 and (counts - 1000).abs().max() < 5 * 1000**0.5
 
 
+@pytest.mark.line(9, 10)
 def test_sampling_repeats_with_its_generator():
     replay = fill(Replay(20, E, 1, E), 8)
     one, two = (replay.sample(50, 3, 0.9, torch.Generator().manual_seed(4)) for _ in range(2))
@@ -165,3 +174,38 @@ def test_a_restored_buffer_asks_for_the_state_that_follows_too():
 def test_a_buffer_on_the_gpu_holds_what_one_on_the_cpu_holds():
     here, there = (fill(Replay(6 * E, E, 1, E, device), 8, cut=[4]) for device in ("cpu", "cuda"))
     assert contents(here) == contents(there)
+
+
+def test_add_converts_what_holds_the_same_numbers():
+    """float64, lists and tensors; states in float64 once ended in a wrong message at the second step."""
+    rng, buffers = np.random.default_rng(0), [Replay(8 * E, E, 1, E) for _ in range(4)]
+    state = rng.random((E, 1))
+    for k in range(3):
+        after, action, reward, flags = rng.random((E, 1)), np.arange(E), rng.random(E), np.arange(E) == k
+        given = state, action, reward, after, flags, np.zeros(E, bool)
+        single = [part.astype(np.float32) if part.dtype == float else part for part in given]
+        for buffer, parts in zip(
+            buffers, (single, given, [p.tolist() for p in given], [torch.tensor(p) for p in given]), strict=True
+        ):
+            buffer.add(*parts)
+        state = after
+    assert all(contents(buffer) == contents(buffers[0]) for buffer in buffers) and len(buffers[0]) == 3 * E
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (dict(action=np.zeros(E)), "action: float64 is not an array of whole numbers"),
+        (dict(action=np.zeros(E, bool)), "action: bool is not an array of whole numbers"),
+        (dict(terminated=np.zeros(E)), "terminated: float64 is not an array of truth values"),
+        (dict(truncated=[0] * E), "truncated: int64 is not an array of truth values"),
+        (dict(reward=["a"] * E), "reward: <U1 is not an array of numbers"),
+        (dict(state=np.zeros(1)), r"state: shape \(1,\) is not \(2, 1\)"),
+    ],
+)
+def test_add_refuses_what_it_would_have_to_guess(change, message):
+    replay, good = Replay(8 * E, E, 1, E), dict(state=np.zeros((E, 1)), action=np.zeros(E, int), reward=np.zeros(E))
+    rest = dict(next_state=np.zeros((E, 1)), terminated=np.zeros(E, bool), truncated=np.zeros(E, bool))
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        replay.add(**good | rest | change)
+    assert len(replay) == 0

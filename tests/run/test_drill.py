@@ -141,6 +141,7 @@ def drill(call, driver, folder, agent, kills, seed):
     return tried
 
 
+@pytest.mark.slow
 def test_three_kills(call, driver, tmp_path):
     assert len(drill(call, driver, tmp_path, "dqn", 3, seed=1)) == 3
 

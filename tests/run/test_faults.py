@@ -77,12 +77,14 @@ def complete(folder):
     return newest(folder)["progress"]["epoch"]
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_when_its_pipe_closes(tmp_path):
     done = shell(tmp_path, "$TRAIN --run r $TINY --epochs 9 --eval-every 1 2>&1 | head -1")
     assert done.returncode == 0 and done.stdout.startswith("edgediff, agent d2sac") and done.stderr == ""
     assert complete(tmp_path / "r") == 9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lost", ["<&- >&- 2>&-", ">/dev/full 2>/dev/full"])
 def test_a_run_without_a_display_ends_like_any_other(finished, lost):
     done = shell(finished.parent, f"$TRAIN --run r $TINY {lost}")
@@ -90,6 +92,7 @@ def test_a_run_without_a_display_ends_like_any_other(finished, lost):
     assert complete(finished.parent / "r") == 4 and outcome(finished.parent / "r") == outcome(finished)
 
 
+@pytest.mark.slow
 def test_scores_that_cannot_be_written_are_an_error(finished):
     done = shell(finished.parent, "$EVALUATE a >/dev/full")
     assert done.returncode == 1
@@ -104,6 +107,7 @@ def test_a_reader_of_scores_may_leave_early(call, finished, monkeypatch):
         assert call(evaluate, "a") == (0, "", "")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("signals_heard")
 def test_a_closed_terminal_saves_the_run(tmp_path):
     """SIGHUP comes, and nobody reads what the run still says."""
@@ -172,6 +176,7 @@ def test_a_name_that_is_no_text_is_one_line(refused, flag):
     refused(train, f"{flag[2:]}: r\\udcff is not UTF-8\n", flag, "r\udcff", *TINY)
 
 
+@pytest.mark.slow
 def test_an_output_that_knows_only_ascii(tmp_path):
     done = shell(tmp_path, "$TRAIN --run rü2 $TINY", PYTHONIOENCODING="ascii")
     assert done.returncode == 0 and "Traceback" not in done.stderr
@@ -264,6 +269,7 @@ def test_the_line_to_go_on_with_can_be_pasted_into_a_shell(call, stop_after, tmp
     assert newest(tmp_path / "my $run")["progress"]["epoch"] == 4
 
 
+@pytest.mark.slow
 def test_tables_and_curves_that_cannot_be_written_never_end_a_run(tmp_path):
     """A limit on the size of files, set after the first epoch, stands for a full disk; a thread writes the curves."""
     driver = (
@@ -310,6 +316,7 @@ def test_a_folder_that_is_removed_while_training_is_one_line(call, monkeypatch, 
     assert status == 2 and last.startswith("edgediff.train: run: r") and "start a new run" in last
 
 
+@pytest.mark.slow
 def test_no_space_for_the_first_byte_is_one_line_and_leaves_nothing(tmp_path):
     done = shell(tmp_path, "ulimit -f 0; $TRAIN --run r $TINY")
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and "cannot be written" in done.stderr, done.stderr
@@ -331,6 +338,7 @@ def test_run_program_gives_the_hook_of_threads_back():
     assert run_program("x", lambda _: 0, []) == 0 and threading.excepthook is before
 
 
+@pytest.mark.slow
 def test_importing_the_package_changes_no_signal_handler_and_no_environment():
     code = (
         "import os, signal; before = dict(os.environ), signal.getsignal(signal.SIGINT); import edgediff.train, "
@@ -340,6 +348,7 @@ def test_importing_the_package_changes_no_signal_handler_and_no_environment():
     assert subprocess.run([sys.executable, "-c", code], env=environment, timeout=60).returncode == 0
 
 
+@pytest.mark.slow
 def test_a_copied_folder_that_is_not_installed_trains(tmp_path):
     """Package metadata knows nothing of it; a version that was looked up there ended in a traceback."""
     shutil.copytree(Path(train.__file__).parent, tmp_path / "edgediff")
@@ -356,6 +365,7 @@ def test_a_copied_folder_that_is_not_installed_trains(tmp_path):
     assert done.returncode == 0 and complete(tmp_path / "r") == 4, done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("signals_heard")
 def test_an_interrupt_while_importing_prints_no_traceback(tmp_path):
     (tmp_path / "torch.py").write_text("import time; open('reached', 'w').close(); time.sleep(60)")

@@ -1,6 +1,7 @@
 """What a run reports: means over whole epochs, and evaluations at one load."""
 
 import numpy as np
+import pytest
 import torch
 from tiny import TINY, rows
 
@@ -11,8 +12,14 @@ from edgediff.run.report import mean_metrics, mean_outcome
 
 def test_mean_metrics_averages_all_updates():
     updates = [{"loss_q": torch.tensor(q), "grad_q": torch.tensor(g)} for q, g in ((1.0, 8.0), (2.0, 6.0), (6.0, 1.0))]
-    assert mean_metrics(updates, 1) == {"loss_q": 3.0, "grad_q": 5.0}
-    assert mean_metrics([], 1) == {}
+    assert mean_metrics(updates, ("grad_q", "loss_q"), 1) == {"loss_q": 3.0, "grad_q": 5.0}
+    assert mean_metrics([], ("loss_q",), 1) == {}
+
+
+@pytest.mark.parametrize("names", [("loss_q",), ("loss_q", "grad_q", "q")])
+def test_mean_metrics_refuses_a_metric_that_is_unknown_or_missing(names):
+    with pytest.raises(LookupError, match="^metrics: loss_q, grad_q are not loss_q"):
+        mean_metrics([{"loss_q": torch.tensor(1.0), "grad_q": torch.tensor(2.0)}], names, 1)
 
 
 def test_mean_outcome_averages_all_steps_and_environments():

@@ -24,6 +24,7 @@ from edgediff.world.rules import all_rules
 LARGER = [*TINY, *"--collect-per-epoch 40 --batch-size 64 --num-slots 60 --buffer-size 400".split()]
 
 
+@pytest.mark.line(1, 2, 3, 4, 20, 21, 22, 23, 24, 25)
 def test_a_run_from_start_to_end(call, tmp_path):
     status, out, _ = call(train, "--preset", "quick", "--run", "r", *LARGER)
     assert status == 0
@@ -97,10 +98,12 @@ MISTAKES = [
     ("--d2sac-denoising-steps 0", "d2sac_denoising_steps: 0 is not a whole number from 1 to 1000"),
     ("--batch-size 600 --buffer-size 500", "batch_size: 600 is not at most buffer_size (500)"),
     ("--n-step 0", "n_step: 0"),
-    ("--load -1", "load: -1.0 is not a number above 0 and at most 100"),
+    ("--load -1", "load: -1.0 is not a number from 1e-12 to 100"),
+    ("--server-tflops 5e-324", "server_tflops: 5e-324 is not a number from 1e-12 to 1e+12"),
+    ("--load-low 2e-6 --load-high 0.0024", "load_low: 2e-06 gives 0.002 flows per episode; allowed are 1 to 1e7"),
     ("--load nan", "load: nan"),
     ("--gamma 1.5", "gamma: 1.5 is not a number from 0 to 1"),
-    ("--d2sac-beta-max 100 --d2sac-denoising-steps 1", "d2sac_beta_max: 100.0 is not small enough for 1 denoising"),
+    ("--d2sac-beta-max 100 --d2sac-denoising-steps 1", "d2sac_beta_max: 100.0 is too large for 1 denoising"),
     ("--preset huge", "preset: 'huge' is not one of paper, quick"),
     ("--trace none.csv", "trace: none.csv: No such file"),
     ("--device tpu", "device: 'tpu' is not one of cpu, cuda"),
@@ -211,6 +214,7 @@ def test_weights_that_cannot_act_never_replace_those_that_can(call, tmp_path, mo
     assert call(evaluate, "r", "--mode", "sample")[0] == 0
 
 
+@pytest.mark.line(5, 6, 7, 8)
 def test_the_loop_stores_what_truncation_asks_for(call, monkeypatch):
     """Episodes of 15 slots end while collecting: the true last state is stored, as truncated, not as terminated."""
     stored, right = [], Replay.add
@@ -264,6 +268,7 @@ def test_an_interrupt_before_or_after_the_loop_says_what_is_saved(call, monkeypa
     assert status == 130 and err.splitlines()[-1] == f"stopped; {last}"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("signals_heard")
 def test_the_first_signal_finishes_the_epoch_says_so_and_saves(tmp_path):
     process = start(tmp_path)
@@ -276,6 +281,7 @@ def test_the_first_signal_finishes_the_epoch_says_so_and_saves(tmp_path):
     assert at == len(rows(tmp_path / "r/train.csv")) == read_weights(tmp_path / "r/last.pt")[1] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("signals_heard")
 def test_a_second_signal_ends_at_once_and_harms_no_file(tmp_path):
     """Gradient steps that take for ever: the first signal waits for the epoch, the second one does not."""

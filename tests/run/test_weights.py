@@ -79,6 +79,7 @@ def test_weights_copied_into_the_folder_of_another_run_are_refused(saved):
         read_weights(saved)
 
 
+@pytest.mark.slow
 def test_changed_content_under_a_right_digest_is_an_agent_or_one_line(saved):
     """Every part of the file in turn is replaced by something else; 15 of 500 such files once ended in a traceback."""
     content, rubbish, refused = files.read(saved, WEIGHTS), (None, 7, "x", [], {}, torch.zeros(2)), 0

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edgediff.config import WorldConfig
-from edgediff.world.decision import STATE_GAIN, View, decode_action, observe, outcome
+from edgediff.world.decision import STATE_GAIN, View, decode_action, observe, outcome, state_scale
 from edgediff.world.rules import RoundRobin, one_step_greedy
 from edgediff.world.simulator import Simulator
 from edgediff.world.workload import FLOW
@@ -29,12 +29,14 @@ def of(result, k=0):
     return {name: value[0, k] for name, value in result._asdict().items()}
 
 
+@pytest.mark.eq(12)
 def test_actions_are_gateway_and_level():
     gateway, level = decode_action(np.arange(24))
     assert gateway.tolist() == [g for g in range(8) for _ in range(3)]
     assert level.tolist() == [0, 1, 2] * 8
 
 
+@pytest.mark.eq(2, 13)
 def test_an_idle_gateway_by_hand():
     """Level 1: asked 15 Mbit/s and 1.5 * 4 / (0.25 * 0.4) = 60 TFLOP/s, both granted.
 
@@ -50,6 +52,7 @@ def test_an_idle_gateway_by_hand():
     assert result["reward"] == pytest.approx(0.2 - 3e-7 - 0.0375, abs=1e-12)
 
 
+@pytest.mark.eq(12)
 @pytest.mark.parametrize("level, eta", [(0, 1.0), (1, 1.5), (2, 2.0)])
 def test_the_level_scales_both_resources(level, eta):
     result = of(outcome(WORLD, view(), np.array([[level]])))
@@ -57,6 +60,7 @@ def test_the_level_scales_both_resources(level, eta):
     assert result["delay_s"] == pytest.approx(0.2 / eta + 0.1 / eta + 1e-7)
 
 
+@pytest.mark.eq(5)
 def test_a_backlog_is_waited_for():
     """10 Mbit before 100 Mbit/s: 0.1 s of waiting, during which the bandwidth is held as well."""
     result = of(outcome(WORLD, view(backlog=(10e6, 0.0)), np.array([[0]])))
@@ -64,6 +68,7 @@ def test_a_backlog_is_waited_for():
     assert result["delay_s"] == pytest.approx(0.1 + 0.2 + 0.1 + 1e-7)
 
 
+@pytest.mark.eq(4, 7, 10)
 def test_a_full_gateway_gives_what_it_has():
     """4 of 10 Mbit/s: 0.5 s for 2 Mbit, late, and two violations: (10a) and (10b)."""
     result = of(outcome(WORLD, view(available=(4e6, 160e6)), np.array([[0]])))
@@ -72,12 +77,14 @@ def test_a_full_gateway_gives_what_it_has():
     assert result["imbalance"] == pytest.approx(1.0 - 0.2)  # nothing left at gateway 0, 40 of 200 taken at 1
 
 
+@pytest.mark.eq(4, 7, 10)
 def test_a_full_server_gives_what_it_has():
     result = of(outcome(WORLD, view(server=10.0), np.array([[0]])))
     assert result["compute_tflops"] == 10 and result["delay_s"] == pytest.approx(0.2 + 0.4 + 1e-7)
     assert result["violations"] == 2
 
 
+@pytest.mark.eq(13)
 @pytest.mark.parametrize("case", [dict(available=(0.0, 160e6)), dict(server=0.0), dict(backlog=(300e6, 0.0))])
 def test_a_hopeless_flow_is_dropped_and_takes_nothing(case):
     result = of(outcome(WORLD, view(**case), np.array([[2]])))
@@ -90,6 +97,7 @@ def test_a_hopeless_flow_is_dropped_and_takes_nothing(case):
     assert result["reward"] == pytest.approx(-(2.0 - 0.4 + 0.5 * result["imbalance"] + 1 + short))
 
 
+@pytest.mark.eq(9)
 def test_priorities_may_weigh_the_delay():
     world = replace(WORLD, priority3_weight=3.0)
     plain, weighted = (of(outcome(w, view(priority=3), np.array([[0]]))) for w in (WORLD, world))
@@ -103,6 +111,7 @@ def test_trying_many_actions_is_trying_each():
         assert of(many, k) == of(outcome(WORLD, view(backlog=(10e6, 3e6)), np.array([[k]])))
 
 
+@pytest.mark.eq(11)
 def test_observation_by_hand():
     """A flow of 2 Mbit, 4 TFLOP, priority 2 and 0.4 s; gateways of 20 and 160 Mbit/s; 5 and 1 Mbit wait.
 
@@ -119,18 +128,20 @@ def test_observation_by_hand():
     np.testing.assert_allclose(state[4:6], [5 / d_mean, 1 / d_mean], rtol=1e-6)
 
 
+@pytest.mark.eq(11)
 def test_available_bandwidth_is_standardised_as_a_uniform_share_of_what_background_leaves(rng):
     """A second route: draw the share and the background."""
     left = 1 - rng.choice([WORLD.quiet_load, WORLD.busy_load], 400_000)
     share = left * rng.random(400_000)
     capacity = view().capacity_bps
     states = [observe(WORLD, view()._replace(available_bps=x * capacity[None]))[0, 6:8] for x in (0.0, 1.0)]
-    for low, high in zip(*states):
+    for low, high in zip(*states, strict=True):
         unit = STATE_GAIN / (high - low)  # in shares of the capacity
         assert unit == pytest.approx(share.std(), rel=0.01)
         assert -low / (high - low) == pytest.approx(share.mean(), rel=0.01)
 
 
+@pytest.mark.eq(11)
 def test_available_compute_is_standardised_as_a_poisson_number_of_flows(rng):
     """A second route: 100 flows a second, each holding 4 C / T_req for T_req, by simulation of their number."""
     empty, full = (observe(WORLD, view(server=server))[0, -1] for server in (3000.0, 0.0))
@@ -142,6 +153,7 @@ def test_available_compute_is_standardised_as_a_poisson_number_of_flows(rng):
     assert unit == pytest.approx((100 * (held**2 * t).mean()) ** 0.5, rel=0.01)
 
 
+@pytest.mark.eq(11)
 @pytest.mark.parametrize(
     "policy", [RoundRobin(0), RoundRobin(2), one_step_greedy], ids=["level 0", "level 2", "greedy"]
 )
@@ -174,8 +186,39 @@ def test_a_flow_that_takes_exactly_the_limit_is_not_dropped():
     assert not of(outcome(limit, still, np.array([[0]])))["dropped"]
 
 
+@pytest.mark.eq(8)
 def test_a_dropped_flow_is_never_in_time():
     """Even if its deadline is the drop limit itself: 2.3 s to send, dropped at 2 s with a deadline of 2 s."""
     world = replace(WORLD, deadline_low_s=2.0, deadline_high_s=2.0)
     result = of(outcome(world, view(deadline_s=2.0, data_bits=23e6), np.array([[0]])))
     assert result["dropped"] and not result["completed"] and result["violations"] == 1
+
+
+def test_state_scale_cannot_be_written_to():
+    """It is computed once for all observations of a world."""
+    for shared in state_scale(WORLD):
+        with pytest.raises(ValueError, match="read-only"):
+            shared[0] = 1e9
+
+
+def test_state_scale_is_the_mean_and_the_deviation_of_what_is_drawn(rng):
+    """Every entry from a sample of a million, for a world in which no constant is that of another."""
+    world = WorldConfig(num_gateways=3, num_workshops=700, arrival_rate=0.002, slot_s=0.02, bandwidth_low_bps=2e6,
+                        bandwidth_high_bps=9e6, deadline_low_s=0.3, deadline_high_s=1.6, size_fraction=0.7,
+                        text_work=0.2, image_work=0.9, scene3d_work=3.0, quiet_load=0.1, busy_load=0.8,
+                        compute_fraction=0.35, server_tflops=5000.0, load=2.5)  # fmt: skip
+    n = 10**6
+    b, t, w = rng.uniform(2e6, 9e6, n), rng.uniform(0.3, 1.6, n), rng.choice([0.2, 0.9, 3.0], n)
+    d = 0.7 * b * t
+    c, share = w * d / 1e6, (1 - rng.choice([0.1, 0.8], n)) * rng.random(n)
+    rate = c / (0.35 * t)  # what level 0 asks for; held for t, with 700 * 0.002 / 0.02 = 70 flows a second
+    drawn = [d, c, rng.integers(1, 4, n), t, share]
+    centre, unit = state_scale(world)
+    flow, queue, available = slice(0, 4), slice(4, 7), slice(7, 10)
+    np.testing.assert_allclose(centre[flow], [x.mean() for x in drawn[:4]], rtol=0.01)
+    np.testing.assert_allclose(unit[flow], [x.std() for x in drawn[:4]], rtol=0.01)
+    assert (centre[queue] == 0).all() and np.allclose(unit[queue], 1)  # in units of E[D] already
+    np.testing.assert_allclose(centre[available], share.mean(), rtol=0.01)
+    np.testing.assert_allclose(unit[available], share.std(), rtol=0.01)
+    assert centre[10] == pytest.approx(5000 - 70 * (rate * t).mean(), rel=0.01)
+    assert unit[10] == pytest.approx((70 * (rate**2 * t).mean()) ** 0.5, rel=0.01)

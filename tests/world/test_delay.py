@@ -6,23 +6,28 @@ import pytest
 from edgediff.world import delay
 
 
+@pytest.mark.eq(2)
 def test_total_delay_adds_four_parts():
     assert delay.total_delay(1.0, 0.2, 0.03, 0.004) == pytest.approx(1.234)
 
 
+@pytest.mark.eq(3)
 def test_transmission_delay_of_an_idle_gateway():
     assert delay.transmission_delay(6e6, 20e6) == 0.3  # 6 Mbit at 20 Mbit/s
 
 
+@pytest.mark.eq(5)
 def test_queueing_delay_is_backlog_over_available():
     assert delay.queueing_delay(1e6, 50e6) == 0.02  # 1 Mbit at 50 Mbit/s
     assert delay.queueing_delay(0.0, 50e6) == 0.0
 
 
+@pytest.mark.eq(6)
 def test_processing_delay_is_work_over_compute():
     assert delay.processing_delay(6.0, 24.0) == 0.25  # 6 TFLOP at 24 TFLOP/s
 
 
+@pytest.mark.eq(3, 5, 6)
 def test_no_rate_means_no_end():
     for one in (delay.transmission_delay, delay.queueing_delay, delay.processing_delay):
         assert one(1.0, 0.0) == np.inf
@@ -34,15 +39,18 @@ def test_delays_broadcast():
     assert np.array_equal(times, [[2.0, np.inf, 1.0], [4.0, np.inf, 2.0]])
 
 
+@pytest.mark.eq(4, 7)
 def test_allocate_never_exceeds_either():
     asked, available = np.array([3.0, 5.0, 0.0]), np.array([4.0, 4.0, 4.0])
     assert np.array_equal(delay.allocate(asked, available), [3.0, 4.0, 0.0])
 
 
+@pytest.mark.eq(8)
 def test_deadline_is_met_up_to_the_last_moment():
     assert np.array_equal(delay.meets_deadline(np.array([0.4, 0.5, 0.6]), 0.5), [True, True, False])
 
 
+@pytest.mark.eq(5)
 def test_lindley_equals_a_loop_over_slots(rng):
     """Between arrivals max(Q - sum of services, 0) is the slot-by-slot recursion."""
     served_bits = rng.uniform(0, 3, (50, 40))  # 50 queues, 40 slots

@@ -6,22 +6,26 @@ import pytest
 from edgediff.world import objective
 
 
+@pytest.mark.eq(9)
 def test_delay_deviation_is_signed():
     assert objective.delay_deviation(0.7, 0.5) == pytest.approx(0.2)
     assert objective.delay_deviation(0.1, 0.5) == pytest.approx(-0.4)  # early earns
 
 
+@pytest.mark.eq(9)
 def test_utilisation_and_imbalance():
     used = objective.utilisation(np.array([[40.0, 80.0, 10.0]]), np.array([50.0, 100.0, 50.0]))
     np.testing.assert_allclose(used, [[0.2, 0.2, 0.8]])
     np.testing.assert_allclose(objective.imbalance(used), [0.6])
 
 
+@pytest.mark.eq(9)
 def test_objective_weighs_delay_and_balance():
     assert objective.objective(0.2, 0.6) == pytest.approx(0.5)  # 1 * 0.2 + 0.5 * 0.6
     assert objective.objective(0.2, 0.6, delay_weight=3.0, balance_weight=2.0) == pytest.approx(1.8)
 
 
+@pytest.mark.eq(10)
 @pytest.mark.parametrize(
     "case, count",
     [
@@ -44,6 +48,7 @@ def test_violations_counts_each_constraint_once(case, count):
     assert objective.violations(**within | case) == count
 
 
+@pytest.mark.eq(13)
 def test_worked_example_of_the_reward_docstring():
     h_d = objective.delay_deviation(0.7, 0.5)
     h_r = objective.imbalance(np.array([0.2, 0.8]))
@@ -55,5 +60,6 @@ def test_worked_example_of_the_reward_docstring():
     assert "r = -(0.5 + 1 * 2) = -2.5" in objective.reward.__doc__.replace("\n    ", " ")
 
 
+@pytest.mark.eq(13)
 def test_penalty_scales_the_violations_alone():
     assert objective.reward(0.5, 2, penalty=3.0) == -6.5

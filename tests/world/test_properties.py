@@ -68,6 +68,7 @@ def check_held(world, view, info, total_bps, before, after):
     np.testing.assert_allclose(tflops, tflops_before + answering * info["compute_tflops"], rtol=ROUNDING)
 
 
+@pytest.mark.eq(4, 7)
 @pytest.mark.parametrize("name, policy, seed, load", list(draw_cases()))
 def test_at_every_step(name, policy, seed, load):
     world = WorldConfig(load=load, **WORLDS[name])

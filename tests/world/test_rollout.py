@@ -12,6 +12,7 @@ from edgediff.world.workload import HELD_OUT, draw_traffic
 WORLD = WorldConfig(num_slots=150)
 
 
+@pytest.mark.line(20, 21, 22, 23, 24, 25)
 def test_counts_the_flows_of_episode_zero_of_every_environment():
     flows = rollout(Simulator(WORLD, 5), RoundRobin(0), HELD_OUT)
     expected = [draw_traffic(WORLD, HELD_OUT, env, 0).flows["priority"][:-1] for env in range(5)]
@@ -32,6 +33,7 @@ def test_held_out_traffic_cannot_be_training_traffic():
         RunConfig(seed=HELD_OUT)
 
 
+@pytest.mark.line(20, 21, 22, 23, 24, 25)
 def test_summary_by_hand():
     flows = dict(
         completed=np.array([True, True, False, False]),

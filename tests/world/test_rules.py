@@ -82,6 +82,7 @@ def test_scores_agree_with_an_independent_simulator(name, completion, k, load):
     assert np.mean(completed) == pytest.approx(completion[k], abs=0.02)
 
 
+@pytest.mark.eq(5)
 def test_waiting_at_a_gateway_without_bandwidth_is_endless():
     """Which is worth 18 points of completion at load 1."""
     simulator = Simulator(WorldConfig(), 32)

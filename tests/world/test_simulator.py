@@ -28,6 +28,7 @@ def uniform(seed=1):
     return UniformRandom(np.random.default_rng(seed))
 
 
+@pytest.mark.eq(4, 7)
 @pytest.mark.parametrize("load", [0.05, 1.0, 3.0, 8.0])
 def test_reservations_sum_to_what_was_granted_at_every_moment(load):
     """A plain list of flows in service, kept beside the simulator, gives the same R_avail, F_avail and Q."""
@@ -69,7 +70,7 @@ def test_reserve_adds_to_each_stretch_and_nothing_else(rng):
     reserve(held, (rows, gateways), start, stop, amount)
     reserve(held, (rows, gateways), start, stop, amount)
     expected = np.zeros_like(held)
-    for r, g, a, b, x in zip(rows, gateways, start, stop, amount):
+    for r, g, a, b, x in zip(rows, gateways, start, stop, amount, strict=True):
         expected[r, a:b, g] = 2 * x
     np.testing.assert_allclose(held, expected)
 
@@ -86,6 +87,7 @@ def test_an_emptied_network_holds_exactly_nothing():
     assert (simulator.held_bps[:, after_all:] == 0).all() and (simulator.held_tflops[:, after_all:] == 0).all()
 
 
+@pytest.mark.line(5, 6, 7, 8)
 @pytest.mark.parametrize("load", [0.05, 1.0, 8.0])
 def test_every_flow_is_decided_once_and_ends_in_one_way(load):
     world = replace(WorldConfig(num_slots=200), load=load)
@@ -108,12 +110,13 @@ def in_units(observation):
     return observation.astype(float) / STATE_GAIN * unit + centre
 
 
+@pytest.mark.line(20, 21, 22, 23, 24, 25)
 def test_truncation_shows_the_true_last_state_and_then_a_new_episode():
     simulator = Simulator(WORLD, 1)
     played = play(simulator, uniform(), 400)
     cut = next(k for k, step in enumerate(played) if k and step[3][0])
     flows = draw_traffic(WORLD, 0, 0, 0).flows
-    final, fresh = in_units(played[cut][4]["final_observation"][0]), in_units(played[cut][0][0])
+    final, fresh = in_units(played[cut][4]["successor"][0]), in_units(played[cut][0][0])
     assert final[3] == pytest.approx(flows["deadline_s"][-1], rel=1e-5)  # the flow that would come next
     assert final[4:12].max() > 0.01  # the backlog the episode ended with
     assert fresh[3] == pytest.approx(draw_traffic(WORLD, 0, 0, 1).flows["deadline_s"][0], rel=1e-5)
@@ -121,7 +124,7 @@ def test_truncation_shows_the_true_last_state_and_then_a_new_episode():
         WORLD.server_tflops
     )  # nothing waits, nothing is held
     for step in played[1:cut]:
-        assert np.array_equal(step[0], step[4]["final_observation"])
+        assert np.array_equal(step[0], step[4]["successor"])
 
 
 def test_the_next_episode_can_be_started_for_all_or_for_some():
@@ -138,7 +141,7 @@ def test_the_next_episode_can_be_started_for_all_or_for_some():
 def test_same_seed_same_trajectory():
     one, two = (play(Simulator(WORLD, 3), uniform(), 200) for _ in range(2))
     other = play(Simulator(WORLD, 3), uniform(), 200, seed=1)
-    for a, b in zip(one[1:], two[1:]):
+    for a, b in zip(one[1:], two[1:], strict=True):
         assert np.array_equal(a[0], b[0]) and np.array_equal(a[1], b[1])
     assert not np.array_equal(one[5][0], other[5][0])
 
@@ -157,20 +160,22 @@ def test_other_policy_same_traffic():
     assert np.array_equal(seen[0][0], seen[1][0]) and np.array_equal(seen[0][1], seen[1][1])
 
 
+@pytest.mark.line(5, 6, 7, 8)
 def test_three_environments_equal_three_runs_of_one():
     together = play(Simulator(WORLD, 3), RoundRobin(1), 300)
     for env in range(3):
         alone = play(Simulator(WORLD, 1, first_env=env), RoundRobin(1), 300)
-        for a, b in zip(together[1:], alone[1:]):
+        for a, b in zip(together[1:], alone[1:], strict=True):
             assert np.array_equal(a[0][env], b[0][0]) and a[1][env] == b[1][0] and a[3][env] == b[3][0]
             assert all(np.array_equal(a[4][name][env], b[4][name][0]) for name in a[4])
 
 
+@pytest.mark.eq(8)
 def test_propagation_is_negligible():
     """Eq. (8) drops T_prop; at 5 ns/m in 100 m it is below 0.71 microseconds, and decides nothing here."""
     near, far = (play(Simulator(replace(WORLD, propagation_s_per_m=v), 2), RoundRobin(0), 300) for v in (0.0, 5e-9))
-    assert all(np.array_equal(a[4]["completed"], b[4]["completed"]) for a, b in zip(near[1:], far[1:]))
-    gap = max(np.abs(a[4]["delay_s"] - b[4]["delay_s"]).max() for a, b in zip(near[1:], far[1:]))
+    assert all(np.array_equal(a[4]["completed"], b[4]["completed"]) for a, b in zip(near[1:], far[1:], strict=True))
+    gap = max(np.abs(a[4]["delay_s"] - b[4]["delay_s"]).max() for a, b in zip(near[1:], far[1:], strict=True))
     assert 0 < gap < 1e-6
 
 
@@ -183,6 +188,7 @@ def test_observations_are_finite_and_within_what_is_possible():
         assert units[:, :, 20].max() <= WORLD.server_tflops + 1e-3
 
 
+@pytest.mark.line(1, 2, 3, 4)
 def test_episodes_without_a_flow_are_passed_over():
     world = WorldConfig(num_workshops=1, num_slots=20, arrival_rate=0.06)  # about 1.2 flows an episode
     simulator = Simulator(world, 2)

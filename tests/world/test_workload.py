@@ -21,6 +21,7 @@ def within(sample, mean, deviations=5):
     return abs(sample.mean() - mean) < deviations * sample.std() / np.sqrt(sample.size)
 
 
+@pytest.mark.eq(1)
 def test_marginal_laws_of_a_flow(flows):
     assert within(flows["bandwidth_bps"], 10.5e6) and within(flows["deadline_s"], 0.55)
     assert flows["bandwidth_bps"].min() >= 1e6 and flows["bandwidth_bps"].max() <= 20e6
@@ -30,10 +31,12 @@ def test_marginal_laws_of_a_flow(flows):
     assert within(flows["workshop"], 499.5)
 
 
+@pytest.mark.eq(1)
 def test_sending_at_the_required_bandwidth_takes_half_the_deadline(flows):
     np.testing.assert_allclose(flows["data_bits"] / flows["bandwidth_bps"], flows["deadline_s"] / 2)
 
 
+@pytest.mark.eq(1)
 def test_work_follows_size_and_kind(flows):
     per_mbit = flows["work_tflop"] / (flows["data_bits"] / 1e6)
     np.testing.assert_allclose(per_mbit, np.array([0.5, 1.0, 2.0])[flows["kind"]])
@@ -45,6 +48,7 @@ def test_means_in_closed_form(flows):
     assert within(flows["work_tflop"], mean_data_bits(WORLD) * work_per_bit(WORLD).mean())
 
 
+@pytest.mark.eq(1)
 @pytest.mark.parametrize("load", [0.05, 1.0, 8.0])
 def test_arrivals_are_binomial(load):
     """T * W cells, each with probability 1 - exp(-lambda * load)."""
@@ -55,6 +59,7 @@ def test_arrivals_are_binomial(load):
     assert 0.7 < counts.var() / (1e6 * p * (1 - p)) < 1.4
 
 
+@pytest.mark.eq(1)
 def test_arrivals_come_in_order_at_most_one_per_workshop_and_slot():
     flows = draw_traffic(replace(WORLD, num_workshops=20, arrival_rate=0.2), 0, 0, 0).flows
     cell = flows["slot"] * 20 + flows["workshop"]
@@ -78,6 +83,7 @@ def test_background_starts_in_its_stationary_law():
     assert within(first == 0.7, 0.5)
 
 
+@pytest.mark.eq(1)
 def test_traffic_is_a_pure_function_of_seed_environment_and_episode():
     one = draw_traffic(WORLD, 3, 1, 2)
     again = draw_traffic(WORLD, 3, 1, 2)
@@ -121,3 +127,10 @@ def test_a_range_of_loads_is_drawn_log_uniformly_and_again_the_same():
 def test_without_a_range_the_traffic_is_that_of_the_load():
     ranged = draw_traffic(WorldConfig(load_low=2.0, load_high=2.0), 3, 1, 7)
     assert np.array_equal(ranged.flows, draw_traffic(WorldConfig(load=2.0), 3, 1, 7).flows)
+
+
+@pytest.mark.parametrize("load", [3.0, 100.0])
+def test_draw_traffic_keeps_a_drawn_load_within_its_range(load):
+    """exp(log(100)) is 100.00000000000004 with most versions of NumPy, which no load may be."""
+    ranged, plain = WorldConfig(load_low=load, load_high=load), WorldConfig(load=load)
+    assert np.array_equal(draw_traffic(ranged, 3, 1, 7).flows, draw_traffic(plain, 3, 1, 7).flows)

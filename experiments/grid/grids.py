@@ -1,0 +1,180 @@
+"""All grids. Each has a folder of results; `smoke`, a quick test of the runner, has none that is committed."""
+
+from experiments.grid.grid import Grid, Variant
+from experiments.variants.agents import (
+    BoundedHead,
+    LatentOfMaximiser,
+    LatentOfValues,
+    MeanOfCritics,
+    Mish,
+    PosteriorVariance,
+    PrintedEq21,
+    PrintedEq24,
+    PublicActor,
+)
+from experiments.variants.observations import Standardised, one_unit, unit_interval, with_bandwidth, with_ratios
+
+LEARNERS = "d2sac", "sac", "dqn", "ppo"
+GREEDY = "one-step greedy (knows the model)"
+RULES = "round robin, level 2", "random", "smallest wait", "most available", GREEDY
+PLANNERS = tuple(f"planner, {horizon} flows ahead (sees the future)" for horizon in (10, 30, 100))
+D2SAC = ("d2sac",)
+
+SIX_SEEDS, TEN_SEEDS = tuple(range(6)), tuple(range(10))
+SEEDS, STATE_SEEDS, TUNING_SEEDS = (0, 1, 2), (10, 11, 12), (20, 21)
+
+LOAD_1 = (dict(load=1.0),)
+LOADS_1_2 = dict(load=1.0), dict(load=2.0)
+SIX_LOADS = tuple(dict(load=load) for load in (0.5, 1.0, 1.5, 2.0, 2.5, 3.0))
+MODES = dict(mode="sample"), dict(mode="argmax"), *(dict(mode="mean", eval_draws=draws) for draws in (2, 4, 8, 16))
+
+SHORT = dict(epochs=50, eval_every=50, eval_episodes=1)
+ON_RANGE = dict(load_low=0.5, load_high=3.0)
+TINY_LEARNER = dict(actor_lr=0.001, critic_lr=0.001, hidden=16, d2sac_denoising_steps=2, batch_size=64)
+TINY_RUN = dict(epochs=4, updates_per_epoch=5, eval_every=4, eval_episodes=1, collect_per_epoch=200, num_envs=20)
+
+ABLATED = {
+    "d2sac": Variant(),
+    "N = 1": Variant(dict(d2sac_denoising_steps=1)),
+    "N = 2": Variant(dict(d2sac_denoising_steps=2)),
+    "N = 5": Variant(dict(d2sac_denoising_steps=5)),
+    "N = 20": Variant(dict(d2sac_denoising_steps=20)),
+    "no L_d": Variant(dict(d2sac_diffusion_weight=0.0)),
+    "L_d weighted 1": Variant(dict(d2sac_diffusion_weight=1.0)),
+    "L_d weighted 10": Variant(dict(d2sac_diffusion_weight=10.0)),
+    # J keeps a thousandth of the weight, and Adam makes the step no larger.
+    "L_d alone": Variant(dict(d2sac_diffusion_weight=1000.0)),
+    "L_d of all values": Variant(agent_class=LatentOfValues),
+    "L_d of the maximiser of J": Variant(agent_class=LatentOfMaximiser),
+    "Eq. 21 as printed": Variant(agent_class=PrintedEq21),
+    "Eq. 24 as printed": Variant(agent_class=PrintedEq24),
+    "posterior variance": Variant(agent_class=PosteriorVariance),
+    "Mish": Variant(agent_class=Mish),
+    "bounded head": Variant(agent_class=BoundedHead),
+    "public actor": Variant(agent_class=PublicActor),
+    "no balance": Variant(dict(balance_weight=0.0)),
+    "priorities 0.5, 1, 1.5": Variant(dict(priority1_weight=0.5, priority3_weight=1.5)),
+}
+FORESIGHT = {
+    "n = 1": Variant(dict(n_step=1)),
+    "n = 5": Variant(dict(n_step=5)),
+    "n = 10": Variant(dict(n_step=10)),
+    "tau = 0.02": Variant(dict(tau=0.02)),
+}
+FORESIGHT_D2SAC = {
+    "mean of both critics": Variant(agent_class=MeanOfCritics),
+    "L_d weighted 1": Variant(dict(d2sac_diffusion_weight=1.0)),
+    "confidence 0.97": Variant(dict(d2sac_confidence=0.97)),
+}
+FORESIGHT_PPO = {f"lambda = {value:g}": Variant(dict(ppo_gae_lambda=value)) for value in (0.0, 0.5, 0.8, 0.95)}
+RATES = dict(critic_lr=0.0003, sac_critic_lr=0.0001)  # each those of the other agent
+FORESIGHT_RATES = {
+    "critics at the rate of the other agent": Variant(RATES),
+    "n = 10, critics at the rate of the other agent": Variant(dict(n_step=10) | RATES),
+}
+PRECISION = {
+    "n = 1": Variant(dict(n_step=1)),
+    "gamma = 0": Variant(dict(gamma=0.0)),
+    "gamma = 0, ratios": Variant(dict(gamma=0.0), observe=with_ratios),
+}
+GATEWAYS = {  # bandwidth and compute per flow stay the same
+    f"{gateways} gateways": Variant(
+        dict(num_gateways=gateways, num_envs=envs, arrival_rate=rate, server_tflops=tflops, eval_episodes=episodes)
+    )
+    for gateways, envs, rate, tflops, episodes in (
+        (4, 100, 0.0005, 1500.0, 32),
+        (16, 50, 0.002, 6000.0, 8),
+        (32, 25, 0.004, 12000.0, 4),
+        (64, 10, 0.008, 24000.0, 2),
+    )
+}
+ARRIVALS = dict(trace="none"), dict(trace="requests.csv")
+TRAFFIC = {
+    "trained on Poisson arrivals": Variant(),
+    "trained on requests": Variant(dict(trace="requests.csv")),
+}
+STATE = {
+    "unit interval": Variant(observe=unit_interval),
+    "standardised": Variant(observe=Standardised(1.0)),
+    "standardised, times 2": Variant(observe=Standardised(2.0)),
+    "standardised, times 4": Variant(observe=Standardised(4.0)),
+    "one unit for all gateways": Variant(observe=one_unit),
+    "standardised, with b": Variant(observe=with_bandwidth),
+}
+L_D_1 = dict(d2sac_diffusion_weight=1.0)
+STATE_SETTINGS = L_D_1 | dict(eval_every=10, dqn_lr=0.0001)
+TUNING_D2SAC = {
+    "d2sac": Variant(),
+    "L_d weighted 0.3": Variant(dict(d2sac_diffusion_weight=0.3)),
+    "L_d weighted 3": Variant(dict(d2sac_diffusion_weight=3.0)),
+    "confidence 0.8": Variant(dict(d2sac_confidence=0.8)),
+    "confidence 0.97": Variant(dict(d2sac_confidence=0.97)),
+}
+TUNING_SAC = {
+    "sac": Variant(),
+    "learning rates 3e-4": Variant(dict(actor_lr=0.0003, sac_critic_lr=0.0003)),
+    "critic learning rate 3e-4": Variant(dict(sac_critic_lr=0.0003)),
+    "temperature 0.02": Variant(dict(entropy_temperature=0.02)),
+    "temperature 0.1": Variant(dict(entropy_temperature=0.1)),
+}
+TUNING_DQN = {
+    "learning rate 1e-4": Variant(dict(dqn_lr=0.0001)),
+    "learning rate 3e-4": Variant(dict(dqn_lr=0.0003)),
+    "learning rate 1e-3": Variant(dict(dqn_lr=0.001)),
+    "learning rate 3e-4, epsilon 0.01": Variant(dict(dqn_lr=0.0003, dqn_epsilon_final=0.01)),
+    "learning rate 3e-4, epsilon falls over a tenth": Variant(dict(dqn_lr=0.0003, dqn_epsilon_share=0.1)),
+}
+TUNING_PPO = {
+    "learning rate 3e-4": Variant(dict(ppo_lr=0.0003)),
+    "learning rate 1e-3": Variant(dict(ppo_lr=0.001)),
+    "learning rate 1e-3, clip 0.1": Variant(dict(ppo_lr=0.001, ppo_clip=0.1)),
+    "learning rate 1e-3, lambda 0.9": Variant(dict(ppo_lr=0.001, ppo_gae_lambda=0.9)),
+    "learning rate 1e-3, entropy 0.05": Variant(dict(ppo_lr=0.001, ppo_entropy=0.05)),
+}
+
+ALL = (
+    Grid("headline", LEARNERS + RULES, TEN_SEEDS, SIX_LOADS),
+    Grid("headline_range", LEARNERS, TEN_SEEDS, SIX_LOADS, settings=ON_RANGE),
+    Grid("headline_ratios", LEARNERS, SIX_SEEDS, SIX_LOADS, variants={"ratios": Variant(observe=with_ratios)}),
+    Grid("table1", LEARNERS, SEEDS, SIX_LOADS, preset="paper", settings=dict(eval_every=50)),
+    Grid("ablation", D2SAC, SEEDS, LOADS_1_2, settings=SHORT, variants=ABLATED),
+    Grid("chain_length", D2SAC, SEEDS, LOADS_1_2, variants={f"N = {n}": ABLATED[f"N = {n}"] for n in (1, 2, 5)}),
+    Grid("modes", D2SAC, SEEDS, tuple(load | mode for load in LOADS_1_2 for mode in MODES), settings=SHORT),
+    Grid("foresight", ("d2sac", "sac"), SEEDS, LOADS_1_2, settings=ON_RANGE, variants=FORESIGHT),
+    Grid("foresight_d2sac", D2SAC, SEEDS, LOADS_1_2, settings=ON_RANGE, variants=FORESIGHT_D2SAC),
+    Grid("foresight_ppo", ("ppo",), SEEDS, LOADS_1_2, settings=ON_RANGE, variants=FORESIGHT_PPO),
+    Grid("foresight_rates", ("d2sac", "sac"), SEEDS, LOADS_1_2, settings=ON_RANGE, variants=FORESIGHT_RATES),
+    Grid("precision", ("sac", "d2sac"), SEEDS, LOADS_1_2, variants=PRECISION),
+    Grid(
+        "state",
+        ("d2sac", "dqn"),
+        STATE_SEEDS,
+        LOADS_1_2,
+        settings=L_D_1 | dict(eval_every=10, dqn_lr=0.0001),
+        variants=STATE,
+    ),
+    Grid("gateways", LEARNERS, SEEDS, LOAD_1, episodes=16, variants=GATEWAYS),
+    Grid("traffic", ("d2sac", "round robin, level 2", GREEDY), SEEDS, ARRIVALS, settings=SHORT, variants=TRAFFIC),
+    Grid("planner", (*PLANNERS, GREEDY), (0, 1), LOADS_1_2, episodes=4),
+    Grid(
+        "planner_learned",
+        ("d2sac", "ppo"),
+        (0, 1),
+        (*LOADS_1_2, *(load | dict(planner_horizon=30) for load in LOADS_1_2)),
+        episodes=4,
+        settings=ON_RANGE | dict(eval_every=100),
+    ),
+    Grid("tuning_d2sac", D2SAC, TUNING_SEEDS, LOADS_1_2, settings=L_D_1, variants=TUNING_D2SAC),
+    Grid("tuning_sac", ("sac",), TUNING_SEEDS, LOADS_1_2, settings=dict(sac_critic_lr=0.0001), variants=TUNING_SAC),
+    Grid("tuning_dqn", ("dqn",), TUNING_SEEDS, LOADS_1_2, variants=TUNING_DQN),
+    Grid("tuning_ppo", ("ppo",), TUNING_SEEDS, LOADS_1_2, settings=dict(ppo_gae_lambda=0.95), variants=TUNING_PPO),
+    Grid(
+        "smoke",
+        (*LEARNERS, "round robin, level 2", PLANNERS[0]),
+        (0,),
+        LOADS_1_2,
+        episodes=2,
+        settings=TINY_LEARNER | TINY_RUN | dict(num_slots=60),
+    ),
+)
+GRIDS = {grid.name: grid for grid in ALL}

@@ -1,0 +1,81 @@
+"""grid.json: the settings that each result of a grid was made with, and what has changed since then."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from edgediff.config import CONFIGS
+from edgediff.errors import ConfigError, first_line
+from edgediff.learner.agents import AGENTS
+from edgediff.run.files import write_atomically
+from experiments.grid.grid import Job
+
+DEFAULTS = {
+    f"{config}.{name}": f.default
+    for config, config_class in CONFIGS.items()
+    for name, f in config_class.__dataclass_fields__.items()
+}
+
+
+def made_with(job: Job) -> dict[str, Any]:
+    """Return all that the result of a job depends on, by names like `learner.gamma`, ready for JSON."""
+    settings = {
+        f"{config}.{name}": value for config, values in job.settings.as_dict().items() for name, value in values.items()
+    }
+    agent_class, observe = job.variant.agent_class, job.variant.observe
+    settings |= {
+        "job.agent_class": agent_class.__name__ if agent_class else None,
+        "job.observe": getattr(observe, "__name__", None) or repr(observe),
+        "job.evaluate": list(job.evaluate),
+        "job.episodes": job.episodes,
+    }
+    return of_agent(job.agent, settings)
+
+
+def of_agent(agent: str, settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings that concern an agent: not those that carry another's name, and for a rule no learner's."""
+    others = tuple(f"learner.{name}_" for name in AGENTS if name != agent) if agent in AGENTS else ("learner.",)
+    return {name: value for name, value in settings.items() if not name.startswith(others)}
+
+
+def difference(stored: dict[str, Any], job: Job) -> str:
+    """Say which setting a result was made with that its job does not have today; "" if there is none."""
+    today, stored = made_with(job), of_agent(job.agent, stored)
+    for name in sorted(stored | today):
+        if name not in today:
+            return f"{name} {stored[name]}, which no longer exists"
+        if name not in stored and today[name] != DEFAULTS.get(name):
+            return f"no {name}, which is {today[name]} now"
+        if name in stored and today[name] != stored[name]:
+            return f"{name} {stored[name]}, which is {today[name]} now"
+    return ""
+
+
+def write_record(path: Path, made: dict[str, dict[str, Any]]) -> None:
+    """Write grid.json, unless it says the same already: the settings once, then per job what differs from them."""
+    usual: dict[str, Any] = {}
+    for settings in made.values():
+        usual = settings | usual  # the first job that has a setting
+    usual = {name: value for name, value in usual.items() if name not in ("learner.agent", "run.seed")}
+    jobs = {
+        name: {key: value for key, value in settings.items() if key not in usual or value != usual[key]}
+        for name, settings in made.items()
+    }
+    text = f'{{\n  "settings": {_lines(usual)},\n  "jobs": {_lines(jobs)}\n}}\n'
+    if not path.exists() or path.read_text() != text:
+        write_atomically(path, text.encode())
+
+
+def read_record(path: Path) -> dict[str, dict[str, Any]]:
+    """Return the settings of each job of grid.json; nothing if there is no such file."""
+    try:
+        content = json.loads(path.read_text()) if path.exists() else {"settings": {}, "jobs": {}}
+        return {name: content["settings"] | changes for name, changes in content["jobs"].items()}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise ConfigError(f"results: {path} cannot be read ({first_line(error)})") from None
+
+
+def _lines(content: dict[str, Any]) -> str:
+    """Write a dictionary as JSON with one entry a line."""
+    entries = (f"    {json.dumps(name)}: {json.dumps(value)}" for name, value in content.items())
+    return "{\n" + ",\n".join(entries) + "\n  }"

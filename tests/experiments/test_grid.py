@@ -1,0 +1,308 @@
+"""The grid runner: a small grid as a whole, its jobs one by one, continuing, failing, stopping, refusing."""
+
+import csv
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from edgediff.config import PRESETS, RunConfig
+from edgediff.errors import ConfigError
+from edgediff.run.commandline import run_program
+from edgediff.run.folder import create
+from edgediff.train import train
+from edgediff.world.rollout import SCORES
+from experiments.grid import __main__ as runner
+from experiments.grid import job as jobs
+from experiments.grid.grid import OWNER, Variant
+from experiments.grid.grids import GRIDS
+from experiments.grid.record import made_with, write_record
+from experiments.grid.results import IDENTITY, TRAINING, identities, locked
+from experiments.variants.agents import Mish, PrintedEq21
+from experiments.variants.observations import with_ratios
+
+RULES = "most available", "random", "smallest wait"
+
+# Stands for job.py: what it does depends on the seed. No torch, so that a grid takes no time.
+STUB = """
+import os, shutil, signal, sys, time
+from pathlib import Path
+name, ready, output, noted = sys.argv[1:]
+seed, beside = int(name.split("-")[-1]), Path(f"{output}.{os.getpid()}.tmp")
+beside.write_text("half of it")
+if seed == 1:
+    sys.exit("something is wrong\\nthe trace is bad")
+if seed == 2:
+    print("  1%|##   | 1/100 epochs", end="", file=sys.stderr, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+if seed == 3:
+    Path(noted).write_text(str(os.getpid()))
+    time.sleep(600)
+assert os.environ["OMP_NUM_THREADS"] == "1"
+shutil.copy(ready, beside)
+os.replace(beside, output)
+"""
+
+
+@pytest.fixture
+def stubbed(tmp_path, write_result, capsys):
+    """Run a grid with STUB in place of its jobs; return status, stdout and stderr."""
+
+    def _stubbed(grid, workers=2):
+        def command(name, output):
+            ready = tmp_path / "ready" / output.name
+            write_result(ready, grid.jobs()[name])
+            return [sys.executable, "-c", STUB, name, str(ready), str(output), str(tmp_path / "pid")]
+
+        status = run_program("grid", lambda _: runner.run_grid(grid, tmp_path / "results", workers, command))
+        return status, *capsys.readouterr()
+
+    return _stubbed
+
+
+def table(path) -> list[dict]:
+    with path.open(newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+@pytest.mark.slow
+def test_a_grid_from_the_command_line_to_the_files(write_result, tmp_path, capsys):
+    """The jobs that are missing, one that learns and one that does not, each in a process of its own."""
+    folder, given = tmp_path / "smoke", GRIDS["smoke"].jobs()
+    rule = "round_robin__level_2-0"
+    for name in set(given) - {"sac-0", rule}:
+        write_result(folder / f"{name}.csv", given[name])
+    write_record(folder / "grid.json", {name: made_with(job) for name, job in given.items()})
+    assert runner.main(["smoke", "--results", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == f"6 of 6 jobs are in {folder}\n"
+    assert sorted(os.listdir(folder)) == sorted([*(f"{name}.csv" for name in given), "grid.json"])
+    for row in table(folder / f"{rule}.csv"):
+        assert row["phase"] == "frozen" and row["flows"] == "0" and 0 <= float(row["completion"]) <= 1
+    written = [{key: str(value) for key, value in row.items()} for row in jobs.run_job(given["sac-0"])]
+    assert [{key: value for key, value in row.items() if value} for row in table(folder / "sac-0.csv")] == written
+
+
+def test_rows_of_a_job_are_those_of_the_run_itself(tiny, tmp_path):
+    """Both curves, to six digits, are what `train` writes."""
+    (job,) = tiny(settings=dict(epochs=2, eval_every=1)).jobs().values()
+    rows = jobs.run_job(job)
+    with create(tmp_path / "run", unique=False) as folder:
+        train(job.settings, folder)
+    for phase, file, columns in (("training", "train.csv", TRAINING), ("held-out", "evaluation.csv", SCORES)):
+        mine, theirs = [row for row in rows if row["phase"] == phase], table(folder.path / file)
+        assert len(mine) == len(theirs) == (2 if phase == "training" else 3)
+        for one, other in zip(mine, theirs):
+            assert (one["flows"], one["gradient_steps"]) == (other["transitions"], other["gradient_steps"])
+            assert all(one[name] == f"{float(other[name]):.6g}" for name in columns)
+    (last,) = [row for row in rows if row["phase"] == "frozen"]
+    assert (last["flows"], last["gradient_steps"], last["traffic"], last["load"]) == ("400", "10", "Poisson", 1.0)
+
+
+def test_identities_are_those_of_the_rows_of_a_job(tiny):
+    """With a last evaluation off the rhythm, modes, draws, planners and several kinds of traffic."""
+    evaluate = (dict(load=2.0), dict(load=1.0, mode="argmax"), dict(load=1.0, mode="mean", eval_draws=2),
+                dict(load=1.0, planner_horizon=1))  # fmt: skip
+    settings = dict(epochs=3, eval_every=2, load_low=0.5, load_high=2.0)
+    for job in tiny(agents=("d2sac", "sac", "random"), evaluate=evaluate, settings=settings).jobs().values():
+        found = [tuple(str(row[name]) for name in IDENTITY) for row in jobs.run_job(job)]
+        assert found == identities(job)
+
+
+@pytest.mark.parametrize("variant", [Variant(agent_class=PrintedEq21), Variant(observe=with_ratios)])
+def test_a_variant_is_used_in_its_job(tiny, variant):
+    """Another class, or another state, gives other numbers."""
+    given = tiny(settings=dict(d2sac_denoising_steps=5), variants={"plain": Variant(), "other": variant})
+    plain, other = given.jobs().values()
+    rows = {job.label: jobs.run_job(job) for job in (plain, other)}
+    assert [row["variant"] for row in rows["other"]] == ["other"] * 7
+    one, two = ([row["reward"] for row in rows[name]] for name in ("plain", "other"))
+    assert one != two
+
+
+def test_scorings_have_each_mode_where_it_exists_and_once(tiny):
+    evaluate = (dict(load=1.0), dict(load=1.0, mode="mean"), dict(load=1.0, mode="argmax"),
+                dict(load=1.0, mode="mean", eval_draws=2))  # fmt: skip
+    given = tiny(evaluate=evaluate, agents=("d2sac", "sac", "random")).jobs().values()
+    found = [[scoring.label for scoring in job.scorings()] for job in given]
+    assert found == [["d2sac", "d2sac, mode argmax", "d2sac, mode mean, eval_draws 2"], ["sac"], ["random"]]
+
+
+def test_every_seed_has_traffic_of_its_own(tiny):
+    given = tiny(agents=("most available",), seeds=(0, 1)).jobs().values()
+    first, other = (jobs.run_job(job)[0]["reward"] for job in given)
+    assert first != other
+
+
+@pytest.mark.slow
+def test_run_grid_continues_where_it_was_left(stubbed, tiny, tmp_path):
+    folder = tmp_path / "results/smoke"
+    assert stubbed(tiny(agents=RULES))[0] == 0
+    before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
+    assert {path.suffix for path in before} == {".csv", ".json"} and len(before) == 4
+    (folder / "random-0.csv").unlink()  # as if the runner had been killed before this one
+    status, out, _ = stubbed(tiny(agents=RULES))
+    assert status == 0 and out == f"3 of 3 jobs are in {folder}\n"
+    assert {path.name for path in before if path.stat().st_mtime_ns != before[path]} == {"random-0.csv"}
+
+    status, _, err = stubbed(tiny(agents=RULES, episodes=3))
+    assert status == 2 and "most_available-0.csv was made with job.episodes 1, which is 3 now" in err
+    status, _, err = stubbed(tiny(agents=RULES[1:]))  # one result has no job any more
+    assert status == 2 and "most_available-0.csv is the result of no job of this grid" in err
+
+
+@pytest.mark.slow
+def test_run_grid_never_takes_a_broken_result_for_a_job_that_is_done(stubbed, tiny, tmp_path):
+    """It is made anew once it is away."""
+    folder = tmp_path / "results/smoke"
+    stubbed(tiny(agents=RULES))
+    broken = folder / "random-0.csv"
+    broken.write_text("")
+    status, out, err = stubbed(tiny(agents=RULES))
+    assert status == 2 and out == "" and err.count("\n") == 1 and f"{broken} is empty" in err
+    assert broken.read_text() == ""
+    broken.rename(tmp_path / "away.csv")
+    assert stubbed(tiny(agents=RULES))[0] == 0 and broken.exists()
+
+
+@pytest.mark.slow
+def test_a_grid_may_grow(stubbed, tiny, tmp_path):
+    """Another seed is one more job; what was done stays."""
+    folder = tmp_path / "results/smoke"
+    stubbed(tiny(agents=RULES))
+    before = {path: path.stat().st_mtime_ns for path in folder.glob("*.csv")}
+    status, out, _ = stubbed(tiny(agents=RULES, seeds=(0, 4)))
+    assert status == 0 and out == f"6 of 6 jobs are in {folder}\n" and len(before) == 3
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+@pytest.mark.slow
+def test_failures_are_named_and_take_nothing_down(stubbed, tiny, tmp_path):
+    folder = tmp_path / "results/smoke"
+    status, out, _ = stubbed(tiny(agents=("random",), seeds=(0, 1, 2, 4)))
+    assert status == 1
+    assert out.splitlines() == [
+        f"2 of 4 jobs are in {folder}; missing: random-1, random-2",
+        "failed: random-1: the trace is bad",
+        "failed: random-2: killed by signal 9 (Killed)",
+    ]
+    assert sorted(os.listdir(folder)) == ["grid.json", "random-0.csv", "random-4.csv"]  # and nothing half written
+
+
+def test_a_second_runner_is_told(stubbed, tiny, tmp_path):
+    folder = tmp_path / "results/smoke"
+    with locked(folder):
+        status, out, err = stubbed(tiny(agents=RULES))
+    assert status == 2 and out == "" and err == f"grid: results: another runner works in {folder}\n"
+    assert os.listdir(folder) == []
+
+
+def test_write_rows_leaves_nothing_behind_where_it_cannot_write(tmp_path):
+    (tmp_path / "x.csv").mkdir()
+    with pytest.raises(ConfigError, match="x.csv cannot be written"):
+        jobs.write_rows(tmp_path / "x.csv", [])
+    assert os.listdir(tmp_path) == ["x.csv"]
+
+
+def test_a_mistake_found_in_a_job_is_one_line(tiny, tmp_path, monkeypatch, capsys):
+    """The request log is read there."""
+    (tmp_path / "bad.csv").write_text("nonsense\n")
+    grid = tiny(agents=("random",), settings=dict(trace=str(tmp_path / "bad.csv")))
+    monkeypatch.setitem(GRIDS, "smoke", grid)
+    assert run_program("job", jobs.main, ["smoke", "random-0", str(tmp_path / "x.csv")]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("job: trace: ") and err.count("\n") == 1 and not (tmp_path / "x.csv").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("signals_heard")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_grid_and_its_jobs_at_once(stubbed, tiny, tmp_path, number):
+    folder, pid = tmp_path / "results/smoke", tmp_path / "pid"
+
+    def send():
+        until = time.monotonic() + 30
+        while time.monotonic() < until:
+            if pid.exists() and pid.read_text() and (folder / "random-4.csv").exists():
+                break
+            time.sleep(0.01)
+        os.kill(os.getpid(), number)
+
+    before = signal.getsignal(number)
+    sender = threading.Thread(target=send)
+    sender.start()
+    started = time.monotonic()
+    status, out, err = stubbed(tiny(agents=("random",), seeds=(3, 4)))
+    sender.join()
+    assert time.monotonic() - started < 40 and status == 128 + number and signal.getsignal(number) == before
+    assert out == f"1 of 2 jobs are in {folder}; missing: random-3\n"
+    assert f"stopped by signal {int(number)}" in err
+    assert sorted(os.listdir(folder)) == ["grid.json", "random-4.csv"]
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid.read_text()), 0)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_job_dies_of_the_signal_that_stops_it(monkeypatch, tmp_path, number):
+    def stopped(_):
+        raise jobs.Stop(number)
+
+    monkeypatch.setattr(jobs, "run_job", stopped)
+    child = os.fork()
+    if child == 0:
+        jobs.main(["smoke", "sac-0", str(tmp_path / "x.csv")])
+        os._exit(0)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == number
+
+
+BAD = [
+    (dict(agents=("d2sac", "a3c")), "agents: 'a3c' is not one of d2sac, sac"),
+    (dict(seeds=(-1,)), "seed: -1 is not"),
+    (dict(seeds=(True,)), "seed: True is not"),
+    (dict(preset="huge"), "preset: 'huge'"),
+    (dict(settings={"gamma": 2.0}), "gamma: 2.0 is not a number from 0 to 1"),
+    (dict(settings={"gama": 0.9}), "gama is not a setting"),
+    (dict(settings={"seed": 3}), "seed is not a setting that a grid or a variant can change"),
+    (dict(variants={"a": Variant(dict(agent="sac"))}), "agent is not a setting that a grid or a variant can change"),
+    (dict(agents=("sac",), variants={"a": Variant(agent_class=Mish)}), "variants: a: Mish is no sac"),
+    (dict(variants={"a b": Variant(), "a_b": Variant(dict(tau=0.1))}), "two jobs have the name d2sac-a_b-0"),
+    (dict(variants={"v" * 300: Variant()}), "is longer than 150 characters"),
+    (dict(evaluate=(dict(load=-1.0),)), "load: -1.0"),
+    (dict(evaluate=(dict(gamma=0.9),)), "evaluate: gamma cannot be changed after training"),
+    (dict(evaluate=(dict(num_gateways=4),)), "evaluate: num_gateways cannot be changed after training"),
+    (dict(evaluate=(dict(mode="best"),)), "mode: 'best' is not one of"),
+    (dict(evaluate=(dict(mode="mean", eval_draws=0),)), "eval_draws: 0 is not"),
+]
+
+
+@pytest.mark.parametrize("change, message", BAD)
+def test_jobs_refuses_a_grid_that_makes_no_sense(tiny, change, message):
+    with pytest.raises(ConfigError) as error:
+        tiny(**change).jobs()
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize("argv, message", [
+    (["smok"], "grid: 'smok' is not one of headline, "),
+    (["smoke", "--workers=0"], "workers: 0 is not"),
+    (["smoke", "--workers=two"], "workers"),
+    (["smoke", "--results=/dev/null"], "results: /dev/null/smoke cannot be used"),
+    ([], "NAME"),
+])  # fmt: skip
+def test_mistakes_on_the_command_line_are_one_line(argv, message, capsys):
+    assert run_program("grid", runner.main, argv) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.count("\n") == 1 and message in err
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_jobs_of_the_grids_have_the_settings_that_they_say(name):
+    grid = GRIDS[name]
+    for job in grid.jobs().values():
+        given = PRESETS[grid.preset] | grid.settings | job.variant.settings
+        of_run = {key: value for key, value in given.items() if OWNER[key] == "run"}
+        assert job.settings.run == RunConfig(**of_run, seed=job.seed)
+    assert name.isidentifier() and Path(name).name == name

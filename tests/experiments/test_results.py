@@ -1,0 +1,202 @@
+"""Results of a grid: which are whole, which are valid, and what is said of the others."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edgediff.errors import ConfigError
+from experiments.grid import record
+from experiments.grid.grid import Variant
+from experiments.grid.grids import GRIDS
+from experiments.grid.record import difference, made_with, read_record, write_record
+from experiments.grid.results import check_results, locked, read_result
+from experiments.variants.agents import Mish
+from experiments.variants.observations import Standardised, with_ratios
+
+
+@pytest.fixture
+def job(tiny):
+    (job,) = tiny().jobs().values()
+    return job
+
+
+@pytest.fixture
+def results(tiny, write_result, tmp_path):
+    """Return the folder and the jobs of a grid with two results."""
+    jobs = tiny(agents=("d2sac", "random")).jobs()
+    for name, each in jobs.items():
+        write_result(tmp_path / f"{name}.csv", each)
+    write_record(tmp_path / "grid.json", {name: made_with(each) for name, each in jobs.items()})
+    return tmp_path, jobs
+
+
+def test_check_results_finds_what_is_done(results):
+    folder, jobs = results
+    assert check_results(folder, jobs) == {"d2sac-0", "random-0"}
+    (folder / "random-0.csv").unlink()
+    assert check_results(folder, jobs) == {"d2sac-0"}
+    assert check_results(folder / "none", jobs) == set()
+
+
+def cut_in_a_line(text):
+    return text[:-20]
+
+
+def cut_in_the_last_number(text):
+    return text.rstrip()[:-2]
+
+
+def without_the_last_row(text):
+    return "".join(text.splitlines(keepends=True)[:-1])
+
+
+FAULTS = [
+    (lambda text: "", "is empty"),
+    (lambda text: text[:40], "does not begin with the names of the columns"),
+    (lambda text: "a,b\n1,2\n", "does not begin with the names of the columns"),
+    (cut_in_a_line, "is cut"),
+    (cut_in_the_last_number, "is cut"),
+    (without_the_last_row, "has 7 rows, and its job 8"),
+    (lambda text: text + text.splitlines(keepends=True)[-1], "has 9 rows, and its job 8"),
+    (lambda text: text.replace('"d2sac","0"', '"d2sac","1"'), "holds the result of another job"),
+    (lambda text: text.replace("held-out", "training"), "holds the result of another job"),
+    (lambda text: "\0" + text, ""),
+    (lambda text: b"\x89PNG\xff\x00".decode("latin-1"), "cannot be read"),
+]
+
+
+@pytest.mark.parametrize("change, message", FAULTS)
+def test_check_results_names_a_file_that_is_not_whole(results, tiny, write_result, change, message):
+    """Cut, emptied, foreign and binary files; one line, and nothing is changed."""
+    folder, path = results[0], results[0] / "d2sac-0.csv"
+    jobs = tiny(agents=("d2sac", "random"), evaluate=(dict(load=1.0), dict(load=2.0))).jobs()
+    write_result(path, jobs["d2sac-0"])
+    write_result(folder / "random-0.csv", jobs["random-0"])
+    write_record(folder / "grid.json", {name: made_with(each) for name, each in jobs.items()})
+    assert len(check_results(folder, jobs)) == 2
+    path.write_bytes(change(path.read_text()).encode("latin-1"))
+    before = path.read_bytes()
+    with pytest.raises(ConfigError) as error:
+        check_results(folder, jobs)
+    text = str(error.value)
+    assert text.startswith(f"results: {path} ") and message in text and "\n" not in text and "random" not in text
+    assert path.read_bytes() == before
+
+
+def test_check_results_names_all_faults_at_once(results):
+    folder, jobs = results
+    (folder / "d2sac-0.csv").write_text("")
+    (folder / "random-0.csv").unlink()
+    (folder / "random-0.csv").mkdir()
+    (folder / "d2sac-7.csv").write_text("x")
+    with pytest.raises(ConfigError) as error:
+        check_results(folder, jobs)
+    for part in ("d2sac-0.csv is empty; ", "random-0.csv cannot be read", "d2sac-7.csv is the result of no job"):
+        assert part in str(error.value)
+
+
+def test_read_result_takes_a_result_without_the_curve_of_training(results):
+    """As 20 committed results of the grid `state` are."""
+    folder, jobs = results
+    path = folder / "d2sac-0.csv"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(line for line in lines if "training" not in line))
+    assert [row["phase"] for row in read_result(path, jobs["d2sac-0"])] == ["held-out"] * 2 + ["frozen"]
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"jobs": {}}', '{"settings": {}, "jobs": {"d2sac-0": 1}}', "\0"])
+def test_check_results_names_a_record_that_cannot_be_read(results, text):
+    folder, jobs = results
+    (folder / "grid.json").write_text(text)
+    with pytest.raises(ConfigError, match=r"results: .*(grid.json cannot be read|has no entry in grid.json)"):
+        check_results(folder, jobs)
+
+
+def test_check_results_refuses_results_without_a_record(results):
+    folder, jobs = results
+    (folder / "grid.json").unlink()
+    with pytest.raises(ConfigError, match="d2sac-0.csv has no entry in grid.json"):
+        check_results(folder, jobs)
+
+
+def test_a_new_setting_does_not_invalidate_a_result(job, monkeypatch):
+    """As if gamma, the penalty and the draws were new since the result was made."""
+    stored = made_with(job)
+    for name in ("learner.gamma", "world.penalty", "run.eval_draws"):
+        del stored[name]
+    assert difference(stored, job) == ""
+    monkeypatch.setitem(record.DEFAULTS, "learner.gamma", 0.9)  # today's job has 0.95
+    assert difference(stored, job) == "no learner.gamma, which is 0.95 now"
+
+
+def test_a_new_setting_that_a_job_changes_invalidates_its_result(job):
+    stored = made_with(job)
+    del stored["learner.hidden"]  # 16 in this grid
+    assert difference(stored, job) == "no learner.hidden, which is 16 now"
+
+
+@pytest.mark.parametrize("name, now", [("world.penalty", "1.0"), ("learner.tau", "0.005"), ("run.eval_draws", "8")])
+def test_a_changed_default_invalidates_a_result(job, name, now):
+    assert difference(made_with(job) | {name: 7}, job) == f"{name} 7, which is {now} now"
+
+
+def test_a_setting_that_is_gone_invalidates_a_result(job):
+    assert difference(made_with(job) | {"learner.old": 7}, job) == "learner.old 7, which no longer exists"
+
+
+def test_settings_of_other_agents_do_not_count(tiny):
+    """A setting of ppo is nothing to d2sac, and no setting of a learner is anything to a rule."""
+    jobs = tiny(agents=("d2sac", "ppo", "random")).jobs().values()
+    for name, same in (("learner.ppo_clip", [True, False, True]), ("learner.tau", [False, False, True])):
+        assert [difference(made_with(each) | {name: 7}, each) == "" for each in jobs] == same
+    assert not any(name.startswith("learner.") for name in made_with([*jobs][2]))
+
+
+@pytest.mark.parametrize("variant", [Variant(agent_class=Mish), Variant(observe=with_ratios)])
+def test_another_class_or_state_invalidates_a_result(job, variant):
+    other = replace(job, variant=variant)
+    assert difference(made_with(job), other) and difference(made_with(other), job)
+    assert difference(made_with(other), other) == ""
+
+
+def test_forms_of_the_state_have_names_that_tell_them_apart(job):
+    names = {made_with(replace(job, variant=Variant(observe=form)))["job.observe"] for form in
+             (with_ratios, Standardised(1.0), Standardised(2.0))}  # fmt: skip
+    assert names == {"with_ratios", "Standardised(gain=1.0)", "Standardised(gain=2.0)"}
+
+
+def test_write_record_is_read_back(tmp_path):
+    """Settings that the jobs share stand once."""
+    made = {name: made_with(job) for name, job in GRIDS["ablation"].jobs().items()}
+    path = tmp_path / "grid.json"
+    write_record(path, made)
+    assert read_record(path) == made
+    assert path.read_text().count("world.num_gateways") == 1
+    before = path.stat().st_mtime_ns
+    write_record(path, made)
+    assert path.stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("name", sorted(set(GRIDS) - {"smoke"}))
+def test_the_committed_results_are_whole_and_valid(name):
+    """All of them, by the settings of today."""
+    jobs, folder = GRIDS[name].jobs(), Path(__file__).parents[2] / "experiments/results" / name
+    assert check_results(folder, jobs) == set(jobs)
+
+
+def test_locked_refuses_a_second_runner(tmp_path):
+    with locked(tmp_path / "a" / "b"):
+        with pytest.raises(ConfigError, match=f"another runner works in {tmp_path}/a/b"):
+            with locked(tmp_path / "a" / "b"):
+                pass
+    with locked(tmp_path / "a" / "b"):
+        assert os.listdir(tmp_path / "a" / "b") == []
+
+
+def test_locked_says_that_a_folder_cannot_be_made(tmp_path):
+    (tmp_path / "a").write_text("")
+    with pytest.raises(ConfigError, match="results: .*/a/b cannot be used"):
+        with locked(tmp_path / "a" / "b"):
+            pass
