@@ -73,7 +73,7 @@ def readings(rows: pd.DataFrame, of_range: pd.DataFrame | None, metric: str, lab
     figure, (left, *others) = plt.subplots(1, 1 + len(panels), figsize=(5 * (1 + len(panels)), 4.4))
     draw(left, by_agent(rows, "training", "flows", metric), scale=1000)
     left.set(xlabel="thousand flows seen while training (load 1)", ylabel=label, title="while training, exploring")
-    for axes, (title, shown) in zip(others, panels):
+    for axes, (title, shown) in zip(others, panels, strict=True):
         draw(axes, by_agent(shown, "frozen", "load", metric))
         axes.set(xlabel="offered load (1 = the paper's rate)", title=title)
     finish(figure, others[0], path)

@@ -54,7 +54,7 @@ def records(results: Path) -> dict[tuple[int, str], dict[str, np.ndarray]]:
                 learned = [steps_to(0.95, curve.droplevel(["variant", "seed"])) for _, curve in curves]
                 case = timed.loc[(agent, gateways)]
                 values = frozen["completion"], frozen["reward"], learned, [case["p50_ms"]], [case["update_ms"]]
-                found[gateways, agent] = dict(zip(MEASURED, map(np.array, values)))
+                found[gateways, agent] = dict(zip(MEASURED, map(np.array, values), strict=True))
     return found
 
 
@@ -80,7 +80,7 @@ def draw(found: dict, path: Path) -> None:
     from experiments.pictures.drawing import plt
 
     figure, axes = plt.subplots(2, 2, figsize=(9, 6.4), sharex=True)
-    for place, name in zip(axes.flat, MEASURED[1:]):
+    for place, name in zip(axes.flat, MEASURED[1:], strict=True):
         for agent in dict.fromkeys(agent for _, agent in found):
             x = [len(LEVELS) * gateways for gateways, each in found if each == agent]
             mine = [interval(values[name]) for (_, each), values in found.items() if each == agent]

@@ -79,8 +79,11 @@ def read_together(grids: list[str], results: Path = RESULTS) -> pd.DataFrame:
     seeds = set.intersection(*(set(part["seed"]) for part in parts))
     learners = {agent for part in parts for agent in part[part["phase"] != "frozen"]["agent"]}
     taken = set()
-    for grid, part in zip(grids, parts):
-        own = [len(learners) > 1 and not variant.startswith(agent) for agent, variant in zip(part.agent, part.variant)]
+    for grid, part in zip(grids, parts, strict=True):
+        own = [
+            len(learners) > 1 and not variant.startswith(agent)
+            for agent, variant in zip(part.agent, part.variant, strict=True)
+        ]
         part["variant"] = part["variant"].mask(own, part["agent"] + ", " + part["variant"])
         part["variant"] = part["variant"].mask(part["variant"].isin(taken), part["variant"] + f" of {grid}")
         taken |= {*part["variant"]}

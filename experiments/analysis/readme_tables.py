@@ -83,7 +83,9 @@ def cartpole(results: Path) -> str:
     for agent in AGENTS:
         runs = [read_csv(results / "cartpole" / f"{agent}-{seed}.csv", CARTPOLE) for seed in range(3)]
         firsts = [found.loc[found["return"] >= SOLVED, "transitions"].min() for found in runs]
-        later = [found.loc[found["transitions"] >= first, "return"].min() for found, first in zip(runs, firsts)]
+        later = [
+            found.loc[found["transitions"] >= first, "return"].min() for found, first in zip(runs, firsts, strict=True)
+        ]
         late = [found.loc[found["transitions"] >= 70_000, "return"].min() for found in runs]
         columns = [[f"{value:,.0f}" for value in values] for values in (firsts, later, late)]
         body.append([agent, f"{runs[0]['gradient_steps'].max():,.0f}", *map("; ".join, columns)])
@@ -103,7 +105,7 @@ def latency(results: Path) -> str:
     ]
     body = [
         [name, *(f"{value:.2f}" for value in each[:3]), f"{each[3]:.1f}"]
-        for name, each in zip(names, cases[[*gateways.TIMES[4:]]].to_numpy())
+        for name, each in zip(names, cases[[*gateways.TIMES[4:]]].to_numpy(), strict=True)
     ]
     return markdown(["agent", "p50 ms", "p95 ms", "p99 ms", "ms per update"], body)
 

@@ -70,7 +70,7 @@ def test_the_flows_of_a_line_see_what_the_simulator_would_show_them(protocol, as
     simulator.step = lambda action: shown.append(copy.deepcopy(simulator.view())) or step(action)
     driven = drive_controller.drive(ask, simulator)
     assert len(seen) == len(shown) > 1000 and driven["dropped"].any() and not driven["dropped"].all()
-    for mine, its in zip(seen, shown):
+    for mine, its in zip(seen, shown, strict=True):
         assert all(np.array_equal(mine.flow[name], its.flow[name]) for name in drive_controller.DEMAND)
         for name in mine._fields[1:]:
             np.testing.assert_allclose(getattr(mine, name), getattr(its, name), rtol=1e-9, atol=1e-4, err_msg=name)

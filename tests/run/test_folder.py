@@ -56,7 +56,7 @@ def test_two_runs_that_start_in_the_same_second_get_two_folders(call, tmp_path, 
     assert [status for status, _, _ in outs] == [0, 0, 0]
     name = f"d2sac-paper-{now:%Y%m%d-%H%M%S}"
     assert sorted(os.listdir(tmp_path / "runs")) == [name, f"{name}--2", f"{name}--3"]
-    for (_, out, _), folder in zip(outs, (name, f"{name}--2", f"{name}--3")):
+    for (_, out, _), folder in zip(outs, (name, f"{name}--2", f"{name}--3"), strict=True):
         assert f"run folder runs/{folder}\n" in out
     assert newest(tmp_path / "runs" / f"{name}--2")["run"]["seed"] == 2
 
