@@ -224,7 +224,7 @@ def test_the_loop_stores_what_truncation_asks_for(call, monkeypatch):
     assert call(train, "--run", "r", *TINY, "--n-step", 2, "--gamma", 0.9)[0] == 0
     assert set(asked) == {(16, 2, 0.9)}
     assert np.array([step[5] for step in stored]).any() and not np.array([step[4] for step in stored]).any()
-    for now, later in zip(stored, stored[1:], strict=True):
+    for now, later in zip(stored[:-1], stored[1:], strict=True):
         goes_on = (now[3] == later[0]).all(axis=1)  # is the stored next state where the next step starts?
         assert np.array_equal(goes_on, ~now[5])
 
