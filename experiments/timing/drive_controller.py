@@ -1,7 +1,7 @@
 """Play episodes through the controller, as a client: `python -m experiments.timing.drive_controller RUN`.
 
-The flows of a slot go to `python -m edgediff.control RUN` in one line, in several if there are too many. What it decides
-must be, to the flow, what `evaluate` finds with the same mode and the same noise; one episode is
+The flows of a slot go to `python -m edgediff.control RUN` in one line, in several if there are too many. What it
+decides must be, to the flow, what `evaluate` finds with the same mode and the same noise; one episode is
 `evaluate --final-episodes 1`.
 """
 
