@@ -150,7 +150,7 @@ def test_a_client_that_does_not_read_holds_up_nobody_and_fills_no_memory(served)
         sent = 0
         while select.select([], [deaf], [], 0.5)[1]:
             sent += deaf.send(b"x" * 1000 + b"\n")
-        assert sent < 2_000_000 and 1001 * len(served.lines) < 1_000_000
+        assert sent < 2_000_000 and len(served.lines) < 100  # time for it ends after a few answers
         other.sendall(b"2\n")
         assert other.recv(100) == b"2\n"
         start = time.monotonic()
