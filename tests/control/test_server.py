@@ -187,19 +187,19 @@ def test_more_clients_than_are_served_at_once_wait_for_their_turn(served):
 
 def test_stop_answers_the_lines_that_have_arrived_and_only_those(served, monkeypatch):
     def slow(line):
-        time.sleep(0.005)
+        time.sleep(0.02)
         return echo(line)
 
     monkeypatch.setattr(module, "SHUTDOWN_TIMEOUT_S", 5.0)
     served = served(answer=slow)
     with served.connect() as busy, served.connect() as idle:
         idle.sendall(b"only begun")
-        busy.sendall(b"1\n" * 20 + b"begun")
+        busy.sendall(b"1\n" * 5 + b"begun")
         wait_for(lambda: served.lines)
         start = time.monotonic()
         served.stop()
         assert time.monotonic() - start < 4  # nobody waits for the client that is idle
-        assert busy.makefile("rb").read() == b"1\n" * 20 and idle.recv(100) == b""
+        assert busy.makefile("rb").read() == b"1\n" * 5 and idle.recv(100) == b""
     with pytest.raises(OSError):
         served.connect()
     assert not os.path.exists(served.address[5:])
