@@ -50,6 +50,8 @@ class Server:
         reader, writer = await asyncio.open_connection(sock=connection, limit=MAX_LINE_BYTES)
         if connection.family == socket.AF_INET:  # asyncio does it only for some sockets
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        else:  # so that time for one that never reads ends after a few answers
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         writer.transport.set_write_buffer_limits(high=0)  # `drain` waits until the answer is taken
 
         async def send(answer: bytes) -> None:

@@ -19,6 +19,7 @@ from tiny import wait_for
 from edgediff.control import __main__ as control
 from edgediff.control.server import MAX_CLIENTS, SHUTDOWN_TIMEOUT_S
 
+LATEST_END_S = SHUTDOWN_TIMEOUT_S + 3  # the interpreter needs time to end, the more the busier the machine is
 CONTROL = [sys.executable, "-m", "edgediff.control"]
 
 
@@ -166,7 +167,7 @@ def test_lines_whose_answers_nobody_takes_fill_no_memory_and_do_not_delay_the_en
     process, sent = start(), 0
     process.stdin.write(encoded(GOOD))
     process.stdin.flush()
-    assert process.stdout.readline()  # it is there
+    assert b"gateway" in process.stdout.readline()
     os.set_blocking(process.stdin.fileno(), False)
     for _ in range(3):  # until neither lines nor answers are taken any more
         with contextlib.suppress(BlockingIOError):
@@ -176,7 +177,7 @@ def test_lines_whose_answers_nobody_takes_fill_no_memory_and_do_not_delay_the_en
     assert sent < 1_000_000
     begin = time.monotonic()
     process.terminate()
-    assert process.wait(60) == 0 and time.monotonic() - begin < SHUTDOWN_TIMEOUT_S + 5  # the interpreter's end is in it
+    assert process.wait(60) == 0 and time.monotonic() - begin < LATEST_END_S
 
 
 @pytest.mark.slow
@@ -237,7 +238,7 @@ def test_a_client_that_comes_after_the_signal_is_not_served(listen):
         assert process.poll() is None
         with pytest.raises(OSError):
             connect()
-        assert process.wait(60) == 0 and time.monotonic() - begin < SHUTDOWN_TIMEOUT_S + 5
+        assert process.wait(60) == 0 and time.monotonic() - begin < LATEST_END_S
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ import time
 import pytest
 from tiny import wait_for
 
+from edgediff.control import server as module
 from edgediff.control.listen import listening
 from edgediff.control.protocol import MAX_LINE_BYTES
 from edgediff.control.server import MAX_CLIENTS, SHUTDOWN_TIMEOUT_S, Server, read_line
@@ -150,7 +151,7 @@ def test_a_client_that_does_not_read_holds_up_nobody_and_fills_no_memory(served)
         sent = 0
         while select.select([], [deaf], [], 0.5)[1]:
             sent += deaf.send(b"x" * 1000 + b"\n")
-        assert sent < 2_000_000 and 1001 * len(served.lines) < 1_000_000
+        assert sent < 2_000_000 and len(served.lines) < 100  # time for it ends after a few answers
         other.sendall(b"2\n")
         assert other.recv(100) == b"2\n"
         start = time.monotonic()
@@ -184,20 +185,21 @@ def test_more_clients_than_are_served_at_once_wait_for_their_turn(served):
         client.close()
 
 
-def test_stop_answers_the_lines_that_have_arrived_and_only_those(served):
+def test_stop_answers_the_lines_that_have_arrived_and_only_those(served, monkeypatch):
     def slow(line):
-        time.sleep(0.01)
+        time.sleep(0.02)
         return echo(line)
 
+    monkeypatch.setattr(module, "SHUTDOWN_TIMEOUT_S", 5.0)
     served = served(answer=slow)
     with served.connect() as busy, served.connect() as idle:
         idle.sendall(b"only begun")
-        busy.sendall(b"1\n" * 20 + b"begun")
+        busy.sendall(b"1\n" * 5 + b"begun")
         wait_for(lambda: served.lines)
         start = time.monotonic()
         served.stop()
-        assert time.monotonic() - start < SHUTDOWN_TIMEOUT_S - 0.2  # nobody waits for the client that is idle
-        assert busy.makefile("rb").read() == b"1\n" * 20 and idle.recv(100) == b""
+        assert time.monotonic() - start < 4  # nobody waits for the client that is idle
+        assert busy.makefile("rb").read() == b"1\n" * 5 and idle.recv(100) == b""
     with pytest.raises(OSError):
         served.connect()
     assert not os.path.exists(served.address[5:])
