@@ -12,7 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from edgediff.run import files
 from edgediff.run.folder import KIND, checkpoints
-from edgediff.run.weights import WEIGHTS
+from edgediff.run.weights import WEIGHTS, read_weights
 
 # Episodes of 15 slots end while collecting, the ring of 60 transitions is written over, PPO shuffles three times.
 TINY = """--epochs 4 --collect-per-epoch 20 --num-envs 4 --updates-per-epoch 3 --batch-size 16 --hidden 8
@@ -99,3 +99,14 @@ def shell(folder, line: str, **env) -> subprocess.CompletedProcess:
     names = {"TRAIN": " ".join(TRAIN), "EVALUATE": " ".join(EVALUATE), "TINY": " ".join(TINY)}
     return subprocess.run(["bash", "-o", "pipefail", "-c", line], cwd=folder, env=os.environ | names | env,
                           capture_output=True, text=True, errors="surrogateescape", timeout=120)  # fmt: skip
+
+
+FILES = {"lock", "checkpoint-000001.pt", "checkpoint-000002.pt", "last.pt", "best.pt", "config.json", "train.csv",
+         "evaluation.csv", "tensorboard"}  # fmt: skip
+
+
+def complete(folder) -> int:
+    """Check that a run folder is whole; return its last epoch."""
+    assert set(os.listdir(folder)) == FILES
+    assert newest(folder)["progress"]["epoch"] == len(rows(folder / "train.csv")) == read_weights(folder / "last.pt")[1]
+    return newest(folder)["progress"]["epoch"]

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from edgediff.config import Settings
-from edgediff.control.request import read_flow, read_report, shown
+from edgediff.control.request import MAX_FLOWS, read_flow, read_report, short_repr
 from edgediff.errors import ConfigError
 from edgediff.learner.agent import Agent
 from edgediff.run.start import set_up_torch
@@ -52,7 +52,7 @@ class Controller:
 
     @classmethod
     def load(cls, run: str | Path, weights: str = "last", mode: str = "", **changes) -> "Controller":
-        """Read the weights of a run, `last` or `best`; `ConfigError` if they are of no use.
+        """Read the weights of a run, `last` or `best`; `ConfigError` if they are unusable.
 
         `changes` are settings of `RunConfig`: eval_draws, threads, device. They apply to torch in this process.
         """
@@ -63,30 +63,38 @@ class Controller:
 
     def decide(self, report: dict, flow: dict) -> Decision:
         """Decide one flow; `ConfigError` names the first field that is wrong."""
-        return self.decide_slot(report, [flow], ["flow"])[0]
+        return self._decide(report, {"flow": flow})[0]
 
-    def decide_slot(self, report: dict, flows: Sequence[dict], names: Sequence[str] = ()) -> list[Decision]:
+    def decide_slot(self, report: dict, flows: Sequence[dict]) -> list[Decision]:
         """Decide the flows of a slot in order, each seeing what those before it were granted.
 
-        `ConfigError` names the first field that is wrong; then no flow has been decided.
+        `ConfigError` names the first field that is wrong. After an error, no flow is decided and no noise is drawn.
         """
+        if not isinstance(flows, (list, tuple)) or not 1 <= len(flows) <= MAX_FLOWS:
+            found = f"{len(flows)} flows" if isinstance(flows, (list, tuple)) else short_repr(flows)
+            raise ConfigError(f"flows: {found} is not a list of 1 to {MAX_FLOWS} flows")
+        return self._decide(report, {f"flows[{k}]": flow for k, flow in enumerate(flows)})
+
+    def _decide(self, report: dict, flows: dict[str, dict]) -> list[Decision]:
+        """Check everything, then decide the flows, which have the names that messages call them by."""
         start = time.perf_counter()
-        if not isinstance(flows, (list, tuple)) or not flows:
-            raise ConfigError(f"flows: {shown(flows)} is not a list of one flow or more")
-        names = names or [f"flows[{k}]" for k in range(len(flows))]
-        known = read_report(self.world, self.capacity_bps, report)
-        demands = [read_flow(self.world, flow, name) for flow, name in zip(flows, names)]
-        decisions = []
-        for flow in demands:
-            backlog_bits, available_bps, available_tflops = known
-            propagation_s = self.propagation_s[flow["workshop"]]
-            view = View(flow, backlog_bits, available_bps, self.capacity_bps, propagation_s, available_tflops)
-            state = observe(self.world, view)
-            action, pi = self.agent.act_with_probabilities(state, self.generator, self.mode, self.draws)
-            result = Outcome(*(field[0, 0] for field in outcome(self.world, view, action[:, None])))
-            known, end = after_grant(view, result), time.perf_counter()
-            decisions.append(_decision(int(action[0]), result, pi[0], 1e3 * (end - start)))
-            start = end
+        backlog_bits, available_bps, available_tflops = read_report(self.world, self.capacity_bps, report)
+        demands = [read_flow(self.world, flow, name) for name, flow in flows.items()]
+        noise, decisions = self.generator.get_state(), []
+        try:
+            for flow in demands:
+                propagation_s = self.propagation_s[flow["workshop"]]
+                view = View(flow, backlog_bits, available_bps, self.capacity_bps, propagation_s, available_tflops)
+                state = observe(self.world, view)
+                action, pi = self.agent.act_with_probabilities(state, self.generator, self.mode, self.draws)
+                result = Outcome(*(field[0, 0] for field in outcome(self.world, view, action[:, None])))
+                backlog_bits, available_bps, available_tflops = after_grant(view, result)
+                end = time.perf_counter()
+                decisions.append(_decision(int(action[0]), result, pi[0], 1e3 * (end - start)))
+                start = end
+        except BaseException:
+            self.generator.set_state(noise)  # a NaN is found after its noise was drawn
+            raise
         return decisions
 
     def _warm_up(self) -> None:

@@ -1,7 +1,7 @@
-"""Where a server of the loopback listens: a Unix socket, or a TCP port that no other machine can reach."""
+"""Where a server listens: a Unix socket for its owner only, or a TCP port that no other machine can reach."""
 
 import contextlib
-import fcntl
+import errno
 import os
 import re
 import socket
@@ -23,43 +23,42 @@ def check_address(address: str) -> str | int:
 
 @contextlib.contextmanager
 def listening(place: str | int) -> Iterator[tuple[socket.socket, str]]:
-    """Open a socket at a path or port, 0 for any port; yield it and its address. In the end, the path is removed."""
-    family = socket.AF_UNIX if isinstance(place, str) else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as server:
+    """Listen at a path or port, 0 for any port; yield the socket and its address. In the end, the path is removed."""
+    try:
+        server = _open_path(place) if isinstance(place, str) else socket.create_server(("127.0.0.1", place))
+        made = os.lstat(place) if isinstance(place, str) else None
+    except OSError as error:
+        raise ConfigError(f"listen: {place} cannot be opened ({first_line(error)})") from None
+    with server:
         server.setblocking(False)
         try:
-            address = _bind_path(server, place) if isinstance(place, str) else _bind_port(server, place)
-        except OSError as error:
-            raise ConfigError(f"listen: {place} cannot be opened ({first_line(error)})") from None
-        made = os.lstat(place) if isinstance(place, str) else None
-        try:
-            yield server, address
+            yield server, f"unix:{place}" if made else f"127.0.0.1:{server.getsockname()[1]}"
         finally:
             with contextlib.suppress(OSError):
-                if made and os.path.samestat(made, os.lstat(place)):  # what is there now may be another's
-                    os.unlink(place)
+                if made and os.path.samestat(made, os.lstat(str(place))):  # what is there now may be another's
+                    os.unlink(str(place))
 
 
-def _bind_port(server: socket.socket, port: int) -> str:
-    server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    server.bind(("127.0.0.1", port))
-    server.listen()
-    return f"127.0.0.1:{server.getsockname()[1]}"
-
-
-def _bind_path(server: socket.socket, path: str) -> str:
+def _open_path(path: str) -> socket.socket:
     """Make a Unix socket. Of all that may be in its place, only the socket of a dead server goes."""
-    folder = os.open(os.path.dirname(path) or ".", os.O_RDONLY)
+    if os.path.lexists(path):
+        aside = f"{path}.{os.getpid()}"
+        _require_dead(path)
+        os.rename(path, aside)  # of several that start at once, only one gets the dead socket
+        try:
+            _require_dead(aside)
+        except ConfigError:  # another was faster, and this is its socket
+            os.rename(aside, path)
+            raise
+        os.unlink(aside)
+    server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    umask = os.umask(0o177)  # before the file exists: there is no moment at which others can connect
     try:
-        fcntl.flock(folder, fcntl.LOCK_EX)  # two that start at once would remove each other's socket
-        if os.path.lexists(path):
-            _require_dead(path)
-            os.unlink(path)
         server.bind(path)
-        server.listen()
     finally:
-        os.close(folder)
-    return f"unix:{path}"
+        os.umask(umask)
+    server.listen()
+    return server
 
 
 def _require_dead(path: str) -> None:
@@ -67,10 +66,5 @@ def _require_dead(path: str) -> None:
         raise ConfigError(f"listen: {path} exists and is no socket")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
         client.setblocking(False)
-        try:
-            client.connect(path)
-        except ConnectionRefusedError:
-            return
-        except OSError as error:
-            raise ConfigError(f"listen: {path} exists and may be in use ({first_line(error)})") from None
-    raise ConfigError(f"listen: {path} is in use by another server")
+        if client.connect_ex(path) != errno.ECONNREFUSED:
+            raise ConfigError(f"listen: {path} is in use by another server")

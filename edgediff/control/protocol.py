@@ -8,46 +8,23 @@ from typing import Any
 import numpy as np
 
 from edgediff.control.controller import Controller, Decision
-from edgediff.control.request import REPORT, check_names, shown
-from edgediff.errors import ConfigError, NonFiniteError
+from edgediff.control.request import REPORT, check_names, short_repr
+from edgediff.errors import ConfigError, NonFiniteError, first_line
 
-MOST_BYTES = 65_536  # of a line
-KEPT = 100_000  # decision times that the percentiles are taken of
-
-
-class Lines:
-    """Cut a stream of bytes into lines. Of a line that is too long, nothing is kept, and None stands for it."""
-
-    def __init__(self):
-        self.rest, self.skipping = b"", False
-
-    def feed(self, data: bytes) -> list[bytes | None]:
-        """Add what has come; return the lines that are complete now."""
-        *whole, rest = (self.rest + data).split(b"\n")
-        if whole and self.skipping:
-            del whole[0]  # the end of the line that was too long
-            self.skipping = False
-        lines = [line if len(line) <= MOST_BYTES else None for line in whole]
-        if len(rest) > MOST_BYTES and not self.skipping:
-            lines.append(None)
-            self.skipping = True
-        self.rest = b"" if self.skipping else rest
-        return lines
-
-    def end(self) -> list[bytes | None]:
-        """Return the last line, if it was not ended."""
-        return [] if self.skipping else [self.rest]
+MAX_LINE_BYTES = 65_536
+MAX_LATENCIES = 100_000  # decision times that the percentiles are taken of
 
 
-class Answers:
-    """Answer lines by a controller; keep the times of the decisions."""
+class LineProtocol:
+    """Answers lines by a controller; keeps the times of the decisions."""
 
     def __init__(self, controller: Controller, probabilities: bool = False):
         self.controller, self.probabilities = controller, probabilities
-        self.times_ms, self.decided, self.refused = deque(maxlen=KEPT), 0, 0
+        self.times_ms: deque[float] = deque(maxlen=MAX_LATENCIES)
+        self.decided, self.refused = 0, 0
 
     def answer(self, line: bytes | None) -> bytes:
-        """Return the answer to a line, with its end; nothing to an empty line; an error object to one of no use."""
+        """Return the answer to a line, None for one that is too long: an object, or its error; b"" to an empty line."""
         if line is not None and not line.strip():
             return b""
         answer: dict[str, Any] = {}
@@ -67,7 +44,7 @@ class Answers:
         if not self.times_ms:
             return text
         p50, p95, p99 = np.quantile(self.times_ms, [0.5, 0.95, 0.99])
-        last = f" (the last {KEPT})" if self.decided > KEPT else ""
+        last = f" (the last {MAX_LATENCIES})" if self.decided > MAX_LATENCIES else ""
         return f"{text}; time of a decision{last}: p50 {p50:.3f} ms, p95 {p95:.3f} ms, p99 {p99:.3f} ms"
 
     def _decide(self, request: dict) -> dict:
@@ -76,44 +53,38 @@ class Answers:
             raise ConfigError("flow: missing" if "flow" not in request else "flow: given together with flows")
         report = {name: request[name] for name in REPORT if name in request}
         if "flow" in request:
-            return self._fields(self._count([self.controller.decide(report, request["flow"])])[0])
-        decisions = self._count(self.controller.decide_slot(report, request["flows"]))
-        return {"decisions": [self._fields(decision) for decision in decisions]}
+            return self._fields([self.controller.decide(report, request["flow"])])[0]
+        return {"decisions": self._fields(self.controller.decide_slot(report, request["flows"]))}
 
-    def _count(self, decisions: Sequence[Decision]) -> Sequence[Decision]:
+    def _fields(self, decisions: Sequence[Decision]) -> list[dict]:
+        """Count decisions; return their fields."""
         self.times_ms.extend(decision.decision_ms for decision in decisions)
         self.decided += len(decisions)
-        return decisions
-
-    def _fields(self, decision: Decision) -> dict:
-        fields = decision._asdict() | {"decision_ms": round(decision.decision_ms, 3)}
-        pi = fields.pop("probabilities")
-        if self.probabilities:
-            fields["probabilities"] = [[round(p, 6) for p in row] for row in pi.tolist()]
-        return fields
+        found = [decision._asdict() | {"decision_ms": round(decision.decision_ms, 3)} for decision in decisions]
+        for fields in found:
+            pi = fields.pop("probabilities")
+            if self.probabilities:
+                fields["probabilities"] = [[round(p, 6) for p in row] for row in pi.tolist()]
+        return found
 
 
 def parse(line: bytes | None) -> dict:
     """Return the object in a line of JSON; `ConfigError` if there is none. The fields refuse infinities and NaN."""
     if line is None:
-        raise ConfigError(f"line: longer than {MOST_BYTES} bytes")
+        raise ConfigError(f"line: longer than {MAX_LINE_BYTES} bytes")
     try:
         request = json.loads(line.decode(), object_pairs_hook=_object, parse_int=_whole)
-    except UnicodeDecodeError:
-        raise ConfigError("line: not UTF-8") from None
-    except RecursionError:
-        raise ConfigError("line: nested too deeply") from None
-    except json.JSONDecodeError as error:
-        raise ConfigError(f"line: not JSON ({error.msg}, character {error.pos + 1})") from None
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise ConfigError(f"line: not JSON in UTF-8 ({first_line(error)})") from None
     if not isinstance(request, dict):
-        raise ConfigError(f"line: {shown(request)} is not an object")
+        raise ConfigError(f"line: {short_repr(request)} is not an object")
     return request
 
 
 def check_id(value: Any) -> str | int:
     """Return what a line is called by its sender; `ConfigError` unless it is a short text or a whole number."""
     if isinstance(value, bool) or not isinstance(value, (str, int)) or isinstance(value, str) and len(value) > 100:
-        raise ConfigError(f"id: {shown(value)} is not a text of at most 100 characters or a whole number")
+        raise ConfigError(f"id: {short_repr(value)} is not a text of at most 100 characters or a whole number")
     return value
 
 

@@ -17,43 +17,48 @@ from edgediff.world.workload import FLOW
 REPORT = "available_bps", "backlog_bits", "available_tflops"
 DEMAND = "data_bits", "work_tflop", "priority", "deadline_s"
 OPTIONAL = "bandwidth_bps", "workshop"
-MOST = 1e15  # bits, bit/s or TFLOP: beyond every network, and far from where numbers overflow
+WHOLE = "priority", "workshop"
+MAX_FLOWS = 64  # of a line: so long other clients wait for it
+MAX_AMOUNT = 1e15  # bits, bit/s or TFLOP: beyond every network, and far from where numbers overflow
 
 
 def read_report(world: WorldConfig, capacity_bps: np.ndarray, report: dict) -> tuple[np.ndarray, ...]:
     """Return Q and R_avail, (1, G), and F_avail, (1,); `ConfigError` names the first field that is wrong."""
     check_names("report", report, REPORT)
-    available_bps = _numbers("available_bps", report["available_bps"], capacity_bps)
-    backlog_bits = _numbers("backlog_bits", report["backlog_bits"], np.full(world.num_gateways, MOST))
-    tflops = number("available_tflops", report["available_tflops"], 0, world.server_tflops)
+    available_bps = _per_gateway("available_bps", report["available_bps"], capacity_bps)
+    backlog_bits = _per_gateway("backlog_bits", report["backlog_bits"], np.full(world.num_gateways, MAX_AMOUNT))
+    tflops = checked_number("available_tflops", report["available_tflops"], 0, world.server_tflops)
     return backlog_bits, available_bps, np.array([tflops], float)
 
 
-def read_flow(world: WorldConfig, flow: dict, name: str = "flow") -> np.ndarray:
+def read_flow(world: WorldConfig, flow: dict, name: str) -> np.ndarray:
     """Return the demand of a flow, (1,) of FLOW; `ConfigError` names the first field that is wrong.
 
     Unless it is given, the required bandwidth is b = D / (size_fraction * T_req), as in the traffic of Section 5.1. A
     workshop that is not given is -1.
     """
     check_names(name, flow, DEMAND, OPTIONAL)
+    limits = {
+        "data_bits": (1, MAX_AMOUNT),
+        "work_tflop": (1e-9, MAX_AMOUNT),
+        "priority": (1, 3),
+        "deadline_s": (1e-6, world.max_delay_s),
+        "bandwidth_bps": (1, MAX_AMOUNT),
+        "workshop": (0, world.num_workshops - 1),
+    }
     found = np.zeros(1, FLOW)
-    found["data_bits"] = number(f"{name}.data_bits", flow["data_bits"], 1, MOST)
-    found["work_tflop"] = number(f"{name}.work_tflop", flow["work_tflop"], 1e-9, MOST)
-    found["priority"] = number(f"{name}.priority", flow["priority"], 1, 3, whole=True)
-    found["deadline_s"] = number(f"{name}.deadline_s", flow["deadline_s"], 1e-6, world.max_delay_s)
-    found["bandwidth_bps"] = found["data_bits"] / (world.size_fraction * found["deadline_s"])
-    if "bandwidth_bps" in flow:
-        found["bandwidth_bps"] = number(f"{name}.bandwidth_bps", flow["bandwidth_bps"], 1, MOST)
-    found["workshop"], last = -1, world.num_workshops - 1
-    if "workshop" in flow:
-        found["workshop"] = number(f"{name}.workshop", flow["workshop"], 0, last, whole=True)
+    found["workshop"] = -1
+    for field, value in flow.items():
+        found[field] = checked_number(f"{name}.{field}", value, *limits[field], whole=field in WHOLE)
+    if "bandwidth_bps" not in flow:
+        found["bandwidth_bps"] = found["data_bits"] / (world.size_fraction * found["deadline_s"])
     return found
 
 
 def check_names(name: str, given: Any, needed: Iterable[str], optional: Iterable[str] = ()) -> None:
     """Raise `ConfigError` unless an object has all the fields that it needs, and none that it may not have."""
     if not isinstance(given, dict):
-        raise ConfigError(f"{name}: {shown(given)} is not an object with the fields {', '.join(needed)}")
+        raise ConfigError(f"{name}: {short_repr(given)} is not an object with the fields {', '.join(needed)}")
     prefix = f"{name}." if name.startswith("flow") else ""
     for field in needed:
         if field not in given:
@@ -63,27 +68,28 @@ def check_names(name: str, given: Any, needed: Iterable[str], optional: Iterable
             raise ConfigError(f"{prefix}{str(field):.40}: not one of {', '.join([*needed, *optional])}")
 
 
-def number(name: str, value: Any, low: float, high: float, whole: bool = False):
-    """Return a number; `ConfigError` unless it is one, in its closed range. True and False are no numbers."""
-    kind = numbers.Integral if whole else numbers.Real
-    if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high:  # NaN is in no range
+def checked_number(name: str, value: Any, low: float, high: float, whole: bool = False):
+    """Return a number; `ConfigError` unless it is one, in its closed range. 3.0 is whole; True and False are none."""
+    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not real or not low <= value <= high or whole and value != int(value):  # NaN is in no range
         words = "whole number" if whole else "number"
-        raise ConfigError(f"{name}: {shown(value)} is not a {words} from {low:g} to {high:.10g}")
-    return value
+        raise ConfigError(f"{name}: {short_repr(value)} is not a {words} from {low:g} to {high:.10g}")
+    return int(value) if whole else value
 
 
-def shown(value: Any) -> str:
+def short_repr(value: Any) -> str:
     """Return a value as an error message shows it: cut to a short length."""
-    return _SHORT.repr(value.item() if isinstance(value, np.generic) else value)[:60]
+    return _SHORT.repr(value.tolist() if isinstance(value, (np.generic, np.ndarray)) else value)[:60]
 
 
-def _numbers(name: str, values: Any, high: np.ndarray) -> np.ndarray:
+def _per_gateway(name: str, values: Any, high: np.ndarray) -> np.ndarray:
     """Return one number per gateway, (1, G)."""
-    if not isinstance(values, (list, tuple, np.ndarray)):
-        raise ConfigError(f"{name}: {shown(values)} is not a list of {len(high)} numbers, one per gateway")
+    if not isinstance(values, (list, tuple, np.ndarray)) or getattr(values, "ndim", 1) == 0:
+        raise ConfigError(f"{name}: {short_repr(values)} is not a list of {len(high)} numbers, one per gateway")
     if len(values) != len(high):
         raise ConfigError(f"{name}: {len(values)} numbers are not {len(high)}, one per gateway, as in the run")
-    return np.array([[number(f"{name}[{g}]", *pair) for g, pair in enumerate(zip(values, 0 * high, high))]], float)
+    found = [checked_number(f"{name}[{g}]", values[g], 0, high[g]) for g in range(len(high))]
+    return np.array([found], float)
 
 
 _SHORT = reprlib.Repr()

@@ -12,9 +12,9 @@ from gymnasium.vector.utils import batch_space
 from edgediff.config import WorldConfig
 from edgediff.errors import ConfigError
 from edgediff.gym.picture import FPS, Picture, Scene, scene, title
-from edgediff.world.decision import View, observe
+from edgediff.gym.space import observation_space
 from edgediff.world.simulator import Simulator
-from edgediff.world.workload import FLOW, HELD_OUT, work_per_bit
+from edgediff.world.workload import HELD_OUT
 
 
 class _EdgeNetwork:
@@ -148,8 +148,8 @@ class EdgeNetworkVectorEnv(_EdgeNetwork, gymnasium.vector.VectorEnv):
                 final[env] = successor[env]
             kept = {name: np.where(truncated, value, value.dtype.type(0)) for name, value in outcome.items()}
             kept |= {f"_{name}": truncated.copy() for name in outcome}
-            ended = dict(_final_obs=truncated.copy(), _final_info=truncated.copy())
-            info |= dict(final_obs=final, final_info=kept, **ended)
+            info |= {"final_obs": final, "_final_obs": truncated.copy()}
+            info |= {"final_info": kept, "_final_info": truncated.copy()}
         return observation, reward, terminated, truncated, info
 
     def render(self) -> tuple[np.ndarray, ...] | None:
@@ -159,27 +159,3 @@ class EdgeNetworkVectorEnv(_EdgeNetwork, gymnasium.vector.VectorEnv):
         self._check_started("render")
         scenes = [scene(self.simulator, env) for env in range(self.num_envs)]
         return tuple(self._picture.frame(s, title(s, self._decided, env)) for env, s in enumerate(scenes))
-
-
-def observation_space(simulator: Simulator) -> Box:
-    """Return the states between the smallest and the largest view: every entry of Eq. (11) grows with what it shows.
-
-    A gateway has at most what quiet background traffic leaves, R. A flow joins its queue only if it is sent within
-    the drop limit, so that Q + D <= max_delay_s * R. The flows of a request log are not bounded above.
-    """
-    world, (capacity_bps, _) = simulator.world, simulator.topology
-    flow = np.zeros((2, 1), FLOW)  # the smallest, the largest
-    flow["priority"][:, 0] = 1, 3
-    flow["bandwidth_bps"][:, 0] = world.bandwidth_low_bps, world.bandwidth_high_bps
-    flow["deadline_s"][:, 0] = world.deadline_low_s, world.deadline_high_s
-    flow["data_bits"] = world.size_fraction * flow["bandwidth_bps"] * flow["deadline_s"]
-    flow["work_tflop"] = np.sort(work_per_bit(world))[[0, -1], None] * flow["data_bits"]
-    if simulator.trace is not None:
-        flow["data_bits"][:, 0] = flow["work_tflop"][:, 0] = 0, np.inf
-    most_bps = capacity_bps[None] * (1.0 - min(world.quiet_load, world.busy_load))
-    queue_bits, tflops = world.max_delay_s * most_bps, np.full(1, world.server_tflops)
-    low, high = (
-        observe(world, View(flow[k], k * queue_bits, k * most_bps, capacity_bps, 0 * most_bps, k * tflops))[0]
-        for k in (0, 1)
-    )
-    return Box(low, high, dtype=np.float32)

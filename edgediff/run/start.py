@@ -63,7 +63,7 @@ def check_memory(settings: Settings, trace: Trace | None = None) -> None:
     busiest = world.at_load(world.load_high) if world.load_high else world
     flows = envs * max(world.largest_episode, largest_window(busiest, trace) if trace else 0)
     timelines = envs * (world.num_slots + world.max_delay_s / world.slot_s) * world.num_gateways
-    log = 6 * trace.time_s.size if trace else 0  # three columns, and as many derived from them
+    log = 10 * trace.time_s.size if trace else 0  # three columns, and what `largest_window` makes of them
     numbers = world.num_workshops * world.num_gateways + 3 * timelines + 8 * flows + log
     needed_gb = (transitions * (8 * world.state_dim + 14) + 8 * numbers) / 1e9
     present_gb = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9
@@ -92,7 +92,7 @@ def start_run(args: argparse.Namespace) -> Start:
         f"{traffic_label(settings.world)}; run folder {folder.path}"
     )
     if trace:
-        print(episode_quartiles(settings.world, trace))
+        print(episode_quartiles(settings.world.at_load(settings.world.load), trace))
     return Start(settings, trace, folder, None)
 
 

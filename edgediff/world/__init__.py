@@ -1,2 +1,2 @@
-"""The simulated edge network: NumPy only. Reading order: workload, trace, windows, delay, objective, decision,
-reservations, simulator; then rules and rollout, which play on it."""
+"""The simulated edge network: NumPy only. Reading order: workload (with trace and windows), delay, objective, decision
+(with scale), reservations, simulator; then rollout and rules, which play on it."""

@@ -4,21 +4,13 @@ Pure functions of what is known at the moment of a decision. The simulator appli
 knows the model may compute the outcome of every action first.
 """
 
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from edgediff.config import WorldConfig
 from edgediff.world import delay, objective
-from edgediff.world.workload import (
-    Moments,
-    bandwidth_moments,
-    data_moments,
-    deadline_moments,
-    mean_data_bits,
-    work_per_bit,
-)
+from edgediff.world.scale import mean_data_bits, state_scale
 
 # Standard deviation of the entries of the state; of the same size as the latent a_i (1 to 5), which shares the first
 # layer of the network with it.
@@ -66,36 +58,6 @@ def raw_state(world: WorldConfig, view: View) -> np.ndarray:
     flow = [view.flow[name][:, None] for name in ("data_bits", "work_tflop", "priority", "deadline_s")]
     backlog, available = view.backlog_bits / mean_data_bits(world), view.available_bps / view.capacity_bps
     return np.concatenate([*flow, backlog, available, view.available_tflops[:, None]], axis=1)
-
-
-@lru_cache
-def state_scale(world: WorldConfig) -> tuple[np.ndarray, np.ndarray]:
-    """Return centre and unit of every entry of the state, Eq. (11), (S,) each, in closed form from the configuration.
-
-    Flows: mean and standard deviation of their laws. Q: E[D]. R_avail: assuming reservations take a uniformly
-    distributed share of what background traffic leaves. F_avail: assuming a Poisson number of flows at load 1, each
-    holding its level-0 compute until its deadline. The load of the world does not enter, so that a policy can be tried
-    at any load. The arrays are shared by all callers and cannot be written to.
-    """
-    b, t, work = bandwidth_moments(world), deadline_moments(world), work_per_bit(world)
-    data = data_moments(world)
-    tflop = Moments(work.mean() * data.mean, (work**2).mean() * data.square)
-    left = 1 - np.array([world.quiet_load, world.busy_load])
-    share = Moments(left.mean() / 2, (left**2).mean() / 3)
-    flows_per_s = world.arrival_rate * world.num_workshops / world.slot_s
-    held = flows_per_s * tflop.mean / world.compute_fraction
-    held_variance = (
-        flows_per_s * (work**2).mean() * world.size_fraction**2 * b.square * t.mean / world.compute_fraction**2
-    )
-    ones = np.ones(world.num_gateways)
-    flow = [data.mean, tflop.mean, 2.0, t.mean]
-    flow_unit = [data.deviation, tflop.deviation, np.sqrt(2 / 3), t.deviation]
-    centre = np.array([*flow, *0 * ones, *share.mean * ones, world.server_tflops - held])
-    unit = np.array([*flow_unit, *ones, *share.deviation * ones, np.sqrt(held_variance)])
-    unit[unit == 0] = 1.0  # a constant has deviation 0
-    for shared in (centre, unit):
-        shared.setflags(write=False)
-    return centre, unit
 
 
 def decode_action(action: int | np.ndarray) -> tuple[Any, Any]:

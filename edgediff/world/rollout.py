@@ -8,15 +8,8 @@ from edgediff.world.simulator import Simulator
 from edgediff.world.workload import HELD_OUT
 
 PRIORITIES = 1, 2, 3
-SCORES = (  # the columns of an evaluation, in the order of the CSV file
-    "completion",
-    "latency_s",
-    "latency_p95_s",
-    "dropped",
-    "imbalance",
-    "reward",
-    *(f"completion_p{p}" for p in PRIORITIES),
-)
+AVERAGES = "dropped", "imbalance", "reward"
+SCORES = "completion", "latency_s", "latency_p95_s", *AVERAGES, *(f"completion_p{p}" for p in PRIORITIES)
 Policy = Callable[[np.ndarray, Simulator], np.ndarray]  # from observation and simulator to actions, (E,)
 
 
@@ -43,7 +36,7 @@ def summarise(flows: dict[str, np.ndarray]) -> dict[str, float]:
         "completion": completed.mean(),
         "latency_s": delay_s.mean(),
         "latency_p95_s": np.quantile(delay_s, 0.95),
-        **{name: flows[name].mean() for name in ("dropped", "imbalance", "reward")},
+        **{name: flows[name].mean() for name in AVERAGES},
     }
     for p in PRIORITIES:
         mine = completed[priority == p]

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from edgediff.config import WorldConfig
+from edgediff.world.scale import mean_data_bits, work_per_bit
 from edgediff.world.windows import Circle, trace_window
 
 # Eq. (1): f_w(t) = {D_w, c_w, p_w, T_req}, with what Section 5.1 adds to it.
@@ -125,46 +126,3 @@ def draw_background(world: WorldConfig, rng: np.random.Generator) -> np.ndarray:
     switches = rng.random(shape) < 1 / world.mean_stay_slots
     busy = np.concatenate([start, start + switches.cumsum(axis=0)]) % 2
     return np.where(busy, world.busy_load, world.quiet_load)
-
-
-def work_per_bit(world: WorldConfig) -> np.ndarray:
-    """Return the workload of a bit by kind of flow, (3,), in TFLOP."""
-    return np.array([world.text_work, world.image_work, world.scene3d_work]) * 1e-6
-
-
-def mean_data_bits(world: WorldConfig) -> float:
-    """Return E[D]."""
-    return data_moments(world).mean
-
-
-class Moments(NamedTuple):
-    """Mean and mean square of a random number."""
-
-    mean: float
-    square: float
-
-    @property
-    def deviation(self) -> float:
-        """Return the standard deviation."""
-        return float(np.sqrt(max(self.square - self.mean**2, 0.0)))
-
-
-def uniform_moments(low: float, high: float) -> Moments:
-    """Return the moments of the uniform law from low to high."""
-    return Moments((low + high) / 2, (low**2 + low * high + high**2) / 3)
-
-
-def bandwidth_moments(world: WorldConfig) -> Moments:
-    """Return the moments of b."""
-    return uniform_moments(world.bandwidth_low_bps, world.bandwidth_high_bps)
-
-
-def deadline_moments(world: WorldConfig) -> Moments:
-    """Return the moments of T_req."""
-    return uniform_moments(world.deadline_low_s, world.deadline_high_s)
-
-
-def data_moments(world: WorldConfig) -> Moments:
-    """Return the moments of D: b and T_req are independent."""
-    b, t = bandwidth_moments(world), deadline_moments(world)
-    return Moments(world.size_fraction * b.mean * t.mean, world.size_fraction**2 * b.square * t.square)

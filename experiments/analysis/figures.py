@@ -1,14 +1,17 @@
-"""Draw Figures 4, 5 and 6 of the paper from the CSVs of a grid: `python -m experiments.analysis.figures [SPEC]`.
+"""Draw Figures 4, 5 and 6 of the paper from the CSVs of a grid: `python -m experiments.analysis.figures [GRID]`.
 
-With the results of SPEC_range, trained on a range of loads, Figures 5 and 6 have a third panel.
+With the results of GRID_range, trained on a range of loads, Figures 5 and 6 have a third panel. The figures are written
+into the folder of the results that they show.
 """
 
 import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from edgediff.learner.agents import AGENTS
+from edgediff.run.commandline import Parser, run_program
 from experiments.analysis.reading import COLOURS, RESULTS, by_agent, interval, read
 from experiments.pictures.drawing import plt
 
@@ -34,7 +37,7 @@ def finish(figure, legend_from, path: Path) -> None:
     print(path)
 
 
-def figure4(rows: list[dict], path: Path) -> None:
+def figure4(rows: pd.DataFrame, path: Path) -> None:
     """Draw Figure 4, the reward while the agents learn, against the flows seen, the same number for all agents.
 
     Thick lines: held-out traffic between epochs. Thin lines: the exploring decisions of training. Horizontal lines: two
@@ -42,7 +45,7 @@ def figure4(rows: list[dict], path: Path) -> None:
     """
     figure, (whole, end) = plt.subplots(1, 2, figsize=(10, 4.6))
     held_out = by_agent(rows, "held-out", "flows", "reward")
-    frozen = by_agent([row for row in rows if row["load"] == 1.0], "frozen", "load", "reward")
+    frozen = by_agent(rows[rows["load"] == 1.0], "frozen", "load", "reward")
     rules = {name: interval(frozen[name][1][:, 0])[0] for name in SHOWN_RULES if name in frozen}
     for axes in (whole, end):
         draw(axes, held_out, scale=1000)
@@ -57,33 +60,41 @@ def figure4(rows: list[dict], path: Path) -> None:
     finish(figure, whole, path)
 
 
-def readings(rows: list[dict], of_range: list[dict], metric: str, label: str, path: Path) -> None:
+def readings(rows: pd.DataFrame, of_range: pd.DataFrame | None, metric: str, label: str, path: Path) -> None:
     """Draw Figure 5 or 6 in both readings of its x axis, "flows".
 
     Left: flows seen while training. Then: flows offered per second to frozen policies, trained at load 1 and, if there
     are results `of_range`, on a range of loads; the rules, which are not trained, are the same in both.
     """
     panels = [("trained at load 1, then frozen; held-out traffic", rows)]
-    if of_range:
-        rules = [row for row in rows if row["agent"] not in AGENTS]
-        panels.append(("trained on loads 0.5 to 3, then frozen", of_range + rules))
+    if of_range is not None:
+        rules = rows[~rows["agent"].isin(AGENTS)]
+        panels.append(("trained on loads 0.5 to 3, then frozen", pd.concat([of_range, rules])))
     figure, (left, *others) = plt.subplots(1, 1 + len(panels), figsize=(5 * (1 + len(panels)), 4.4))
     draw(left, by_agent(rows, "training", "flows", metric), scale=1000)
     left.set(xlabel="thousand flows seen while training (load 1)", ylabel=label, title="while training, exploring")
-    for axes, (title, shown) in zip(others, panels):
+    for axes, (title, shown) in zip(others, panels, strict=True):
         draw(axes, by_agent(shown, "frozen", "load", metric))
         axes.set(xlabel="offered load (1 = the paper's rate)", title=title)
     finish(figure, others[0], path)
 
 
-def main(spec: str = "headline", folder: Path = RESULTS) -> None:
-    """Draw all three."""
-    rows = read(spec)
-    of_range = read(f"{spec}_range") if any((RESULTS / f"{spec}_range").glob("*.csv")) else []
-    figure4(rows, folder / "figure4.png")
-    readings(rows, of_range, "completion", "share of flows completed in time", folder / "figure5.png")
-    readings(rows, of_range, "latency_s", "mean latency, s (a dropped flow counts 2 s)", folder / "figure6.png")
+def main(argv: list[str]) -> int:
+    """Draw all three into the folder of the results."""
+    parser = Parser("python -m experiments.analysis.figures GRID", main.__doc__)
+    parser.add_argument("grid", nargs="?", default="headline", help="the grid to draw [headline]")
+    parser.add_argument(
+        "--results", metavar="FOLDER", default=str(RESULTS), help="where grids are [experiments/results]"
+    )
+    args = parser.parse_args(argv)
+    results, with_range = Path(args.results), f"{args.grid}_range"
+    rows = read(args.grid, results)
+    of_range = read(with_range, results) if any((results / with_range).glob("*.csv")) else None
+    figure4(rows, results / "figure4.png")
+    readings(rows, of_range, "completion", "share of flows completed in time", results / "figure5.png")
+    readings(rows, of_range, "latency_s", "mean latency, s (a dropped flow counts 2 s)", results / "figure6.png")
+    return 0
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2])
+    sys.exit(run_program("figures", main))

@@ -1,14 +1,24 @@
-"""Read the CSVs of a grid, order them by agent and seed, and give them intervals."""
+"""Read the CSVs of grids, and take from them curves, areas and scores by variant and seed."""
 
 import csv
+import re
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
+from edgediff.errors import ConfigError, first_line
+from edgediff.world.rollout import SCORES
 from experiments.analysis.stats import bootstrap_interval, iqm
 from experiments.variants.planning import PLANNERS
 
+try:
+    import pandas as pd
+except ModuleNotFoundError:
+    raise SystemExit('pandas is not installed: pip install -e ".[experiments]"') from None
+
 RESULTS = Path(__file__).parents[1] / "results"
+COLUMNS = ("phase", "variant", "agent", "seed", "traffic", "load", "flows", "gradient_steps", *SCORES)  # of a job
 WORDS = "phase", "variant", "agent", "traffic"  # columns that are not numbers
 COLOURS = {"d2sac": "C0", "sac": "C1", "dqn": "C2", "ppo": "C3", "round robin, level 2": "0.45", "random": "0.75",
            "smallest wait": "C4", "most available": "C5", "one-step greedy (knows the model)": "C6",
@@ -16,86 +26,125 @@ COLOURS = {"d2sac": "C0", "sac": "C1", "dqn": "C2", "ppo": "C3", "round robin, l
 WINDOWS = 20  # training curves are averaged over twentieths of the run
 
 
-def read(spec: str, results: Path = RESULTS) -> list[dict]:
-    """Return all rows of a spec's CSVs, numbers as numbers."""
-    files = sorted((results / spec).glob("*.csv"))
-    if not files:
-        raise SystemExit(f"no CSV in {results / spec}; run python -m experiments.grid {spec}")
-    rows = []
-    for path in files:
-        with path.open(newline="") as lines:
-            rows += csv.DictReader(lines)
-    return [{key: value if key in WORDS else float(value or "nan") for key, value in row.items()} for row in rows]
+def read_csv(path: Path, columns: tuple[str, ...], words: tuple[str, ...] = ()) -> pd.DataFrame:
+    """Return a CSV of results; `ConfigError` names one that is empty, cut or something else."""
+    try:
+        text = path.read_text()
+        header, *rows = list(csv.reader(text.splitlines())) or [[]]
+        if not text.endswith("\n") or not rows or header != [*columns] or any(len(row) != len(header) for row in rows):
+            raise ConfigError(f"{path}: is cut, or no result of this kind: its columns should be {', '.join(columns)}")
+        numbers = dict.fromkeys([name for name in columns if name not in words], float)
+        return pd.DataFrame(rows, columns=header).replace("", "nan").astype(numbers)
+    except (OSError, ValueError, csv.Error) as error:
+        raise error if isinstance(error, ConfigError) else ConfigError(f"{path}: {first_line(error)}") from None
 
 
-def named(rows: list[dict]) -> list[dict]:
-    """Put the agent in front of a variant that several agents have, so that no two are taken for one."""
-    agents = {}
-    for row in rows:
-        agents.setdefault(row["variant"], set()).add(row["agent"])
-    return [row | {"variant": f"{row['agent']}, {row['variant']}"} if len(agents[row["variant"]]) > 1 else row
-            for row in rows]  # fmt: skip
+@cache
+def read(grid: str, results: Path = RESULTS) -> pd.DataFrame:
+    """Return all rows of a grid; `ConfigError` names a file that is not the whole result of its job."""
+    frames = {path.stem: read_csv(path, COLUMNS, WORDS) for path in sorted((results / grid).glob("*.csv"))}
+    if not frames:
+        known = ", ".join(sorted({path.parent.name for path in results.glob("*/*.csv")}))
+        raise ConfigError(f"grid: no CSV in {results / grid}; there are results of {known or 'no grid'}")
+    rows = pd.concat(frames, names=["file"]).reset_index("file").reset_index(drop=True)
+    if bad := fault(rows):
+        raise ConfigError(f"{results / grid}/{bad}")
+    return rows
 
 
-def by_agent(rows: list[dict], phase: str, x: str, metric: str) -> dict[str, tuple]:
+def fault(rows: pd.DataFrame) -> str:
+    """Name the first file that is not the whole result of the job in its name, and what is wrong; "" if all are good.
+
+    A job's scores stand at the end of its file; so one that is cut has fewer of them than other seeds have.
+    """
+    by_file = rows.groupby("file", sort=False)
+    jobs, several = by_file[["agent", "variant", "seed"]].first(), by_file[["agent", "seed"]].nunique().max(axis=1) > 1
+    for file, agent, variant, seed in jobs.itertuples():
+        names = (re.sub(r"[^a-zA-Z0-9.-]", "_", f"{name}-{seed:.0f}") for name in (agent, f"{agent}-{variant}"))
+        if file not in names or several[file]:
+            return f"{file}.csv: holds the result of another job: {agent}, {variant}, seed {seed:.0f}"
+    found = (rows["phase"] == "frozen").groupby(rows["file"], sort=False).sum()
+    for file in found.index[(found == 0) | (found < found.groupby([jobs["agent"], jobs["variant"]]).transform("max"))]:
+        return f"{file}.csv: is cut: the same job has more scores with another seed"
+    return ""
+
+
+def read_together(grids: list[str], results: Path = RESULTS) -> pd.DataFrame:
+    """Return the rows of several grids, of the seeds that all of them have.
+
+    A variant gets the name of its agent in front where there are several agents, and that of its grid behind it where
+    an earlier grid has the variant, too.
+    """
+    parts = [read(grid, results).copy() for grid in grids]
+    seeds = set.intersection(*(set(part["seed"]) for part in parts))
+    learners = {agent for part in parts for agent in part[part["phase"] != "frozen"]["agent"]}
+    taken = set()
+    for grid, part in zip(grids, parts, strict=True):
+        own = [
+            len(learners) > 1 and not variant.startswith(agent)
+            for agent, variant in zip(part.agent, part.variant, strict=True)
+        ]
+        part["variant"] = part["variant"].mask(own, part["agent"] + ", " + part["variant"])
+        part["variant"] = part["variant"].mask(part["variant"].isin(taken), part["variant"] + f" of {grid}")
+        taken |= {*part["variant"]}
+    rows = pd.concat(parts, ignore_index=True)
+    return rows[rows["seed"].isin(seeds)]
+
+
+def by_agent(rows: pd.DataFrame, phase: str, x: str, metric: str) -> dict[str, tuple]:
     """Return per agent, as it is without variants, the x values (P,) and the metric (seeds, P) of a phase.
 
     Training rows are averaged over WINDOWS. Seeds that lack a point are left out.
     """
     series = {}
-    for name in sorted({row["agent"] for row in rows}, key=lambda name: (*COLOURS, name).index(name)):
-        mine = [row for row in rows if row["phase"] == phase and row["agent"] == row["variant"] == name]
-        if not mine:
-            continue
-        width = max(row[x] for row in mine) / WINDOWS or 1.0
-        points = {}
-        for row in mine:
-            at = float(np.ceil(row[x] / width) * width) if phase == "training" else row[x]
-            points.setdefault(at, {}).setdefault(row["seed"], []).append(row[metric])
-        seeds = sorted(set.intersection(*(set(found) for found in points.values())))
-        values = [[np.mean(points[at][seed]) for at in sorted(points)] for seed in seeds]
-        series[name] = np.array(sorted(points)), np.array(values)
+    mine = rows[(rows["phase"] == phase) & (rows["agent"] == rows["variant"])]
+    for name in sorted(mine["agent"].unique(), key=lambda name: (*COLOURS, name).index(name)):
+        points = mine[mine["agent"] == name]
+        if phase == "training":
+            width = points[x].max() / WINDOWS
+            points = points.assign(**{x: np.ceil(points[x] / width) * width})
+        table = points.groupby(["seed", x])[metric].mean().unstack().dropna()
+        series[name] = table.columns.to_numpy(), table.to_numpy()
     return series
 
 
-def held_out_curves(rows: list[dict], x: str, metric: str = "reward") -> dict[str, dict[float, np.ndarray]]:
-    """Return per variant and seed the held-out curve of a metric, (2, P): the x values in order, and the metric."""
-    curves = {}
-    for row in rows:
-        if row["phase"] == "held-out":
-            curves.setdefault(row["variant"], {}).setdefault(row["seed"], []).append((row[x], row[metric]))
-    return {name: {seed: np.array(sorted(points)).T for seed, points in of_seed.items()}
-            for name, of_seed in curves.items()}  # fmt: skip
+def held_out_curves(rows: pd.DataFrame, metric: str = "reward") -> pd.Series:
+    """Return the held-out curves of a metric by variant, seed and flows seen, in this order."""
+    return rows[rows["phase"] == "held-out"].set_index(["variant", "seed", "flows"])[metric].sort_index()
 
 
-def areas(rows: list[dict]) -> dict[str, dict[float, float]]:
-    """Return per variant and seed the area under the held-out reward curve, divided by the budget of flows.
+def areas(rows: pd.DataFrame, start: float = 0) -> pd.Series:
+    """Return by variant and seed the mean height of the held-out reward curve between flows from `start` on.
 
-    It is the mean height of the curve from the untrained agent to the end: the criterion of every tuning.
+    From 0, the untrained agent, it is the criterion of every tuning.
     """
-    return {name: {seed: float(np.trapezoid(reward, flows) / flows[-1]) for seed, (flows, reward) in of_seed.items()}
-            for name, of_seed in held_out_curves(rows, "flows").items()}  # fmt: skip
+
+    def mean_height(curve: pd.Series) -> float:
+        flows = curve.index.get_level_values("flows")
+        return float(np.trapezoid(curve, flows) / (flows[-1] - flows[0]))
+
+    curves = held_out_curves(rows)
+    return curves[curves.index.get_level_values("flows") >= start].groupby(["variant", "seed"]).agg(mean_height)
 
 
-def steps_to(share: float, steps: np.ndarray, values: np.ndarray) -> float:
-    """Return the first step of a curve at which it has made a share of its way from its lowest to its last value.
+def steps_to(share: float, curve: pd.Series) -> float:
+    """Return the first point of a curve at which it has made a share of its way from its lowest to its last value.
 
     Agents start at different heights, and a curve may first fall. The last value is the mean of the last quarter of the
     points, since a single one is noisy.
     """
-    lowest, last = values.argmin(), values[-max(1, len(values) // 4) :].mean()
-    reached = values[lowest:] - values[lowest] >= share * (last - values[lowest])
-    return float(steps[lowest + reached.argmax()])
+    rising = curve[curve.idxmin() :]
+    last = curve[-max(1, len(curve) // 4) :].mean()
+    return float((rising - curve.min() >= share * (last - curve.min())).idxmax())
 
 
 def interval(values: np.ndarray) -> tuple[float, float, float]:
     """Return the interquartile mean of (seeds,) and its 95 % interval."""
-    low, high = bootstrap_interval(values, np.random.default_rng(0))
-    return float(iqm(values)), low, high
+    return float(iqm(values)), *bootstrap_interval(values)
 
 
-def score_text(values: np.ndarray) -> str:
+def score_text(values: np.ndarray, form: str = ".3f") -> str:
     """Return the interquartile mean of (seeds,) with its interval as text, one seed without, none as a dash."""
     if len(values) > 1:
-        return "{:.3f} [{:.3f}, {:.3f}]".format(*interval(values))
-    return f"{values[0]:.3f}" if len(values) else "-"
+        return "{0:{3}} [{1:{3}}, {2:{3}}]".format(*interval(values), form)
+    return f"{values[0]:{form}}" if len(values) else "-"

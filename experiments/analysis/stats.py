@@ -4,35 +4,53 @@ R. Agarwal et al., "Deep reinforcement learning at the edge of the statistical p
 intervals are too narrow for five seeds (they cover 83 % where 95 % is written), so the percentiles are moved
 outwards from normal to Student's ones, after T. Hesterberg, "What teachers should know about the bootstrap", 2015,
 Section 5.3; his further factor sqrt(n / (n - 1)) would make intervals of interquartile means too wide at ten seeds.
+A number that is not there, NaN, makes each of them NaN.
 """
 
-from collections.abc import Callable
+from functools import cache
+from itertools import combinations_with_replacement
+from math import factorial
 from statistics import NormalDist
 
 import numpy as np
 
-
-def iqm(values: np.ndarray, axis: int = -1) -> np.ndarray:
-    """Average the middle half: a quarter (rounded down) is cut off at either end of `axis`."""
-    count = values.shape[axis]
-    middle = np.arange(count // 4, count - count // 4)
-    return np.take(np.sort(values, axis=axis), middle, axis=axis).mean(axis=axis)
+LISTED = 10  # up to so many seeds all samples are listed: 92,378 for ten
 
 
-def bootstrap_interval(
-    values: np.ndarray, rng: np.random.Generator, statistic: Callable = iqm, level: float = 0.95, draws: int = 5000
-) -> tuple[float, float]:
-    """Return an interval for a statistic of the mean over strata, of `values` (seeds,) or (strata, seeds).
+def iqm(values: np.ndarray) -> np.ndarray:
+    """Average the middle half of the last axis: a quarter (rounded down) is cut off at either end."""
+    cut, count = values.shape[-1] // 4, values.shape[-1]
+    middle = np.sort(values)[..., cut : count - cut].mean(axis=-1)
+    return np.where(np.isnan(values).any(axis=-1), np.nan, middle)  # sorting puts NaN last, where it would be cut off
 
-    Seeds are drawn anew within each stratum. Give paired differences to compare two agents on the same traffic.
+
+def bootstrap_interval(values: np.ndarray, tail: float = 0.025, draws: int = 100_000) -> tuple[float, float]:
+    """Return a 95 % interval for the interquartile mean of (seeds,); give paired differences to compare two agents.
+
+    Up to ten seeds it is exact: there is no randomness in it. For two or three it is the lowest and the highest value,
+    which covers the truth in 50 or 75 % of cases. `draws` counts for more than ten seeds.
     """
-    values = np.atleast_2d(values)
-    strata, seeds = values.shape
-    index = rng.integers(seeds, size=(draws, strata, seeds))
-    redrawn = np.take_along_axis(values[None], index, axis=2)
-    tail = expanded_tail(seeds, (1 - level) / 2)
-    low, high = np.quantile(statistic(redrawn).mean(axis=1), [tail, 1 - tail])
+    if np.isnan(values).any():
+        return float("nan"), float("nan")
+    samples, weights = redraws(len(values), draws)
+    means = iqm(np.sort(values)[samples])
+    order, tail = np.argsort(means), expanded_tail(len(values), tail)
+    low, high = (means[ends][np.cumsum(weights[ends]).searchsorted(tail)] for ends in (order, order[::-1]))
     return float(low), float(high)
+
+
+@cache
+def redraws(count: int, draws: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return samples with replacement out of `count` indices, (samples, count), and the probability of each.
+
+    Samples that differ in their order alone are one.
+    """
+    if count > LISTED:
+        return np.random.default_rng(0).integers(count, size=(draws, count)), np.full(draws, 1 / draws)
+    samples = np.array([*combinations_with_replacement(range(count), count)])
+    times = (samples[:, :, None] == np.arange(count)).sum(axis=1)  # how often each index is in a sample
+    orders = factorial(count) / np.array([factorial(k) for k in range(count + 1)])[times].prod(axis=1)
+    return samples, orders / count**count
 
 
 def expanded_tail(count: int, tail: float) -> float:
@@ -43,5 +61,10 @@ def expanded_tail(count: int, tail: float) -> float:
 
 
 def probability_of_improvement(differences: np.ndarray) -> float:
-    """Return the share of paired differences (seeds,) that are above 0; ties count half."""
+    """Return the share of paired differences (seeds,) that are above 0; ties count half.
+
+    A pair is one seed of two agents, on the same traffic. The package rliable counts all pairs of runs instead.
+    """
+    if np.isnan(differences).any():
+        return float("nan")
     return float((differences > 0).mean() + 0.5 * (differences == 0).mean())

@@ -1,101 +1,127 @@
-"""Print tables from the CSVs of grids: `python -m experiments.analysis.tables [SPEC,SPEC [METRIC,METRIC [LOAD,LOAD]]]`.
+"""Print tables of results, or write them into the READMEs, where they stand between markers:
 
-Several specs make one table, for example variants beside the headline. The metric `area` is the mean height of the
-held-out reward curve over the budget, the criterion of every tuning.
+    <!-- table headline completion,reward 1,1.5,2 -->         grids, metrics (see score_tables.py), loads
+    <!-- differences headline completion,reward 1,1.5,2 -->   d2sac minus the others, seed by seed
+    <!-- table chain -->                                      a table of readme_tables.py
+
+A block ends with `<!-- end -->`. All is made from the committed CSVs, and so the same each time.
 """
 
+import re
 import signal
 import sys
+from pathlib import Path
 
-import numpy as np
+from edgediff.errors import ConfigError, first_line
+from edgediff.run.commandline import Parser, run_program
+from experiments.analysis.reading import RESULTS, read_together
+from experiments.analysis.readme_tables import TABLES
+from experiments.analysis.score_tables import columns_of, differences, names_of, scores
 
-from edgediff.world.rollout import SCORES
-from experiments.analysis.reading import COLOURS, areas, interval, named, read, score_text
-from experiments.analysis.stats import probability_of_improvement
-
-
-def read_together(specs: list[str]) -> list[dict]:
-    """Return the rows of several specs; a variant that an earlier spec has, too, gets the name of its own."""
-    rows = []
-    for spec in specs:
-        taken = {row["variant"] for row in rows}
-        rows += [row | {"variant": f"{row['variant']} of {spec}"} if row["variant"] in taken else row
-                 for row in read(spec)]  # fmt: skip
-    return rows
+ROOT = Path(__file__).parents[2]
+READMES = [str(ROOT / path) for path in ("README.md", "experiments/README.md", "experiments/results/README.md")]
+OPENING = r"<!-- ((?:table|differences) .*?) -->\n"
+DEFAULT = "headline", "completion,reward"
+DIFFERENCES = "d2sac minus the other, seed by seed: interquartile mean [95 %], share of seeds with a larger number"
+BLOCK = re.compile(f"{OPENING}(.*?)<!-- end -->", re.DOTALL)
 
 
-def columns_of(rows: list[dict], metrics: list[str], loads: list[float]) -> dict[str, dict[str, dict]]:
-    """Return per heading and variant the metric by seed; every heading asked for is there.
-
-    `SystemExit` names a metric that is none, or a load without rows.
-    """
-    frozen = [row for row in rows if row["phase"] == "frozen"]
-    for metric in metrics:
-        if metric not in ("area", *SCORES):
-            raise SystemExit(f"tables: {metric} is no metric; there are area, {', '.join(SCORES)}")
-    traffic = sorted({(row["traffic"], row["load"]) for row in frozen})
-    for load in loads:
-        if load not in {found for _, found in traffic}:
-            raise SystemExit(
-                f"tables: load {load:g} is not in the results; there are {sorted({x for _, x in traffic})}"
-            )
-    columns = {}
-    for metric in metrics:
-        if metric == "area":
-            columns["area under the held-out reward curve"] = areas(rows)
-            continue
-        for arrivals, load in [each for each in traffic if each[1] in loads]:
-            cells = columns.setdefault(f"{metric}, {arrivals} {load:g}", {})
-            for row in frozen:
-                if (row["traffic"], row["load"]) == (arrivals, load):
-                    cells.setdefault(row["variant"], {})[row["seed"]] = row[metric]
-    return columns
+def made(marker: str, results: Path) -> str:
+    """Return the table that a marker asks for."""
+    kind, *words = marker.split()
+    if kind == "table" and len(words) == 1:
+        if words[0] not in TABLES:
+            raise ConfigError(f"no table {words[0]}; there are {', '.join(TABLES)}")
+        return TABLES[words[0]](results)
+    if not 2 <= len(words) <= 3:
+        raise ConfigError("a marker names grids, metrics and perhaps loads, like headline completion,reward 1,2")
+    return grid_table(kind, *words, results=results)
 
 
-def paired(ours: dict[float, float], theirs: dict[float, float]) -> np.ndarray:
-    """Return the differences of the seeds that both have."""
-    return np.array([ours[seed] - theirs[seed] for seed in sorted(ours) if seed in theirs])
+def grid_table(kind: str, grids: str, metrics: str, loads: str = "", *, results: Path) -> str:
+    """Return the scores of grids, or the differences from d2sac."""
+    rows = read_together(grids.split(","), results)
+    columns = columns_of(rows, metrics.split(","), loads.split(",") if loads else ())
+    names = names_of(columns)
+    if kind == "table":
+        return scores(columns, names)
+    if "d2sac" not in names:
+        raise ConfigError(f"differences: {grids} has no row d2sac; there are {', '.join(names)}")
+    return differences(columns, {name: text for name, text in names.items() if name != "d2sac"})
 
 
-def print_row(name: str, *texts: str) -> None:
-    """Print a row of a Markdown table."""
-    print(f"| {name} | {' | '.join(texts)} |")
-
-
-def main(specs: str = "headline", metrics: str = "completion,reward", loads: str = "") -> None:
-    """Print interquartile means with 95 % intervals; then d2sac against the others, seed by seed."""
-    rows = named(read_together(specs.split(",")))
+def blocks(path: Path) -> list[re.Match]:
+    """Return the blocks between markers of a file; `ConfigError` names a marker without an end."""
     try:
-        chosen = [float(load) for load in loads.split(",") if load] or sorted(
-            {row["load"] for row in rows if row["phase"] == "frozen"}
-        )
-    except ValueError:
-        raise SystemExit(f"tables: {loads} are no loads, like 1,1.5,2") from None
-    columns = columns_of(rows, metrics.split(","), chosen)
-    spent = {row["variant"]: (row["flows"], row["gradient_steps"]) for row in rows if row["phase"] == "frozen"}
-    names = [name for name in spent if any(cells.get(name) for cells in columns.values())]  # a rule has no area
-    names.sort(key=lambda name: [*COLOURS].index(name) if name in COLOURS else len(COLOURS))
+        text = path.read_text()
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path}: cannot be read ({first_line(error)})") from None
+    found = [*BLOCK.finditer(text)]
+    closed = [block[1] for block in found if not re.search(OPENING, block[2])]
+    for opening in re.finditer(OPENING, text):
+        if opening[1] not in closed:
+            raise ConfigError(f"{path}: {opening[1]}: there is no <!-- end --> behind this marker")
+    return found
 
-    print_row("scheduler", "seeds", "transitions", "gradient steps", *columns)
-    print("|---" * (4 + len(columns)) + "|")
-    for name in names:
-        cells = [np.array([*cells.get(name, {}).values()]) for cells in columns.values()]
-        counts = max(map(len, cells)), *spent[name]
-        print_row(name, *(f"{count:,.0f}" for count in counts), *map(score_text, cells))
 
-    differences = {name: [paired(cells.get("d2sac", {}), cells.get(name, {})) for cells in columns.values()]
-                   for name in names if name != "d2sac"}  # fmt: skip
-    if max((len(values) for each in differences.values() for values in each), default=0) < 2:
-        return  # one seed has no interval
-    print("\nd2sac minus the other, on the same traffic: interquartile mean [95 %], probability of improvement\n")
-    print_row("compared with", *columns)
-    print("|---" * (1 + len(columns)) + "|")
-    for name, each in differences.items():
-        texts = ["{:+.3f} [{:+.3f}, {:+.3f}] {:.2f}".format(*interval(values), probability_of_improvement(values))
-                 if len(values) > 1 else "-" for values in each]  # fmt: skip
-        print_row(name, *texts)
+def fresh(path: Path, results: Path) -> list[tuple[re.Match, str]]:
+    """Return the blocks of a file, each with what should stand in it."""
+    pairs = []
+    for block in blocks(path):
+        try:
+            pairs.append((block, made(block[1], results) + "\n"))
+        except ConfigError as error:
+            raise ConfigError(f"{path}: {block[1]}: {error}") from None
+    return pairs
+
+
+def write(paths: list[Path], results: Path) -> int:
+    """Write every table anew; nothing is written if one of them cannot be made."""
+    texts = {}
+    for path in paths:
+        text, end = "", 0
+        for block, content in fresh(path, results):
+            text += block.string[end : block.start(2)] + content
+            end = block.end(2)
+        texts[path] = text + path.read_text()[end:]
+    for path, text in texts.items():
+        path.write_text(text)
+    return 0
+
+
+def check(paths: list[Path], results: Path) -> int:
+    """Name every table that is not what the CSVs give; return 1 if there is one."""
+    stale = [f"{path}: {block[1]}" for path in paths for block, content in fresh(path, results) if block[2] != content]
+    for line in stale:
+        print(f"tables: {line}: differs from the results; write it anew with --write", file=sys.stderr)
+    return 1 if stale else 0
+
+
+def main(argv: list[str]) -> int:
+    """Print the scores of grids and d2sac's differences from them; or write or check the tables of READMEs."""
+    parser = Parser("python -m experiments.analysis.tables GRIDS METRICS LOADS", main.__doc__)
+    parser.add_argument(
+        "words", nargs="*", default=(), help="grids, metrics and loads, like headline reward 1,2; or files"
+    )
+    parser.add_argument("--write", action="store_true", help="write the tables of the files, by default all READMEs")
+    parser.add_argument(
+        "--check", action="store_true", help="name the tables that differ from the results; then status 1"
+    )
+    parser.add_argument(
+        "--results", metavar="FOLDER", default=str(RESULTS), help="where grids are [experiments/results]"
+    )
+    args = parser.parse_args(argv)
+    results = Path(args.results)
+    if args.write or args.check:
+        return (write if args.write else check)([Path(path) for path in args.words or READMES], results)
+    grids, metrics, *loads = [*args.words, *DEFAULT[len(args.words) :]]
+    print(made(" ".join(["table", grids, metrics, *loads]), results))
+    if "d2sac" in set(read_together(grids.split(","), results)["variant"]):
+        print(f"\n{DIFFERENCES}\n")
+        print(made(" ".join(["differences", grids, metrics, *loads]), results))
+    return 0
 
 
 if __name__ == "__main__":
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` has seen enough
-    main(*sys.argv[1:4])
+    sys.exit(run_program("tables", main))

@@ -84,7 +84,7 @@ def read_result(path: Path, job: Job) -> list[dict[str, str]]:
         raise ConfigError(f"{path} does not begin with the names of the columns of a result")
     if not text.endswith("\n") or any(len(line) != len(COLUMNS) for line in lines):
         raise ConfigError(f"{path} is cut, or has lines that are no rows")
-    rows = [dict(zip(COLUMNS, line)) for line in lines[1:]]
+    rows = [dict(zip(COLUMNS, line, strict=True)) for line in lines[1:]]
     found, expected = [tuple(row[name] for name in IDENTITY) for row in rows], identities(job)
     shorter = [each for each in expected if each[0] != "training"]  # 20 results of the grid `state` lack this curve
     if len(found) not in (len(expected), len(shorter)):

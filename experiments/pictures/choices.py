@@ -23,7 +23,7 @@ def play(world: WorldConfig, policy) -> tuple[np.ndarray, np.ndarray, np.ndarray
         action = policy(observation, simulator)
         found.append((simulator.view().flow["bandwidth_bps"] / 1e6, *decode_action(action)))
         observation, *_ = simulator.step(action)
-    return tuple(np.concatenate(column) for column in zip(*found))
+    return tuple(np.concatenate(column) for column in zip(*found, strict=True))
 
 
 def draw(settings: Settings, agent: D2SAC, path: Path) -> None:

@@ -19,7 +19,7 @@ LEVEL_COLOURS = "#9ecae1", "#4292c6", "#084594"  # levels 0, 1, 2, from light to
 def level_patches() -> list[Patch]:
     """Return the legend of the levels."""
     return [Patch(color=colour, label=f"level {k}: asks for {eta:g} times the required bandwidth and compute")
-            for k, (colour, eta) in enumerate(zip(LEVEL_COLOURS, LEVELS))]  # fmt: skip
+            for k, (colour, eta) in enumerate(zip(LEVEL_COLOURS, LEVELS, strict=True))]  # fmt: skip
 
 
 def save(figure, path: Path) -> None:

@@ -47,7 +47,7 @@ def draw(world: WorldConfig, path: Path) -> None:
     axes.text(13, middle - 17, f"{rate},\nof text, image or 3D scene", ha="center", va="top", fontsize=10)
 
     axes.text(50, 61, f"{world.num_gateways} gateways", ha="center", va="bottom", fontsize=12, weight="bold")
-    for number, (y, mbps) in enumerate(zip(heights, capacity_mbps)):
+    for number, (y, mbps) in enumerate(zip(heights, capacity_mbps, strict=True)):
         width = 0.8 + 3.2 * mbps / capacity_mbps.max()  # of the line behind a gateway: its capacity
         arrow(axes, (24, middle + (y - middle) * 0.6), (39, y), FLOW, lw=1)
         axes.plot([61, 78], [y, middle + (y - middle) * 0.35], color=FLOW, lw=width, solid_capstyle="butt", zorder=1)

@@ -30,7 +30,7 @@ def draw(schedule: Schedule, path: Path) -> None:
     left.set(ylim=(0, 1), title="Variance schedule (Eq. 22)", ylabel="share of the variance")
     weights = weights_of_noise(schedule)
     correct = next(iter(weights.values()))
-    for (name, weight), look in zip(weights.items(), ("o-", "s--", "^:")):
+    for (name, weight), look in zip(weights.items(), ("o-", "s--", "^:"), strict=True):
         middle.plot(steps, weight, look, ms=4, label=name)
         right.plot(steps, weight / correct, look, ms=4)
     middle.set(title="Weight of the predicted noise", ylabel=r"factor before $\epsilon_\theta$")

@@ -42,7 +42,7 @@ def record(world: WorldConfig, policy: Callable, seed: int = HELD_OUT + 1) -> Ep
                 simulator.backlog_bits[0].copy())  # fmt: skip
         observation, _, _, truncated, info = simulator.step(policy(observation, simulator))
         rows.append((*seen, *(info[name][0] for name in ("gateway", "completed", "dropped"))))
-    return Episode(*map(np.array, zip(*rows)))
+    return Episode(*map(np.array, zip(*rows, strict=True)))
 
 
 def lanes(axes, episode: Episode, capacity_bps: np.ndarray, most_bits: float, name: str) -> None:
@@ -77,7 +77,7 @@ def draw(settings: Settings, agent: D2SAC, path: Path) -> None:
     }
     most_bits = max(episode.backlog_bits.max() for episode in episodes.values())
     figure, rows = plt.subplots(2, 1, figsize=(9.4, 10.4), sharex=True)
-    for axes, (name, episode) in zip(rows, episodes.items()):
+    for axes, (name, episode) in zip(rows, episodes.items(), strict=True):
         lanes(axes, episode, Simulator(world).topology.capacity_bps, most_bits, name)
     rows[-1].set_xlabel("time, s")
     figure.suptitle(f"One episode on the same traffic: {len(episode.time_s):,} flows, {traffic_label(world)}")

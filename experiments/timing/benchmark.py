@@ -60,7 +60,9 @@ class Products(TorchDispatchMode):
         """Return a call that carries out the same products, in order, and nothing else."""
         operands = []
         for layouts in self.layouts:
-            left, right = (torch.randn(1 + sum((n - 1) * s for n, s in zip(*x))).as_strided(*x) for x in layouts)
+            left, right = (
+                torch.randn(1 + sum((n - 1) * s for n, s in zip(*x, strict=True))).as_strided(*x) for x in layouts
+            )
             operands.append((left, right, left @ right))
 
         def run():
@@ -130,7 +132,7 @@ def main(argv: list[str]) -> int:
         update()
     alone = products.alone()
     both = [(seconds_per_call(update, 1.0), seconds_per_call(alone, 0.5)) for _ in range(8)]
-    update_ms, alone_ms = (1e3 * float(np.median(column)) for column in zip(*both))
+    update_ms, alone_ms = (1e3 * float(np.median(column)) for column in zip(*both, strict=True))
     ratio = np.median([a / b for a, b in both])
     print(f"update, B = {config.batch_size:<8}{update_ms:>12.1f} ms; its {len(products.layouts)} matrix products alone "
           f"{alone_ms:.1f} ms; ratio {ratio:.2f}")  # fmt: skip

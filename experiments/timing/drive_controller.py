@@ -1,7 +1,8 @@
 """Play episodes through the controller, as a client: `python -m experiments.timing.drive_controller RUN`.
 
-The flows of a slot go to `python -m edgediff.control RUN` in one line. What it decides must be, to the flow, what
-`evaluate` finds with the same mode and the same noise; one episode is `evaluate --final-episodes 1`.
+The flows of a slot go to `python -m edgediff.control RUN` in one line, in several if there are too many. What it
+decides must be, to the flow, what `evaluate` finds with the same mode and the same noise; one episode is
+`evaluate --final-episodes 1`.
 """
 
 import json
@@ -13,7 +14,7 @@ from collections.abc import Callable
 import numpy as np
 
 from edgediff.control.controller import Controller
-from edgediff.control.request import DEMAND, OPTIONAL
+from edgediff.control.request import DEMAND, MAX_FLOWS, OPTIONAL
 from edgediff.errors import ConfigError
 from edgediff.run.commandline import Parser, run_program
 from edgediff.run.scores import agent_policy
@@ -69,8 +70,9 @@ def drive(ask: Callable[[dict], dict], simulator: Simulator, seed: int = HELD_OU
     """
     simulator.reset(seed)
     episode, infos = simulator.flows[0, : simulator.num_flows[0]].copy(), []
-    for slot in np.unique(episode["slot"]):
-        for decision in ask(request(simulator.view(), episode[episode["slot"] == slot]))["decisions"]:
+    slots = [episode[episode["slot"] == slot] for slot in np.unique(episode["slot"])]
+    for flows in (slot[k : k + MAX_FLOWS] for slot in slots for k in range(0, len(slot), MAX_FLOWS)):
+        for decision in ask(request(simulator.view(), flows))["decisions"]:
             action = decision["gateway"] * len(LEVELS) + decision["level"]
             *_, info = simulator.step(np.array([action]))
             for told, found in TOLD.items():

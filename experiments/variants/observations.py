@@ -10,7 +10,7 @@ import numpy as np
 from edgediff.config import WorldConfig
 from edgediff.world import delay
 from edgediff.world.decision import View, observe, raw_state, state_scale
-from edgediff.world.workload import bandwidth_moments, mean_data_bits, work_per_bit
+from edgediff.world.scale import bandwidth_moments, mean_data_bits, work_per_bit
 
 
 def unit_interval(world: WorldConfig, view: View) -> np.ndarray:

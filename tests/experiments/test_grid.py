@@ -96,7 +96,7 @@ def test_rows_of_a_job_are_those_of_the_run_itself(tiny, tmp_path):
     for phase, file, columns in (("training", "train.csv", TRAINING), ("held-out", "evaluation.csv", SCORES)):
         mine, theirs = [row for row in rows if row["phase"] == phase], table(folder.path / file)
         assert len(mine) == len(theirs) == (2 if phase == "training" else 3)
-        for one, other in zip(mine, theirs):
+        for one, other in zip(mine, theirs, strict=True):
             assert (one["flows"], one["gradient_steps"]) == (other["transitions"], other["gradient_steps"])
             assert all(one[name] == f"{float(other[name]):.6g}" for name in columns)
     (last,) = [row for row in rows if row["phase"] == "frozen"]

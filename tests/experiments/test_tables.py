@@ -1,164 +1,317 @@
-"""Reading results and printing them: pairing by seed, gaps, wrong names, and figures."""
+"""Reading results and making tables and figures of them: pairing, gaps, files that are cut, wrong names, READMEs."""
 
 import csv
+import re
+import shutil
 
 import numpy as np
 import pytest
 
-from experiments.analysis import reading, tables
+pytest.importorskip("pandas", reason="needs the extra `experiments`")
 
-COLUMNS = ("phase", "variant", "agent", "seed", "traffic", "load", "flows", "gradient_steps", "completion",
-           "latency_s", "reward")  # fmt: skip
-REWARDS = {"d2sac": {0: -0.1, 1: 0.3, 2: 0.2}, "sac": {0: -0.3, 2: 0.3, 1: 0.3}, "random": {0: -1.0, 1: -1.5}}
+import pandas as pd
+
+from edgediff.errors import ConfigError
+from experiments.analysis import gateways, reading, score_tables, tables
+
+SCORES = dict(completion=0.5, latency_s=0.3)
+REWARDS = {"d2sac": {0: -0.1, 1: 0.3, 2: 0.2}, "sac": {0: -0.3, 1: 0.3, 2: 0.3}, "random": {0: -1.0, 1: -1.5, 2: -1.6}}
+
+
+def write_csv(path, rows):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, reading.COLUMNS, restval="")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def job(agent, seed, reward, loads=(1.0, 2.0), variant=""):
+    """Return the rows of one result, in the order of a job's phases."""
+    who = dict(variant=variant or agent, agent=agent, seed=seed, traffic="Poisson", **SCORES)
+    frozen = [dict(phase="frozen", load=x, flows=400, gradient_steps=40, reward=reward * x, **who) for x in loads]
+    if agent == "random":
+        return frozen
+    curves = [("training", range(1, 41), 1), ("held-out", (0, 20, 40), 2)]
+    return [dict(phase=phase, load=1.0, flows=10 * k, gradient_steps=k, reward=scale * k, **who)
+            for phase, points, scale in curves for k in points] + frozen  # fmt: skip
 
 
 @pytest.fixture
-def rows(tmp_path, monkeypatch):
-    """Results of three agents, in all three phases where an agent learns."""
-    (tmp_path / "some").mkdir()
+def results(tmp_path):
+    """A folder with a grid of three agents; random has no result at load 2."""
+    reading.read.cache_clear()
     for agent, rewards in REWARDS.items():
         for seed, reward in rewards.items():
-            who = dict(variant=agent, agent=agent, seed=seed, traffic="Poisson", completion=0.5, latency_s=0.3)
-            found = [dict(phase="frozen", load=load, flows=200, gradient_steps=20, reward=reward * load, **who)
-                     for load in ([1.0, 2.0] if agent != "random" else [1.0])]  # fmt: skip
-            if agent != "random":
-                steps = range(1, 41)
-                found += [dict(phase="training", load=1.0, flows=10 * k, gradient_steps=k, reward=k, **who)
-                          for k in steps]  # fmt: skip
-                found += [dict(phase="held-out", load=1.0, flows=10 * k, gradient_steps=k, reward=2 * k, **who)
-                          for k in (0, 20, 40)]  # fmt: skip
-            with (tmp_path / "some" / f"{agent}-{seed}.csv").open("w", newline="") as file:
-                writer = csv.DictWriter(file, COLUMNS)
-                writer.writeheader()
-                writer.writerows(found)
-    monkeypatch.setattr(tables, "read", lambda spec: reading.read(spec, tmp_path))
-    return reading.read("some", tmp_path)
+            loads = (1.0,) if agent == "random" else (1.0, 2.0)
+            write_csv(tmp_path / f"some/{agent}-{seed}.csv", job(agent, seed, reward, loads))
+    yield tmp_path
+    reading.read.cache_clear()
 
 
-def test_seeds_are_paired(rows, capsys):
+def printed(capsys, results, *words):
+    assert tables.main([*words, "--results", str(results)]) == 0
+    return capsys.readouterr().out.splitlines()
+
+
+def test_seeds_are_paired(results, capsys):
     """d2sac - sac: 0.2, 0.0, -0.1 by seed, so (1 + 0.5) / 3; pairs across seeds would give (1 + 1 + 0.5 + 1) / 9."""
-    tables.main("some", "reward", "1")
-    out = capsys.readouterr().out
-    assert np.allclose(tables.paired(REWARDS["d2sac"], REWARDS["sac"]), [0.2, 0.0, -0.1])
-    (line,) = [line for line in out.splitlines() if line.startswith("| sac") and "+" in line]
-    assert line.endswith(" 0.50 |")
-    (line,) = [line for line in out.splitlines() if line.startswith("| random") and "+" in line]
-    assert "+1.350" in line and line.endswith(" 1.00 |")  # two seeds: 0.9 and 1.8
+    column = score_tables.columns_of(reading.read("some", results), ["reward"], ["1"])["reward, load 1"]
+    assert np.allclose(score_tables.paired(column, "d2sac", "sac"), [0.2, 0.0, -0.1])
+    lines = printed(capsys, results, "some", "reward", "1")
+    assert "| sac | +0.033 [-0.100, +0.200] 0.50 |" in lines
+    assert "| random | +1.500 [+0.900, +1.800] 1.00 |" in lines
 
 
-def test_all_columns_asked_for_are_printed(rows, capsys):
-    tables.main("some", "reward,completion,latency_s")
-    first, *_, last = capsys.readouterr().out.splitlines()
-    assert [first.count(name) for name in ("reward, Poisson 1", "completion, Poisson 2", "latency_s, Poisson")] == [
-        1,
-        1,
-        2,
-    ]
-    assert last.startswith("| random") and last.count("| - ") == 3  # no results at load 2
+def test_paired_takes_the_seeds_that_both_have():
+    """Ours has the seeds 2, 0, 1, theirs 1, 2, 3: of seed 1, 10 - 1; of seed 2, 20 - 2."""
+    values = {("a", 2): 20.0, ("a", 0): 5.0, ("a", 1): 10.0, ("b", 1): 1.0, ("b", 2): 2.0, ("b", 3): 3.0}
+    column = pd.Series(values).rename_axis(["variant", "seed"])
+    assert sorted(score_tables.paired(column, "a", "b")) == [9.0, 18.0]
 
 
-def test_several_specs_make_one_table(rows, tmp_path, capsys):
-    """What only the second spec has keeps its name; what both have is told apart."""
-    (tmp_path / "other").mkdir()
-    text = (tmp_path / "some/sac-0.csv").read_text()
-    (tmp_path / "other/sac-0.csv").write_text(text)
-    (tmp_path / "other/sac-n___1-0.csv").write_text(text.replace(",sac,sac,", ",n = 1,sac,"))
-    tables.main("some,other", "reward", "1")
-    names = [line.split(" | ")[0] for line in capsys.readouterr().out.splitlines()]
-    for name in ("sac", "sac of other", "n = 1"):
-        assert names.count(f"| {name}") == 2  # a score, and a difference from d2sac
+def test_all_columns_asked_for_are_printed(results, capsys):
+    lines = printed(capsys, results, "some", "area,reward,latency_s")
+    wanted = ["area", "reward, load 1", "reward, load 2", "latency s, load 1", "latency s, load 2"]
+    assert lines[0] == f"| scheduler | seeds | {' | '.join(wanted)} |"
+    (random,) = [line for line in lines if line.startswith("| random | 3")]
+    assert random == "| random | 3 | - | -1.367 [-1.600, -1.000] | - | 0.300 [0.300, 0.300] | - |"
 
 
-@pytest.mark.parametrize("given, message", [
-    (("some", "speed"), "speed is no metric; there are area, completion, "),
-    (("some", "reward", "1,7"), "load 7 is not in the results; there are [1.0, 2.0]"),
-    (("some", "reward", "x"), "x are no loads"),
-    (("other",), "no CSV in "),
+def test_points_of_the_curve_are_columns(results, capsys):
+    """The curve is 0, 40, 80 at 0, 200 and 400 flows."""
+    lines = printed(capsys, results, "some", "reward@200,area,late_area")
+    assert "| sac | 3 | 40.000 [40.000, 40.000] | 40.000 [40.000, 40.000] | 60.000 [60.000, 60.000] |" in lines
+
+
+def test_several_grids_make_one_table(results, capsys):
+    """Only seeds that both have count; what only the second has gets its agent's name, what both have its grid's."""
+    for seed in (1, 2, 7):
+        write_csv(results / f"other/sac-{seed}.csv", job("sac", seed, 0.5))
+        write_csv(results / f"other/sac-n___1-{seed}.csv", job("sac", seed, -0.5, variant="n = 1"))
+    lines = printed(capsys, results, "some,other", "reward", "1")
+    assert "| sac | 2 | 0.300 [0.300, 0.300] |" in lines
+    assert "| sac of other | 2 | 0.500 [0.500, 0.500] |" in lines
+    assert "| sac, n = 1 | 2 | -0.500 [-0.500, -0.500] |" in lines
+
+
+def test_rows_are_in_the_order_of_numbers():
+    names = ["N = 10", "sac", "N = 2", "random", "d2sac", "lambda"]
+    index = pd.MultiIndex.from_product([names, [0.0]], names=["variant", "seed"])
+    found = score_tables.names_of({"x": pd.Series(0.0, index)})
+    assert [*found] == ["d2sac", "sac", "random", "lambda", "N = 2", "N = 10"]
+
+
+WRONG = {
+    "grid: no CSV in ": "other reward 1",
+    "there are results of some": "other reward 1",
+    "metric: speed is not one of area, late_area, reward@N, completion": "some speed 1",
+    "metric: reward@7: no held-out curve has this point; there are [0, 200, 400]": "some reward@7",
+    "load: 7 is not in the results; there are 1, 2": "some reward 1,7",
+    "load: x is not in the results": "some reward x",
+}
+
+
+@pytest.mark.parametrize("message", WRONG)
+def test_what_is_not_there_is_one_line(message, results, refused):
+    refused(tables, message, *WRONG[message].split(), "--results", results)
+    readme = results / "README.md"
+    readme.write_text(f"<!-- table {WRONG[message]} -->\n<!-- end -->\n")
+    for action in ("--check", "--write"):
+        refused(tables, f"{readme}: table {WRONG[message]}: ", action, readme, "--results", results)
+
+
+@pytest.mark.parametrize("text, message", [
+    ("<!-- table nowhere -->\n<!-- end -->\n", "no table nowhere; there are run, front, "),
+    ("<!-- table some reward 1 -->\n", "table some reward 1: there is no <!-- end -->"),
+    ("<!-- table some reward 1 -->\n<!-- table some reward 2 -->\n<!-- end -->\n", "1: there is no <!-- end -->"),
+    ("<!-- table some reward 1 2 -->\n<!-- end -->\n", "a marker names grids, metrics and perhaps loads"),
 ])  # fmt: skip
-def test_what_is_not_there_is_said(rows, given, message):
-    with pytest.raises(SystemExit) as error:
-        tables.main(*given)
-    assert message in str(error.value)
+def test_a_wrong_marker_is_one_line(text, message, results, refused):
+    (results / "README.md").write_text(text)
+    refused(tables, message, "--write", results / "README.md", "--results", results)
+    refused(tables, "cannot be read", "--check", results / "none.md", "--results", results)
 
 
-def test_curves_by_agent(rows):
+def test_a_table_is_written_and_a_changed_digit_found(results, call):
+    readme = results / "README.md"
+    block = "<!-- {} some reward 1 -->\n<!-- end -->\n"
+    readme.write_text(
+        "Before.\n\n" + block.format("table") + "\nBetween 1.234.\n" + block.format("differences") + "After."
+    )
+    argv = readme, "--results", results
+    status, _, err = call(tables, "--check", *argv)
+    assert status == 1 and err.count("\n") == 2 and f"tables: {readme}: differences some reward 1: differs" in err
+    assert call(tables, "--write", *argv) == (0, "", "")
+    text = readme.read_text()
+    assert call(tables, "--check", *argv) == (0, "", "")
+    assert "| d2sac | 3 | 0.133 [-0.100, 0.300] |\n" in text and "| sac | +0.033 [-0.100, +0.200] 0.50 |\n" in text
+    assert (
+        re.sub(r"\|.*\n", "", text)
+        == "Before.\n\n" + block.format("table") + "\nBetween 1.234.\n" + block.format("differences") + "After."
+    )
+    readme.write_text(text.replace("0.133", "0.134"))
+    status, _, err = call(tables, "--check", *argv)
+    assert status == 1 and err.count("\n") == 1 and f"{readme}: table some reward 1: differs from the results" in err
+    assert call(tables, "--write", *argv)[0] == 0 and readme.read_text() == text
+
+
+@pytest.mark.slow
+def test_the_tables_of_all_readmes_are_up_to_date(capsys):
+    assert tables.main(["--check"]) == 0
+    assert sum(len(tables.blocks(tables.Path(path))) for path in tables.READMES) > 20
+
+
+def test_every_table_of_results_has_a_marker():
+    """Outside the markers no row of a table has a number with three decimals."""
+    for path in map(tables.Path, tables.READMES):
+        outside = tables.BLOCK.sub("", path.read_text())
+        rows = [line for line in outside.splitlines() if line.startswith("|") and re.search(r"\d\.\d{3}", line)]
+        assert rows == [], path
+
+
+CUT = "is cut: the same job has more scores with another seed"
+
+
+@pytest.mark.parametrize("damage, message", [
+    (lambda text: "", "is cut, or no result"),
+    (lambda text: text.splitlines()[0] + "\n", "is cut, or no result"),
+    (lambda text: text[:-4], "is cut, or no result"),
+    (lambda text: "".join(text.splitlines(keepends=True)[:-1]), CUT),
+    (lambda text: "".join(text.splitlines(keepends=True)[:20]), CUT),
+    (lambda text: "a,b\n1,2\n", "is cut, or no result of this kind: its columns should be phase, variant, agent"),
+    (lambda text: text.replace(",0.5,", ",half,"), "could not convert string to float"),
+    (lambda text: text.replace(",d2sac,1,", ",d2sac,5,"), "holds the result of another job: d2sac, d2sac, seed 5"),
+    (lambda text: text.replace(",d2sac,1,", ",sac,1,"), "holds the result of another job: sac, d2sac, seed 1"),
+    (lambda text: text.replace(",d2sac,1,", ",d2sac,2,", 1), "holds the result of another job: d2sac, d2sac, seed 2"),
+])  # fmt: skip
+def test_a_file_that_is_no_whole_result_is_named(damage, message, results, refused):
+    path = results / "some/d2sac-1.csv"
+    path.write_text(damage(path.read_text()))
+    refused(tables, f"{path}: {message}", "some", "reward", "1", "--results", results)
+
+
+def test_a_result_without_scores_is_cut_also_if_it_is_the_only_one(results, refused):
+    write_csv(results / "one/sac-0.csv", job("sac", 0, 0.5)[:-2])
+    refused(tables, f"one/sac-0.csv: {CUT.partition(':')[0]}", "one", "area", "--results", results)
+
+
+def test_two_results_in_one_file_are_named(results, refused):
+    write_csv(results / "some/d2sac-1.csv", job("d2sac", 1, 0.3) + job("d2sac", 2, 0.2))
+    refused(tables, "some/d2sac-1.csv: holds the result of another job", "some", "--results", results)
+
+
+def test_a_binary_file_is_named(results, refused):
+    (results / "some/d2sac-1.csv").write_bytes(bytes(range(256)))
+    refused(tables, "some/d2sac-1.csv: ", "some", "--results", results)
+
+
+def test_a_missing_score_stays_missing(results, capsys):
+    """A score that a CSV leaves empty is NaN, and so is its mean; it is not cut off as the highest."""
+    rows = job("d2sac", 1, 0.3)
+    write_csv(results / "some/d2sac-1.csv", [row | dict(latency_s="") for row in rows])
+    assert "| d2sac | 3 | nan [nan, nan] |" in printed(capsys, results, "some", "latency_s", "1")
+
+
+def test_the_columns_are_those_of_a_job():
+    from experiments.grid.job import COLUMNS
+
+    assert reading.COLUMNS == tuple(COLUMNS)
+
+
+def test_curves_by_agent(results):
     """Forty training rows make twenty windows of two; held-out rows stay as they are."""
+    rows = reading.read("some", results)
     curves = reading.by_agent(rows, "training", "gradient_steps", "reward")
     x, values = curves["d2sac"]
-    assert list(curves) == ["d2sac", "sac"] and values.shape == (3, 20)
+    assert [*curves] == ["d2sac", "sac"] and values.shape == (3, 20)
     assert x[:2].tolist() == [2, 4] and values[0, :2].tolist() == [1.5, 3.5]
     held_out = reading.by_agent(rows, "held-out", "gradient_steps", "reward")
-    assert list(held_out) == ["d2sac", "sac"]
+    assert [*held_out] == ["d2sac", "sac"]
     for x, values in held_out.values():
         assert x.tolist() == [0, 20, 40] and values[1].tolist() == [0, 40, 80]
 
 
-@pytest.mark.parametrize("with_range", [False, True])
-def test_the_figures_are_drawn(with_range, rows, tmp_path, monkeypatch):
-    pytest.importorskip("matplotlib")
-    import network
-
-    from experiments.analysis import figures
-
-    monkeypatch.setattr(figures, "read", lambda _: rows)
-    (tmp_path / "some_range").mkdir()
-    if with_range:
-        (tmp_path / "some_range/sac-0.csv").touch()
-    monkeypatch.setattr(figures, "RESULTS", tmp_path)
-    figures.main("some", tmp_path)
-    network.main(tmp_path / "network.png")
-    assert sorted(path.name for path in tmp_path.glob("*.png")) == [
-        "figure4.png", "figure5.png", "figure6.png", "network.png"
-    ]  # fmt: skip
+def test_a_seed_that_lacks_a_point_is_in_no_curve(results):
+    rows = job("sac", 1, 0.3)
+    write_csv(results / "some/sac-1.csv", [row for row in rows if (row["phase"], row["flows"]) != ("held-out", 200)])
+    curves = reading.by_agent(reading.read("some", results), "held-out", "flows", "reward")
+    assert [len(values) for _, values in curves.values()] == [3, 2]
 
 
-def test_two_agents_with_one_variant_are_two_rows():
-    given = [dict(agent="d2sac", variant="n = 1"), dict(agent="sac", variant="n = 1"), dict(agent="sac", variant="sac")]
-    assert [row["variant"] for row in reading.named(given)] == ["d2sac, n = 1", "sac, n = 1", "sac"]
+def held_out(points, variant="d2sac", seed=3.0):
+    rows = [dict(phase="held-out", variant=variant, seed=seed, flows=flows, reward=reward) for flows, reward in points]
+    return pd.DataFrame([*rows, dict(phase="training", variant=variant, seed=seed, flows=50.0, reward=9.0)])
 
 
 def test_the_area_under_a_curve_by_hand():
-    """Reward -2, -1, 0 at 0, 100 and 400 flows: (150 + 150) / 400 below zero; the untrained agent is on the curve."""
-    rows = [dict(phase="held-out", variant="d2sac", seed=3.0, flows=flows, reward=reward)
-            for flows, reward in ((400.0, 0.0), (0.0, -2.0), (100.0, -1.0))]  # fmt: skip
-    rows.append(dict(phase="training", variant="d2sac", seed=3.0, flows=50.0, reward=9.0))
-    assert reading.areas(rows) == {"d2sac": {3.0: -0.75}}
+    """Reward -2, -1, 0 at 0, 100 and 400 flows: (150 + 150) / 400 below zero; from 100 on, 150 / 300."""
+    rows = held_out([(400.0, 0.0), (0.0, -2.0), (100.0, -1.0)])
+    assert reading.areas(rows).to_dict() == {("d2sac", 3.0): -0.75}
+    assert reading.areas(rows, start=1).to_dict() == {("d2sac", 3.0): -0.5}
 
 
 def test_steps_to_a_share_of_the_way():
     """From -2 to 0 (the mean of the last two of eight points): -0.1 is 95 % of the way, first reached at step 40."""
     steps = np.arange(0, 80, 10.0)
-    values = np.array([-2.0, -1.0, -0.5, -0.2, -0.1, -0.3, 0.1, -0.1])
-    assert reading.steps_to(0.95, steps, values) == 40
-    assert reading.steps_to(0.5, steps, values) == 10
-    assert reading.steps_to(0.95, steps, -values) == 70  # a curve that falls makes its way back from its lowest point
-    assert reading.steps_to(0.95, steps, -steps) == 70  # one that only falls has learned nothing before its end
-    fallen = np.array([-0.05, *values[:-1]])  # a good start that training first spoils does not count
-    assert reading.steps_to(0.95, steps, fallen) == 50
+    curve = pd.Series([-2.0, -1.0, -0.5, -0.2, -0.1, -0.3, 0.1, -0.1], steps)
+    assert reading.steps_to(0.95, curve) == 40
+    assert reading.steps_to(0.5, curve) == 10
+    assert reading.steps_to(0.95, -curve) == 70  # a curve that falls makes its way back from its lowest point
+    assert reading.steps_to(0.95, pd.Series(-steps, steps)) == 70  # one that only falls learned nothing before its end
+    fallen = pd.Series([-0.05, *curve[:-1]], steps)  # a good start that training first spoils does not count
+    assert reading.steps_to(0.95, fallen) == 50
 
 
-def test_the_figure_of_gateways(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("with_range", [False, True])
+def test_the_figures_are_drawn_beside_their_results(with_range, results, call):
     pytest.importorskip("matplotlib")
-    from experiments.analysis import gateways
+    from experiments.analysis import figures
 
-    rows = []
+    if with_range:
+        shutil.copytree(results / "some", results / "some_range")
+    committed = {path: path.stat().st_mtime_ns for path in reading.RESULTS.glob("*.png")}
+    status, _, err = call(figures, "some", "--results", results)
+    assert status == 0, err
+    assert sorted(path.name for path in results.glob("*.png")) == ["figure4.png", "figure5.png", "figure6.png"]
+    assert committed == {path: path.stat().st_mtime_ns for path in reading.RESULTS.glob("*.png")}
+
+
+@pytest.fixture
+def sizes(tmp_path):
+    """Results and times with 4 and 8 gateways."""
+    reading.read.cache_clear()
     for agent, reward in (("d2sac", -0.5), ("sac", -0.4)):
-        for seed in (0.0, 1.0):
-            who = dict(agent=agent, variant="4 gateways", seed=seed, completion=0.9, load=1.0)
-            rows += [dict(phase="held-out", flows=float(k), reward=min(reward, k / 10 - 3), **who)
-                     for k in range(0, 41, 10)]  # fmt: skip
-            rows.append(dict(phase="frozen", flows=40.0, reward=reward, **who))
-    (tmp_path / "latency.csv").write_text(
-        "agent,gateways,draws,p50_ms,update_ms\nd2sac,4,1,9,9\nd2sac,4,8,0.6,41\nsac,4,1,0.1,10\nsac,8,1,0.2,11\n"
-    )
-    headline = [row | dict(variant=row["agent"], reward=row["reward"] - 0.3) for row in rows if row["agent"] == "sac"]
-    headline += [dict(agent="random", variant="random", load=1.0), headline[-1] | dict(load=2.0, reward=-9.0)]
-    monkeypatch.setattr(gateways, "read", {"gateways": rows, "headline": headline}.get)
-    found = gateways.times(tmp_path / "latency.csv")
-    monkeypatch.setattr(gateways, "times", lambda: found)
-    monkeypatch.setattr(gateways, "RESULTS", tmp_path)
-    gateways.main()
-    table = capsys.readouterr().out
-    assert "| 4 | 12 | d2sac | 2 | 0.900 [0.900, 0.900] | -0.500 [-0.500, -0.500] | 30 | 0.6 | 41 |" in table
-    assert "| 8 | 24 | sac | 2 | 0.900 [0.900, 0.900] | -0.700 [-0.700, -0.700] | 30 | 0.2 | 11 |" in table
-    assert (tmp_path / "gateways.png").exists()
+        for seed in (0, 1):
+            rows = job(agent, seed, reward, (1.0,), "4 gateways")
+            points = [
+                rows[0] | dict(phase="held-out", flows=k, reward=min(reward, k / 10 - 3)) for k in range(0, 41, 10)
+            ]
+            write_csv(tmp_path / f"gateways/{agent}-4_gateways-{seed}.csv", points + rows[-1:])
+            if agent == "sac":
+                usual = [row | dict(variant="sac", reward=row["reward"] - 0.3) for row in points + rows[-1:]]
+                write_csv(tmp_path / f"headline/sac-{seed}.csv", [*usual, usual[-1] | dict(load=2.0, reward=-9)])
+                write_csv(tmp_path / f"headline/random-{seed}.csv", job("random", seed, -1.0))
+    times = ["d2sac,4,10,1,9,9,9,9", "d2sac,4,10,8,0.6,1,1,41", "sac,4,,1,0.1,1,1,10", "sac,8,,1,0.2,1,1,11"]
+    (tmp_path / "latency.csv").write_text("\n".join([",".join(gateways.TIMES), *times]) + "\n")
+    yield tmp_path
+    reading.read.cache_clear()
+
+
+def test_the_table_of_gateways(sizes):
+    lines = gateways.table(sizes).splitlines()
+    assert "| 4 | 12 | d2sac | 2 | 0.500 [0.500, 0.500] | -0.500 [-0.500, -0.500] | 30 | 0.6 | 41 |" in lines
+    assert "| 8 | 24 | sac | 2 | 0.500 [0.500, 0.500] | -0.700 [-0.700, -0.700] | 30 | 0.2 | 11 |" in lines
+    assert len(lines) == 5
+
+
+def test_the_figure_of_gateways_is_drawn_beside_its_results(sizes, call):
+    pytest.importorskip("matplotlib")
+    assert call(gateways, "--results", sizes)[0] == 0 and (sizes / "gateways.png").exists()
+
+
+def test_read_csv_names_other_columns(tmp_path):
+    path = tmp_path / "latency.csv"
+    path.write_text("agent,ms\nsac,1\n")
+    with pytest.raises(ConfigError, match="latency.csv: is cut, or no result of this kind"):
+        reading.read_csv(path, gateways.TIMES, ("agent",))

@@ -50,7 +50,7 @@ def test_printed_mean_over_subtracts():
     For N = 10 that is 1 at i = 1 and between 1.16 and 1.41 everywhere else.
     """
     factors = []
-    for beta, alpha_bar in zip(SCHEDULE.beta.tolist(), SCHEDULE.alpha_bar.tolist()):
+    for beta, alpha_bar in zip(SCHEDULE.beta.tolist(), SCHEDULE.alpha_bar.tolist(), strict=True):
         printed, right = V.reverse_mean_printed(ZERO, ONE, beta), D.reverse_mean(ZERO, ONE, beta, alpha_bar)
         factors.append((printed / right).item())
         assert V.reverse_mean_printed(ONE, ZERO, beta) == D.reverse_mean(ONE, ZERO, beta, alpha_bar)
@@ -62,7 +62,7 @@ def test_printed_mean_over_subtracts():
 def test_printed_expansion_agrees_with_no_reading_of_the_mean():
     """Eq. (24) as printed drops 1 / sqrt(1 - alpha_bar_i): it subtracts 0.24 to 0.997 of what is right."""
     factors = []
-    for beta, alpha_bar in zip(SCHEDULE.beta.tolist(), SCHEDULE.alpha_bar.tolist()):
+    for beta, alpha_bar in zip(SCHEDULE.beta.tolist(), SCHEDULE.alpha_bar.tolist(), strict=True):
         printed = V.reverse_step_expanded_printed(ZERO, ONE, beta, ZERO)
         factors.append((printed / D.reverse_mean(ZERO, ONE, beta, alpha_bar)).item())
         assert abs(printed / V.reverse_mean_printed(ZERO, ONE, beta) - 1) > 0.2

@@ -1,5 +1,7 @@
 """The adapter to Gymnasium: it shows the simulator as it is, and nothing but the simulator."""
 
+import copy
+import pickle
 import re
 import sys
 import warnings
@@ -96,8 +98,12 @@ def test_a_request_log_bounds_no_size(tmp_path):
     lines = [f"2024-01-01 00:00:{s:02},{tokens},1" for s, tokens in enumerate((1, 5, 90_000, 7))]
     log.write_text("\n".join(["TIMESTAMP,ContextTokens,GeneratedTokens", *lines]) + "\n")
     env = EdgeNetworkEnv(trace=str(log), num_slots=100)
-    assert np.isinf(env.observation_space.high).nonzero()[0].tolist() == [0, 1]
-    assert np.isfinite(env.observation_space.low).all()
+    space, (centre, unit) = env.observation_space, state_scale(env.simulator.world)
+    assert (space.high[:2] == np.inf).all()
+    low = np.float64(space.low) / STATE_GAIN * unit + centre
+    np.testing.assert_allclose(low[:2] * [1e-6, 1], 0, atol=1e-6)  # a request may be as small as it likes
+    ours = EdgeNetworkEnv(num_slots=100).observation_space  # all else is as without a log
+    assert np.array_equal(space.low[2:], ours.low[2:]) and np.array_equal(space.high[2:], ours.high[2:])
     observation, _ = env.reset(seed=0)
     for _ in range(50):
         assert observation in env.observation_space
@@ -185,7 +191,7 @@ def test_a_batch_equals_single_environments_step_by_step():
     ends = 0
     for action in np.random.default_rng(0).integers(24, size=(250, size)):
         (*ours, info), (*theirs, expected) = batch.step(action), singles.step(action)
-        for a, b in zip(ours, theirs):
+        for a, b in zip(ours, theirs, strict=True):
             np.testing.assert_array_equal(a, b)
             assert a.dtype == b.dtype
         ended = ours[3]
@@ -213,7 +219,7 @@ def test_the_wrappers_of_gymnasium_understand_the_batch():
     while not lengths:
         _, reward, _, ended, infos = envs.step(np.array([3, 4]))
         rewards += reward
-        lengths = [info["episode"]["l"] for info, over in zip(infos, ended) if over]
+        lengths = [info["episode"]["l"] for info, over in zip(infos, ended, strict=True) if over]
     env = int(ended.argmax())
     assert lengths[0] == draw_traffic(envs.unwrapped.simulator.world, 0, env, 0).flows.size - 1
     assert infos[env]["episode"]["r"] == pytest.approx(rewards[env])
@@ -235,9 +241,13 @@ def test_info_is_the_outcome_of_the_flow_just_decided():
     "settings, words",
     [
         (dict(laod=2.0), "laod: is not a setting of the world"),
-        (dict(load=0), "load: 0 is not a number above 0 and at most 100"),
+        (dict(load=0), "load: 0 is not a number from 1e-12 to 100"),
         (dict(num_gateways=2.5), "num_gateways: 2.5 is not a whole number from 1 to 256"),
-        (dict(trace="no such file"), "trace: no such file: No such file or directory"),
+        (
+            dict(trace="no such file"),
+            "trace: no such file: No such file or directory; "
+            "a relative path counts from the current folder, give --trace PATH",
+        ),
         (dict(first_env=-1), "first_env: -1 is not a whole number from 0"),
         (dict(render_mode="ansi"), "render_mode: 'ansi' is not one of human, rgb_array"),
     ],
@@ -297,6 +307,23 @@ def test_pictures_are_of_the_moment_and_say_what_became_of_the_last_flow():
     envs = EdgeNetworkVectorEnv(2, render_mode="rgb_array")
     envs.reset(seed=0)
     assert [frame.shape for frame in envs.render()] == [(400, 800, 3)] * 2
+
+
+def test_render_before_reset_says_that_reset_is_needed():
+    for env in (EdgeNetworkEnv(render_mode="rgb_array"), EdgeNetworkVectorEnv(2, render_mode="rgb_array")):
+        with pytest.raises(ResetNeeded, match="^render: no episode has begun, call reset first$"):
+            env.render()
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))])
+def test_a_copy_renders_after_the_original_did(duplicate):
+    pytest.importorskip("matplotlib")
+    env = EdgeNetworkEnv(render_mode="rgb_array", **SHORT)
+    env.reset(seed=0)
+    env.step(5)
+    frame = env.render()
+    other = duplicate(env)
+    assert np.array_equal(other.render(), frame) and np.array_equal(env.render(), frame)
 
 
 @pytest.mark.parametrize("mode, part", [("human", "pyplot"), ("rgb_array", "figure")])

@@ -106,8 +106,8 @@ def test_the_actor_step_leaves_the_critics_alone():
     """Q carries no gradient in J: the critics move the same whatever the weight of L_d."""
     one, two = agent(d2sac_diffusion_weight=0.0), agent(d2sac_diffusion_weight=9.0)
     one.update(batch()), two.update(batch())
-    assert all(torch.equal(a, b) for a, b in zip(one.critics.parameters(), two.critics.parameters()))
-    assert not all(torch.equal(a, b) for a, b in zip(one.actor.parameters(), two.actor.parameters()))
+    assert all(torch.equal(a, b) for a, b in zip(one.critics.parameters(), two.critics.parameters(), strict=True))
+    assert not all(torch.equal(a, b) for a, b in zip(one.actor.parameters(), two.actor.parameters(), strict=True))
 
 
 def test_the_first_step_of_adam_has_the_size_of_the_learning_rate():
@@ -241,7 +241,7 @@ def check(metrics, before, loss, after, name, lr, weight_decay):
     gradients = torch.autograd.grad(loss, list(before.parameters()))
     norm = torch.cat([g.flatten() for g in gradients]).norm()
     torch.testing.assert_close(metrics[f"grad_{name}"], norm, rtol=1e-3, atol=1e-6)
-    for old, new, g in zip(before.parameters(), after.parameters(), gradients):
+    for old, new, g in zip(before.parameters(), after.parameters(), gradients, strict=True):
         g = g + weight_decay * old
         clear = g.abs() > 1e-3  # elsewhere rounding decides the sign
         torch.testing.assert_close((new - old)[clear], (-lr * g.sign())[clear], rtol=2e-2, atol=1e-6)

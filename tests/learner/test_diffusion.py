@@ -19,12 +19,12 @@ def normal(*shape, seed=0):
 @pytest.mark.parametrize("steps", [1, 5, 10, 37])
 def test_alpha_bar_in_closed_form(steps):
     """The betas of Eq. (22) telescope: alpha_bar_i = exp(-b_min i/N - (b_max - b_min) i^2 / (2 N^2))."""
-    beta, alpha, alpha_bar = D.variance_schedule(steps, 0.1, 10.0)
+    beta, alpha, alpha_bar, variance = D.variance_schedule(steps, 0.1, 10.0)
     for i in range(1, steps + 1):
         closed = math.exp(-0.1 * i / steps - 9.9 * i**2 / (2 * steps**2))
         assert alpha_bar[i - 1].item() == pytest.approx(closed, rel=1e-12)
     assert alpha_bar[-1].item() == pytest.approx(math.exp(-5.05))  # the same noise at the end for every N
-    assert torch.equal(alpha, 1 - beta) and ((0 < beta) & (beta < 1)).all()
+    assert torch.equal(variance, beta) and torch.equal(alpha, 1 - beta) and ((0 < beta) & (beta < 1)).all()
 
 
 @pytest.mark.eq(22)

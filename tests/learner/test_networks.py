@@ -31,7 +31,7 @@ def test_the_cheap_chain_equals_the_definition():
         a_0 = denoise(predict_noise, schedule, noise)
         a_0.square().sum().backward()
         gradients.append([a_0.detach()] + [p.grad.clone() for p in net.parameters()])
-    for one, other in zip(*gradients):
+    for one, other in zip(*gradients, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9)
 
 
@@ -56,7 +56,7 @@ def test_embedding_by_hand():
     """Frequencies 1, 10000^(-1/7) ... 10000^-1: the first sine and cosine are sin i and cos i."""
     embedding = sinusoidal_embedding(torch.tensor([1, 3]))
     assert embedding.shape == (2, 16)
-    for row, i in zip(embedding, (1, 3)):
+    for row, i in zip(embedding, (1, 3), strict=True):
         assert row[0].item() == pytest.approx(math.sin(i), abs=1e-6)
         assert row[8].item() == pytest.approx(math.cos(i), abs=1e-6)
         assert row[7].item() == pytest.approx(math.sin(i / 10_000), abs=1e-6)

@@ -96,7 +96,7 @@ def test_samples_are_uniform_over_all_that_is_stored(generator):
 def test_sampling_repeats_with_its_generator():
     replay = fill(Replay(20, E, 1, E), 8)
     one, two = (replay.sample(50, 3, 0.9, torch.Generator().manual_seed(4)) for _ in range(2))
-    assert all(torch.equal(a, b) for a, b in zip(one, two))
+    assert all(torch.equal(a, b) for a, b in zip(one, two, strict=True))
 
 
 @pytest.mark.parametrize(

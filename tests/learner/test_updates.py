@@ -49,7 +49,7 @@ def collect(agent, seed):
         rows.append((state, rng.integers(A, size=E), reward, following, terminated, truncated))
         memory.add(*rows[-1])
         state = np.where((terminated | truncated)[:, None], fresh, following)
-    return memory, [torch.as_tensor(np.stack(column)) for column in zip(*rows)]
+    return memory, [torch.as_tensor(np.stack(column)) for column in zip(*rows, strict=True)]
 
 
 def copies(agent):
@@ -70,7 +70,7 @@ def check_step(before, after, loss, rate, weight_decay):
     Adam's first step is rate g / (|g| + 1e-8), where g is the gradient plus the weight decay.
     """
     gradients = torch.autograd.grad(loss, list(before.parameters()))
-    for old, new, gradient in zip(before.parameters(), after.parameters(), gradients):
+    for old, new, gradient in zip(before.parameters(), after.parameters(), gradients, strict=True):
         torch.testing.assert_close(new.grad, gradient, rtol=1e-4, atol=1e-6)
         g = new.grad + weight_decay * old
         torch.testing.assert_close(new.detach(), (old - rate * g / (g.abs() + 1e-8)).detach(), rtol=1e-5, atol=1e-6)
@@ -79,7 +79,7 @@ def check_step(before, after, loss, rate, weight_decay):
 
 def check_follows(before, online, after, tau):
     """Eq. (17): the target network is (1 - tau) of itself and tau of the online one after its step."""
-    for old, goal, new in zip(before.parameters(), online.parameters(), after.parameters()):
+    for old, goal, new in zip(before.parameters(), online.parameters(), after.parameters(), strict=True):
         torch.testing.assert_close(new, ((1 - tau) * old + tau * goal).detach())
 
 

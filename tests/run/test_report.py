@@ -1,13 +1,19 @@
 """What a run reports: means over whole epochs, and evaluations at one load."""
 
+import subprocess
+import sys
+import time
+
 import numpy as np
 import pytest
 import torch
-from tiny import TINY, rows
+from tiny import TINY, outcome, points, rows
 
 from edgediff import train
 from edgediff.config import LearnerConfig, RunConfig, Settings, WorldConfig
+from edgediff.run.checkpoint import Checkpointer
 from edgediff.run.report import mean_metrics, mean_outcome
+from edgediff.run.weights import read_weights
 
 
 def test_mean_metrics_averages_all_updates():
@@ -46,3 +52,47 @@ def test_the_range_of_loads_changes_training_but_no_evaluation(call, tmp_path):
     assert one[1][0] == spread[1][0] and one[1][0]["epoch"] == "0"
     rules = [[line for line in out.splitlines() if line.startswith(train.SHOWN_RULES)] for out in shown.values()]
     assert rules[0] == rules[1] and len(rules[0]) == len(train.SHOWN_RULES)
+
+
+def test_tensorboard_shows_every_point_once_also_when_the_clock_was_set_back(call, stop_after, tmp_path, monkeypatch):
+    call(train, "--run", "a", *TINY)
+    stop_after(3)
+    call(train, "--run", "b", *TINY)
+    stop_after(0)
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now - 86_400)
+    call(train, "--resume", "b")
+    assert points(tmp_path / "a") == points(tmp_path / "b")
+    assert [step for step, _ in points(tmp_path / "b")["train/reward"]] == [20, 40, 60, 80]
+
+
+@pytest.mark.slow
+def test_tables_and_curves_that_cannot_be_written_never_end_a_run(tmp_path):
+    """A limit on the size of files, set after the first epoch, stands for a full disk; a thread writes the curves."""
+    driver = (
+        "import resource, sys; from edgediff import train; from edgediff.run.checkpoint import Checkpointer\n"
+        "Checkpointer.after_epoch = lambda _: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
+        "sys.exit(train.run_program('edgediff.train', train.main, sys.argv[1:]))"
+    )
+    command = [sys.executable, "-c", driver, "--run", "r", *TINY, "--epochs", "400"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0 and "Traceback" not in done.stderr and "Exception" not in done.stderr
+    notes = [line for line in (done.stdout + done.stderr).splitlines() if "cannot be written" in line]
+    assert {note.split()[1] for note in notes} == {"train.csv", "evaluation.csv", "tensorboard"} and len(notes) == 3
+    assert read_weights(tmp_path / "r/last.pt") and 0 < len(rows(tmp_path / "r/train.csv")) < 400
+
+
+@pytest.mark.parametrize("what", ["train.csv", "evaluation.csv", "tensorboard"])
+def test_what_is_removed_while_training_is_written_again(call, finished, monkeypatch, tmp_path, what):
+    right = Checkpointer.after_epoch
+
+    def after_epoch(self):
+        right(self)
+        if self.progress.epoch == 2:
+            (tmp_path / "r" / what).rename(tmp_path / "attic")
+
+    monkeypatch.setattr(Checkpointer, "after_epoch", after_epoch)
+    assert call(train, "--run", "r", *TINY)[0] == 0
+    if what == "tensorboard":
+        assert call(train, "--resume", "r")[0] == 0  # the curves come back with the next start
+    assert outcome(tmp_path / "r") == outcome(finished)

@@ -118,7 +118,7 @@ def test_more_epochs_extend_a_run(call, tmp_path):
     a, b = outcome(tmp_path / "a"), outcome(tmp_path / "b")
     assert all(a[key] == b[key] for key in ("train.csv", "evaluation.csv", "points"))
     assert all(torch.equal(x, y) for x, y in zip(*(newest(tmp_path / run)["agent"]["weights"]["actor"].values()
-                                                   for run in "ab")))  # fmt: skip
+                                                   for run in "ab"), strict=True))  # fmt: skip
 
 
 def test_an_extension_outlives_a_kill_before_the_next_state(call, tmp_path, monkeypatch):

@@ -98,10 +98,12 @@ MISTAKES = [
     ("--d2sac-denoising-steps 0", "d2sac_denoising_steps: 0 is not a whole number from 1 to 1000"),
     ("--batch-size 600 --buffer-size 500", "batch_size: 600 is not at most buffer_size (500)"),
     ("--n-step 0", "n_step: 0"),
-    ("--load -1", "load: -1.0 is not a number above 0 and at most 100"),
+    ("--load -1", "load: -1.0 is not a number from 1e-12 to 100"),
+    ("--server-tflops 5e-324", "server_tflops: 5e-324 is not a number from 1e-12 to 1e+12"),
+    ("--load-low 2e-6 --load-high 0.0024", "load_low: 2e-06 gives 0.002 flows per episode; allowed are 1 to 1e7"),
     ("--load nan", "load: nan"),
     ("--gamma 1.5", "gamma: 1.5 is not a number from 0 to 1"),
-    ("--d2sac-beta-max 100 --d2sac-denoising-steps 1", "d2sac_beta_max: 100.0 is not small enough for 1 denoising"),
+    ("--d2sac-beta-max 100 --d2sac-denoising-steps 1", "d2sac_beta_max: 100.0 is too large for 1 denoising"),
     ("--preset huge", "preset: 'huge' is not one of paper, quick"),
     ("--trace none.csv", "trace: none.csv: No such file"),
     ("--device tpu", "device: 'tpu' is not one of cpu, cuda"),
@@ -222,7 +224,7 @@ def test_the_loop_stores_what_truncation_asks_for(call, monkeypatch):
     assert call(train, "--run", "r", *TINY, "--n-step", 2, "--gamma", 0.9)[0] == 0
     assert set(asked) == {(16, 2, 0.9)}
     assert np.array([step[5] for step in stored]).any() and not np.array([step[4] for step in stored]).any()
-    for now, later in zip(stored, stored[1:]):
+    for now, later in zip(stored[:-1], stored[1:], strict=True):
         goes_on = (now[3] == later[0]).all(axis=1)  # is the stored next state where the next step starts?
         assert np.array_equal(goes_on, ~now[5])
 

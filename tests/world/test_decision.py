@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edgediff.config import WorldConfig
-from edgediff.world.decision import STATE_GAIN, View, decode_action, observe, outcome
+from edgediff.world.decision import STATE_GAIN, View, decode_action, observe, outcome, state_scale
 from edgediff.world.rules import RoundRobin, one_step_greedy
 from edgediff.world.simulator import Simulator
 from edgediff.world.workload import FLOW
@@ -135,7 +135,7 @@ def test_available_bandwidth_is_standardised_as_a_uniform_share_of_what_backgrou
     share = left * rng.random(400_000)
     capacity = view().capacity_bps
     states = [observe(WORLD, view()._replace(available_bps=x * capacity[None]))[0, 6:8] for x in (0.0, 1.0)]
-    for low, high in zip(*states):
+    for low, high in zip(*states, strict=True):
         unit = STATE_GAIN / (high - low)  # in shares of the capacity
         assert unit == pytest.approx(share.std(), rel=0.01)
         assert -low / (high - low) == pytest.approx(share.mean(), rel=0.01)
@@ -192,3 +192,33 @@ def test_a_dropped_flow_is_never_in_time():
     world = replace(WORLD, deadline_low_s=2.0, deadline_high_s=2.0)
     result = of(outcome(world, view(deadline_s=2.0, data_bits=23e6), np.array([[0]])))
     assert result["dropped"] and not result["completed"] and result["violations"] == 1
+
+
+def test_state_scale_cannot_be_written_to():
+    """It is computed once for all observations of a world."""
+    for shared in state_scale(WORLD):
+        with pytest.raises(ValueError, match="read-only"):
+            shared[0] = 1e9
+
+
+def test_state_scale_is_the_mean_and_the_deviation_of_what_is_drawn(rng):
+    """Every entry from a sample of a million, for a world in which no constant is that of another."""
+    world = WorldConfig(num_gateways=3, num_workshops=700, arrival_rate=0.002, slot_s=0.02, bandwidth_low_bps=2e6,
+                        bandwidth_high_bps=9e6, deadline_low_s=0.3, deadline_high_s=1.6, size_fraction=0.7,
+                        text_work=0.2, image_work=0.9, scene3d_work=3.0, quiet_load=0.1, busy_load=0.8,
+                        compute_fraction=0.35, server_tflops=5000.0, load=2.5)  # fmt: skip
+    n = 10**6
+    b, t, w = rng.uniform(2e6, 9e6, n), rng.uniform(0.3, 1.6, n), rng.choice([0.2, 0.9, 3.0], n)
+    d = 0.7 * b * t
+    c, share = w * d / 1e6, (1 - rng.choice([0.1, 0.8], n)) * rng.random(n)
+    rate = c / (0.35 * t)  # what level 0 asks for; held for t, with 700 * 0.002 / 0.02 = 70 flows a second
+    drawn = [d, c, rng.integers(1, 4, n), t, share]
+    centre, unit = state_scale(world)
+    flow, queue, available = slice(0, 4), slice(4, 7), slice(7, 10)
+    np.testing.assert_allclose(centre[flow], [x.mean() for x in drawn[:4]], rtol=0.01)
+    np.testing.assert_allclose(unit[flow], [x.std() for x in drawn[:4]], rtol=0.01)
+    assert (centre[queue] == 0).all() and np.allclose(unit[queue], 1)  # in units of E[D] already
+    np.testing.assert_allclose(centre[available], share.mean(), rtol=0.01)
+    np.testing.assert_allclose(unit[available], share.std(), rtol=0.01)
+    assert centre[10] == pytest.approx(5000 - 70 * (rate * t).mean(), rel=0.01)
+    assert unit[10] == pytest.approx((70 * (rate**2 * t).mean()) ** 0.5, rel=0.01)

@@ -70,7 +70,7 @@ def test_reserve_adds_to_each_stretch_and_nothing_else(rng):
     reserve(held, (rows, gateways), start, stop, amount)
     reserve(held, (rows, gateways), start, stop, amount)
     expected = np.zeros_like(held)
-    for r, g, a, b, x in zip(rows, gateways, start, stop, amount):
+    for r, g, a, b, x in zip(rows, gateways, start, stop, amount, strict=True):
         expected[r, a:b, g] = 2 * x
     np.testing.assert_allclose(held, expected)
 
@@ -141,7 +141,7 @@ def test_the_next_episode_can_be_started_for_all_or_for_some():
 def test_same_seed_same_trajectory():
     one, two = (play(Simulator(WORLD, 3), uniform(), 200) for _ in range(2))
     other = play(Simulator(WORLD, 3), uniform(), 200, seed=1)
-    for a, b in zip(one[1:], two[1:]):
+    for a, b in zip(one[1:], two[1:], strict=True):
         assert np.array_equal(a[0], b[0]) and np.array_equal(a[1], b[1])
     assert not np.array_equal(one[5][0], other[5][0])
 
@@ -165,7 +165,7 @@ def test_three_environments_equal_three_runs_of_one():
     together = play(Simulator(WORLD, 3), RoundRobin(1), 300)
     for env in range(3):
         alone = play(Simulator(WORLD, 1, first_env=env), RoundRobin(1), 300)
-        for a, b in zip(together[1:], alone[1:]):
+        for a, b in zip(together[1:], alone[1:], strict=True):
             assert np.array_equal(a[0][env], b[0][0]) and a[1][env] == b[1][0] and a[3][env] == b[3][0]
             assert all(np.array_equal(a[4][name][env], b[4][name][0]) for name in a[4])
 
@@ -174,8 +174,8 @@ def test_three_environments_equal_three_runs_of_one():
 def test_propagation_is_negligible():
     """Eq. (8) drops T_prop; at 5 ns/m in 100 m it is below 0.71 microseconds, and decides nothing here."""
     near, far = (play(Simulator(replace(WORLD, propagation_s_per_m=v), 2), RoundRobin(0), 300) for v in (0.0, 5e-9))
-    assert all(np.array_equal(a[4]["completed"], b[4]["completed"]) for a, b in zip(near[1:], far[1:]))
-    gap = max(np.abs(a[4]["delay_s"] - b[4]["delay_s"]).max() for a, b in zip(near[1:], far[1:]))
+    assert all(np.array_equal(a[4]["completed"], b[4]["completed"]) for a, b in zip(near[1:], far[1:], strict=True))
+    gap = max(np.abs(a[4]["delay_s"] - b[4]["delay_s"]).max() for a, b in zip(near[1:], far[1:], strict=True))
     assert 0 < gap < 1e-6
 
 

@@ -1,6 +1,7 @@
 """Request logs: reading, refusing, and cutting episodes."""
 
-from dataclasses import replace
+import re
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,8 @@ import pytest
 from edgediff.config import WorldConfig
 from edgediff.errors import ConfigError
 from edgediff.world import simulator
-from edgediff.world.trace import Trace, largest_window, load_trace, trace_window
+from edgediff.world.trace import Trace, fingerprint, load_trace
+from edgediff.world.windows import close_circle, episode_quartiles, largest_window, trace_window
 from edgediff.world.workload import draw_traffic, mean_data_bits, work_per_bit
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "AzureLLMInferenceTrace_code.csv"
@@ -51,8 +53,8 @@ LINE = "2023-11-16 18:17:06,1,1\n"
         (HEADER, 1, "two different times"),
         (HEADER + LINE, 2, "two different times"),
         (HEADER + LINE + LINE, 3, "two different times"),
-        ("TIMESTAMP,ContextTokens\n", 1, "GeneratedTokens stands there 0 times"),
-        ("TIMESTAMP,TIMESTAMP,ContextTokens,GeneratedTokens\n", 1, "TIMESTAMP stands there 2 times"),
+        ("TIMESTAMP,ContextTokens\n", 1, "column GeneratedTokens appears 0 times, expected once"),
+        ("TIMESTAMP,TIMESTAMP,ContextTokens,GeneratedTokens\n", 1, "column TIMESTAMP appears 2 times, expected once"),
         (GOOD + "yesterday,1,1\n", 5, "'yesterday' is not a time"),
         (GOOD + "2023-13-16 18:17:06,1,1\n", 5, "is not a time"),
         (GOOD + ",1,1\n", 5, "is not a time"),
@@ -97,6 +99,15 @@ def test_refuses_a_missing_file_and_a_folder(tmp_path):
             load_trace(str(path))
 
 
+def window(world, trace, rng):
+    return trace_window(world, close_circle(world, trace), rng)
+
+
+def flows_of(world, trace, episode=0):
+    """Return the flows of an episode of a log, without the one that would come next."""
+    return draw_traffic(world, 0, 0, episode, close_circle(world, trace)).flows[:-1]
+
+
 def regular(count=50):
     return Trace(np.arange(count, dtype=float), np.full(count, 30.0), np.full(count, 10.0))
 
@@ -105,7 +116,7 @@ def regular(count=50):
 def test_time_is_compressed_to_the_mean_rate(rng, load):
     """A regular log gives exactly lambda * W * load flows per slot, however short it is: it goes round."""
     world = WorldConfig(load=load)
-    slot, size, work = trace_window(world, regular(), rng)
+    slot, size, work = window(world, regular(), rng)
     assert abs(slot.size - 1 - 1000 * load) <= 1
     assert (np.diff(slot) >= 0).all() and slot[-1] == world.num_slots > slot[-2]
     assert np.allclose(size, 1) and np.allclose(work, 1)
@@ -117,7 +128,7 @@ def test_windows_start_anywhere(rng):
     trace = Trace(time_s, np.ones(1000), np.arange(1000.0))
     starts, counts = [], []
     for _ in range(200):
-        slot, size, _ = trace_window(WorldConfig(num_slots=100), trace, rng)
+        slot, size, _ = window(WorldConfig(num_slots=100), trace, rng)
         counts.append(slot.size - 1)
         starts.append(size[0])
     assert np.mean(counts) == pytest.approx(100, rel=0.35) and max(counts) > 500 and min(counts) < 20
@@ -128,7 +139,7 @@ def test_windows_start_anywhere(rng):
 def test_size_and_work_have_the_mean_of_the_synthetic_traffic(rng):
     """Over one whole lap of any log: mean D and mean workload are those of Eq. (1)."""
     trace = Trace(np.arange(1000.0), rng.integers(1, 5000, 1000) * 1.0, rng.integers(1, 500, 1000) * 1.0)
-    flows = draw_traffic(WorldConfig(num_slots=1000), 0, 0, 0, trace).flows[:-1]
+    flows = flows_of(WorldConfig(num_slots=1000), trace)
     world = WorldConfig()
     assert abs(flows.size - 1000) <= 1
     assert flows["data_bits"].mean() == pytest.approx(mean_data_bits(world), rel=0.01)
@@ -139,7 +150,7 @@ def test_size_and_work_have_the_mean_of_the_synthetic_traffic(rng):
 
 def test_a_request_of_no_tokens_asks_for_one(rng):
     trace = Trace(np.array([0.0, 1.0]), np.zeros(2), np.array([0.0, 3.0]))
-    _, size, work = trace_window(WorldConfig(), trace, rng)
+    _, size, work = window(WorldConfig(), trace, rng)
     np.testing.assert_allclose(np.unique(size), [0.5, 1.5])  # 1 and 3 tokens, mean 2
     np.testing.assert_allclose(np.unique(work), [0.5, 1.5])
 
@@ -147,7 +158,7 @@ def test_a_request_of_no_tokens_asks_for_one(rng):
 def test_the_circle_is_closed_by_one_mean_gap(rng):
     """Two requests a second apart come every 1 / rate = 100 slots, also from one lap to the next."""
     world = WorldConfig(num_slots=1000, load=0.01)
-    slot, *_ = trace_window(world, Trace(np.array([0.0, 1.0]), np.ones(2), np.ones(2)), rng)
+    slot, *_ = window(world, Trace(np.array([0.0, 1.0]), np.ones(2), np.ones(2)), rng)
     assert set(np.diff(slot[:-1])) <= {99, 100, 101}
 
 
@@ -155,12 +166,13 @@ def test_a_window_may_start_anywhere_on_the_log():
     """Sizes 1, 2, ..., 1000 in a row: over many windows the first size is spread over all of them."""
     trace = Trace(np.arange(1000.0), np.zeros(1000), np.arange(1.0, 1001.0))
     world = WorldConfig(num_slots=50)
-    first = [trace_window(world, trace, np.random.default_rng(k))[1][0] * 500.5 for k in range(300)]
+    first = [window(world, trace, np.random.default_rng(k))[1][0] * 500.5 for k in range(300)]
     np.testing.assert_allclose(np.quantile(first, [0.25, 0.5, 0.75]), [250, 500, 750], atol=100)
 
 
 def test_a_window_has_background_traffic_of_its_own():
-    one, two = (draw_traffic(WorldConfig(), 0, 0, k, regular()).background for k in (0, 1))
+    log = close_circle(WorldConfig(), regular())
+    one, two = (draw_traffic(WorldConfig(), 0, 0, k, log).background for k in (0, 1))
     assert not np.array_equal(one, two)
     assert np.array_equal(one, draw_traffic(WorldConfig(), 0, 0, 0).background)
 
@@ -168,18 +180,133 @@ def test_a_window_has_background_traffic_of_its_own():
 def test_size_follows_all_tokens_and_work_those_generated(rng):
     """Tokens (30, 10) and (10, 30): sizes 40 and 40; work 0.1 * 30 + 10 = 13 and 0.1 * 10 + 30 = 31."""
     trace = Trace(np.array([0.0, 1.0]), np.array([30.0, 10.0]), np.array([10.0, 30.0]))
-    _, size, work = trace_window(WorldConfig(), trace, rng)
+    _, size, work = window(WorldConfig(), trace, rng)
     assert np.allclose(size, 1)
     np.testing.assert_allclose(np.unique(work.round(9)), [13 / 22, 31 / 22])
 
 
-@pytest.mark.skipif(not REAL.exists(), reason="the public trace is not here")
-def test_the_real_log():
-    trace = load_trace(str(REAL))
-    assert trace.time_s.size == 8819
-    counts = [draw_traffic(replace(WorldConfig(), load=2.0), 0, 0, k, trace).flows.size - 1 for k in range(60)]
+def check_public_log(trace, lines):
+    """What makes a public log worth more than a Poisson process: the same mean rate, and bursts."""
+    assert trace.time_s.size == lines and trace.time_s[0] == 0 and (np.diff(trace.time_s) >= 0).all()
+    counts = [flows_of(WorldConfig(load=2.0), trace, k).size for k in range(60)]
     assert np.mean(counts) == pytest.approx(2000, rel=0.2)
     assert np.std(counts) > 3 * np.sqrt(2000)  # far burstier than Poisson
+
+
+@pytest.mark.skipif(not REAL.exists(), reason="the public trace is not here")
+def test_load_trace_reads_the_public_log():
+    check_public_log(load_trace(str(REAL)), 8819)
+
+
+def public_format(rng, lines):
+    """A log as the public ones are written, with 1000 requests in a rush and 1000 at ease by turns."""
+    gaps_s = rng.exponential(np.where(np.arange(lines) // 1000 % 2, 0.05, 0.6))
+    ticks = np.cumsum(gaps_s * 1e7).astype(int)  # of 100 ns
+    rows = [f"2023-11-16 18:{15 + t // 600_000_000:02}:{t // 10**7 % 60:02}.{t % 10**7:07}" for t in ticks]
+    tokens = zip(rng.integers(1, 8000, lines), rng.integers(1, 600, lines), strict=True)
+    body = [f"{row},{context},{generated}" for row, (context, generated) in zip(rows, tokens, strict=True)]
+    return "\r\n".join([HEADER.strip(), *body]), (ticks - ticks[0]) / 1e7
+
+
+def test_load_trace_reads_the_format_of_the_public_logs(write, rng):
+    text, time_s = public_format(rng, 5000)
+    trace = load_trace(write(text))
+    np.testing.assert_allclose(trace.time_s, time_s, rtol=1e-12)
+    assert trace.context_tokens.max() > 7900 and trace.generated_tokens.max() > 590
+    check_public_log(trace, 5000)
+
+
+@pytest.mark.parametrize("zone", ["", "Z", "+00:00", "+0000", "+00", " UTC", "UTC"])
+def test_load_trace_takes_times_in_utc_however_they_say_so(write, zone):
+    rows = f"2024-05-10T00:00:00.5{zone},1,2\n2024-05-10 00:00:02{zone},374.0,4.00\n"
+    trace = load_trace(write(HEADER + rows))
+    assert trace.time_s.tolist() == [0, 1.5]
+    assert trace.context_tokens.tolist() == [1, 374] and trace.generated_tokens.tolist() == [2, 4]
+
+
+def test_load_trace_counts_time_over_midnight_and_leap_days(write):
+    rows = "2024-02-28 23:59:59.999999999,1,1\n2024-02-29 00:00:00,1,1\n2024-03-01 12:34:56.1,1,1\n"
+    time_s = load_trace(write(HEADER + rows)).time_s
+    np.testing.assert_allclose(time_s, [0, 1e-9, 86400 + 12 * 3600 + 34 * 60 + 56.1 + 1e-9], rtol=1e-15, atol=1e-12)
+
+
+@pytest.mark.parametrize("text", ["Timestamp,Request tokens,Response tokens\n", '{"timestamp": 0}\n', "<xml>\n"])
+def test_a_foreign_header_is_shown_beside_the_names_that_are_expected(write, text):
+    with pytest.raises(ConfigError) as error:
+        load_trace(write(text))
+    found = ",".join(name.strip() for name in text.strip().split(","))
+    assert str(error.value).endswith(
+        f"line 1: column TIMESTAMP appears 0 times, expected once; the header is {found!r}, "
+        "expected TIMESTAMP, ContextTokens, GeneratedTokens"
+    )
+
+
+def test_a_relative_path_that_leads_nowhere_gets_a_hint(tmp_path):
+    for path, hint in (("none.csv", True), (str(tmp_path / "none.csv"), False)):
+        with pytest.raises(ConfigError) as error:
+            load_trace(path)
+        assert str(error.value).endswith("give --trace PATH") == hint
+        assert str(error.value).startswith(f"trace: {path}: No such file or directory")
+
+
+def test_a_trace_takes_24_bytes_a_line(write):
+    lines = [f"2023-11-16 {k // 3600:02}:{k // 60 % 60:02}:{k % 60:02},1,1\n" for k in range(20_000)]
+    path = write(HEADER + "".join(lines))
+    tracemalloc.start()
+    trace = load_trace(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert sum(column.nbytes for column in trace) == 24 * 20_000 and peak < 64 * 20_000
+
+
+def test_an_episode_looks_at_its_own_requests_only(rng):
+    """Of a log of a million requests, 100 slots at load 1 hold a hundred."""
+
+    class Counting(np.ndarray):
+        looked_at = 0
+
+        def __getitem__(self, key):
+            found = super().__getitem__(key)
+            Counting.looked_at += np.size(found)
+            return found
+
+    world, trace = WorldConfig(num_slots=100), regular(10**6)
+    log = close_circle(world, trace)._replace(trace=Trace(*(column.view(Counting) for column in trace)))
+    slot, *_ = trace_window(world, log, rng)
+    assert abs(slot.size - 101) <= 1 and Counting.looked_at < 1000
+
+
+def test_episode_quartiles_tells_a_quiet_log_from_one_with_a_rush(rng):
+    """Two hours with 250 requests and two with 23,000: half of the episodes hold next to nothing."""
+    time_s = np.concatenate([np.linspace(0, 7200, 250, endpoint=False), np.linspace(7200, 14400, 23_000)])
+    uneven = Trace(time_s, np.ones(time_s.size), np.ones(time_s.size))
+    assert episode_quartiles(WorldConfig(), regular(5000)) == (
+        "flows per episode at load 1: quartiles 1000, 1000, 1000 (mean 1000)"
+    )
+    text = episode_quartiles(WorldConfig(load=0.5), uneven)
+    assert text.startswith("flows per episode at load 0.5: quartiles 11, ") and text.endswith(", 989 (mean 500)")
+    counts = [window(WorldConfig(load=0.5), uneven, rng)[0].size - 1 for _ in range(400)]
+    assert np.quantile(counts, [0.25, 0.75]) == pytest.approx([11, 989], abs=1)
+
+
+def test_episode_quartiles_are_those_of_the_episodes_that_are_drawn(rng):
+    """On a log that becomes denser and denser, every quantile is another number."""
+    world, trace = WorldConfig(num_slots=500), Trace(np.sqrt(np.arange(20_000)), np.ones(20_000), np.ones(20_000))
+    counts = [window(world, trace, rng)[0].size - 1 for _ in range(3000)]
+    shown = [float(number) for number in re.findall(r"\d+", episode_quartiles(world, trace))][1:]
+    assert shown == pytest.approx([*np.quantile(counts, [0.25, 0.5, 0.75]), np.mean(counts)], rel=0.06)
+
+
+def test_episode_quartiles_counts_no_empty_episode():
+    """Most windows of a year of nothing are moved to its one request."""
+    assert episode_quartiles(WorldConfig(), burst()).startswith("flows per episode at load 1: quartiles 1, 1, 1 (mean ")
+
+
+def test_fingerprint_tells_logs_apart():
+    one, other = regular(), regular()
+    assert fingerprint(one) == fingerprint(regular()) and fingerprint(None) == ""
+    other.generated_tokens[3] += 1
+    assert fingerprint(one) != fingerprint(other)
 
 
 def burst(size=20_000):
@@ -204,7 +331,7 @@ def unrolled(world, trace, laps):
 
 def window_of(world, trace, seed):
     """Return when the drawn window would begin, and slots and numbers of the requests in the one that is given."""
-    slot, size, _ = trace_window(world, trace, np.random.default_rng(seed))
+    slot, size, _ = window(world, trace, np.random.default_rng(seed))
     number = np.round(size * (trace.time_s.size + 1) / 2).astype(int) - 1  # from k + 1 tokens of (n + 1) / 2 on average
     return np.random.default_rng(seed).uniform(0, trace.time_s.size / world.flows_per_slot), slot, number
 
@@ -227,7 +354,7 @@ def test_a_window_holds_the_requests_of_its_time_or_is_moved_to_the_next_one(see
             slack = 0.5 + 1e-6
         else:
             slack = 1e-6
-        for t, s in zip(time[coming:], slot[:-1]):
+        for t, s in zip(time[coming:], slot[:-1], strict=False):
             assert s - slack <= t - start < s + 1 + slack
         assert time[coming + slot.size - 1] - start >= 20 - slack  # the one to come is behind the window
     assert moved or world.flows_per_slot > 0.3

@@ -1,0 +1,167 @@
+"""The tables of the READMEs that grids, metrics and loads do not describe: rows with own names, other columns."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from edgediff.learner.agents import AGENTS
+from edgediff.run.scores import HEADINGS
+from edgediff.run.scores import table as run_table
+from experiments.analysis import gateways
+from experiments.analysis.reading import read_csv, read_together, score_text
+from experiments.analysis.score_tables import columns_of, differences, markdown, of_variant, paired, scores
+from experiments.analysis.stats import iqm, probability_of_improvement
+
+GREEDY = "one-step greedy (knows the model)"
+CARTPOLE = "transitions", "gradient_steps", "return"
+SOLVED = 475.0  # a return on CartPole
+
+
+def same(*names: str) -> dict[str, str]:
+    """Return rows that are printed with the names that they have."""
+    return {name: name for name in names}
+
+
+def picked(grids: str, metrics: str, loads: str, names: dict[str, str], of: Callable = scores) -> Callable:
+    """Return a function that makes a table of some rows of grids, with names of their own."""
+
+    def make(results: Path) -> str:
+        rows = read_together(grids.split(","), results)
+        return of(columns_of(rows, metrics.split(","), loads.split(",")), names)
+
+    return make
+
+
+def run(results: Path) -> str:
+    """Return the table at the end of a run, averaged over the seeds of the headline."""
+    frozen = read_together(["headline"], results).query("phase == 'frozen' and load == 1")
+    shown = {"d2sac": "d2sac, mean of 8", **same("round robin, level 2", "most available", GREEDY)}
+    found = {text: frozen[frozen["variant"] == name] for name, text in shown.items()}
+    means = {text: {key: float(iqm(rows[key].to_numpy())) for key in HEADINGS} for text, rows in found.items()}
+    return f"```text\n{run_table(means, 5)}\n```"
+
+
+def front(results: Path) -> str:
+    """Return the headline in short, with intervals at load 1 only."""
+    columns = columns_of(read_together(["headline"], results), ("completion", "reward", "area"), ("1", "1.5", "2"))
+    names = {"d2sac": "d2sac (diffusion actor)", "sac": "sac (plain MLP actor)", **same("dqn", "ppo"),
+             **same("round robin, level 2", GREEDY)}  # fmt: skip
+    body = []
+    for variant, text in names.items():
+        values = {heading: of_variant(column, variant).to_numpy() for heading, column in columns.items()}
+        short = {heading: f"{iqm(found):.3f}" if len(found) else "-" for heading, found in values.items()}
+        body.append([text, *(score_text(values[h]) if h.endswith("load 1") else short[h] for h in columns)])
+    return markdown(["scheduler", *columns], body)
+
+
+def ratios_change(results: Path) -> str:
+    """Return what ratios as further inputs change, on the same seeds."""
+    rows = read_together(["headline_ratios", "headline"], results)
+    columns = columns_of(rows, ("area", "completion", "reward"), ("1", "1.5", "2"))
+    found = {name: [paired(column, f"{name}, ratios", name) for column in columns.values()] for name in AGENTS}
+    texts = {name: [f"{score_text(values, '+.3f')} {probability_of_improvement(values):.2f}" for values in each]
+             for name, each in found.items()}  # fmt: skip
+    return markdown(["change by the ratios", *columns], [[name, *each] for name, each in texts.items()])
+
+
+def tuning(results: Path) -> str:
+    """Return all trials of every agent by mean area, the chosen one in bold."""
+    body, columns = [], {}
+    for agent in AGENTS:
+        columns = columns_of(read_together([f"tuning_{agent}"], results), ("area", "completion", "reward"))
+        trials = columns["area"].groupby("variant").mean().sort_values(ascending=False)
+        for place, trial in enumerate(trials.index):
+            name = "Table 1" if trial == agent else trial
+            cells = [score_text(of_variant(column, trial).to_numpy()) for column in columns.values()]
+            body.append([agent, name if place else f"**{name}**", *cells])
+    return markdown(["agent", "trial", *columns], body)
+
+
+def cartpole(results: Path) -> str:
+    """Return when each agent first solves CartPole, and what it loses later; seed by seed."""
+    body = []
+    for agent in AGENTS:
+        runs = [read_csv(results / "cartpole" / f"{agent}-{seed}.csv", CARTPOLE) for seed in range(3)]
+        firsts = [found.loc[found["return"] >= SOLVED, "transitions"].min() for found in runs]
+        later = [
+            found.loc[found["transitions"] >= first, "return"].min() for found, first in zip(runs, firsts, strict=True)
+        ]
+        late = [found.loc[found["transitions"] >= 70_000, "return"].min() for found in runs]
+        columns = [[f"{value:,.0f}" for value in values] for values in (firsts, later, late)]
+        body.append([agent, f"{runs[0]['gradient_steps'].max():,.0f}", *map("; ".join, columns)])
+    header = "first return of 475, transitions", "lowest return from then on", "lowest from 70,000 transitions on"
+    return markdown(["agent", "gradient steps", *header], body)
+
+
+def latency(results: Path) -> str:
+    """Return the times of one decision and one update with eight gateways."""
+    cases = read_csv(results / "latency.csv", gateways.TIMES, ("agent",)).query("gateways == 8")
+    names = [
+        f"{row.agent}, N = {row.denoising_steps:.0f}, "
+        + ("one draw" if row.draws == 1 else f"mean of {row.draws:.0f} draws")
+        if row.denoising_steps > 0
+        else row.agent
+        for row in cases.itertuples()
+    ]
+    body = [
+        [name, *(f"{value:.2f}" for value in each[:3]), f"{each[3]:.1f}"]
+        for name, each in zip(names, cases[[*gateways.TIMES[4:]]].to_numpy(), strict=True)
+    ]
+    return markdown(["agent", "p50 ms", "p95 ms", "p99 ms", "ms per update"], body)
+
+
+def of_both(changes: dict[str, str]) -> dict[str, str]:
+    """Return the rows of d2sac, then those of sac, with the same changes."""
+    return {f"{agent}{end}": f"{agent}: {text}" for agent in ("d2sac", "sac") for end, text in changes.items()}
+
+
+PRECISION = of_both({
+    "": "n = 3, gamma = 0.95 (default)", ", ratios": "the same, with ratios", ", n = 1": "n = 1",
+    ", gamma = 0": "gamma = 0", ", gamma = 0, ratios": "gamma = 0, with ratios",
+})  # fmt: skip
+FORESIGHT = of_both({
+    ", n = 1": "n = 1", "": "n = 3, tau = 0.005 (default)", ", n = 5": "n = 5", ", n = 10": "n = 10",
+    ", tau = 0.02": "tau = 0.02", ", critics at the rate of the other agent": "critics at the rate of the other",
+    ", n = 10, critics at the rate of the other agent": "n = 10, critics at the rate of the other",
+}) | {
+    **{f"d2sac, {change}": f"d2sac: {change}"
+       for change in ("mean of both critics", "L_d weighted 1", "confidence 0.97")},
+    **{f"ppo, lambda = {number}": f"ppo: lambda = {number}" for number in ("0", "0.5", "0.8")},
+    "ppo": "ppo: lambda = 0.9 (default)", "ppo, lambda = 0.95": "ppo: lambda = 0.95",
+}  # fmt: skip
+PLANNED = {
+    **same(GREEDY), "d2sac": "d2sac, trained on 0.5 to 3", "ppo": "ppo, trained on 0.5 to 3",
+    **{f"planner, {flows} flows ahead (sees the future)": f"planner, {flows} flows ahead, greedy goes on"
+       for flows in (10, 30, 100)},
+    **{f"{agent}, planner_horizon 30": f"planner, 30 flows ahead, the better of greedy and {agent} goes on"
+       for agent in ("d2sac", "ppo")},
+}  # fmt: skip
+CHAIN = {
+    **{f"d2sac, N = {steps}": f"d2sac, N = {steps}" for steps in (1, 2, 5)},
+    "d2sac": "d2sac, N = 10 (Table 1)", **same("sac", "dqn", "ppo"),
+}  # fmt: skip
+RATIOS = {f"{agent}, ratios": agent for agent in AGENTS}
+MAIN, CURVE = "area,completion,reward", "area,late_area,reward@5000,reward@10000,reward@50000,completion,reward"
+RANGE, OTHERS = "headline_range,headline", same("sac", "dqn", "ppo", GREEDY)
+OTHER_RATIOS, WITH_RATIOS = (
+    {k: v for k, v in RATIOS.items() if v != "d2sac"},
+    partial(differences, ours="d2sac, ratios"),
+)
+OF_FORESIGHT = "headline_range,foresight,foresight_rates,foresight_d2sac,foresight_ppo"
+TABLES: dict[str, Callable[[Path], str]] = {
+    "run": run,
+    "front": front,
+    "chain": picked("chain_length,headline", CURVE, "1,2", CHAIN),
+    "range": picked(RANGE, MAIN, "1,1.5,2,3", same("d2sac") | OTHERS),
+    "range_differences": picked(RANGE, MAIN, "1,1.5,2,3", OTHERS, differences),
+    "gateways": gateways.table,
+    "precision": picked("precision,headline,headline_ratios", MAIN, "1,2", PRECISION),
+    "ratios": picked("headline_ratios,headline", MAIN, "1,1.5,2", RATIOS | same(GREEDY)),
+    "ratios_change": ratios_change,
+    "ratios_differences": picked("headline_ratios", MAIN, "1,1.5,2", OTHER_RATIOS, WITH_RATIOS),
+    "foresight": picked(OF_FORESIGHT, "completion,reward", "1,2", FORESIGHT),
+    "planner": picked("planner,planner_learned", "completion,reward", "1,2", PLANNED),
+    "tuning": tuning,
+    "cartpole": cartpole,
+    "latency": latency,
+}

@@ -1,0 +1,16 @@
+"""Lines that the tests of the controller send."""
+
+import json
+
+FLOW = {"data_bits": 4.13e6, "work_tflop": 4.13, "priority": 3, "deadline_s": 0.51}
+REPORT = {
+    "available_bps": [15e6, 0, 21.9e6, 17e6, 0, 39.8e6, 19.3e6, 0],
+    "backlog_bits": [0, 4.7e6, 0, 9.5e6, 0, 1.1e6, 3e6, 5.4e6],
+    "available_tflops": 1368,
+}
+GOOD = REPORT | {"flow": FLOW}
+
+
+def encoded(*lines: dict) -> bytes:
+    """Return objects as lines."""
+    return b"".join(json.dumps(line).encode() + b"\n" for line in lines)

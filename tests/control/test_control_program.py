@@ -1,0 +1,342 @@
+"""The program: `python -m edgediff.control RUN` on standard input, on a socket, under signals and with bad flags."""
+
+import contextlib
+import fcntl
+import json
+import os
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from lines import GOOD, encoded
+from tiny import wait_for
+
+from edgediff.control import __main__ as control
+from edgediff.control.server import MAX_CLIENTS, SHUTDOWN_TIMEOUT_S
+
+LATEST_END_S = SHUTDOWN_TIMEOUT_S + 3  # the interpreter needs time to end, the more the busier the machine is
+CONTROL = [sys.executable, "-m", "edgediff.control"]
+
+
+@pytest.fixture
+def start(busy):
+    """Start the program; what still runs in the end is ended."""
+    started = []
+
+    def _start(*flags, **options):
+        pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        started.append(subprocess.Popen([*CONTROL, str(busy), *map(str, flags)], **pipes | options))
+        return started[-1]
+
+    yield _start
+    for process in started:
+        process.kill()
+        process.wait()
+        for pipe in filter(None, (process.stdin, process.stdout, process.stderr)):
+            with contextlib.suppress(OSError):  # what waits in the buffer of a closed pipe
+                pipe.close()
+
+
+@pytest.fixture
+def listen(start, tmp_path):
+    """Start the program on a Unix socket; return it and a function that connects a client."""
+
+    def _connect():
+        client = socket.socket(socket.AF_UNIX)
+        client.settimeout(20)
+        client.connect(str(tmp_path / "s"))
+        return client
+
+    def _listen(**options):
+        process = start("--listen", f"unix:{tmp_path}/s", **options)
+        assert process.stdout.readline() == f"listening on unix:{tmp_path}/s\n".encode()
+        return process, _connect
+
+    return _listen
+
+
+def asked(client):
+    """Send a line; return whether the answer is a decision."""
+    client.sendall(encoded(GOOD))
+    return b"gateway" in client.makefile("rb").readline()
+
+
+def be_deaf(client):
+    """Send lines until no more are taken, and read nothing."""
+    client.settimeout(1)
+    with contextlib.suppress(TimeoutError):
+        while True:
+            client.send(encoded(GOOD) * 100)
+
+
+@contextlib.contextmanager
+def full_pipe():
+    """Yield the end of a pipe that takes no more bytes, and that nobody reads."""
+    inlet, outlet = os.pipe()
+    os.set_blocking(outlet, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(outlet, b"x")
+    os.set_blocking(outlet, True)
+    yield outlet
+    os.close(inlet)
+    os.close(outlet)
+
+
+# Standard input and output
+
+
+@pytest.mark.slow
+def test_lines_in_lines_out_until_the_end_of_the_input(start):
+    lines = encoded(GOOD | {"id": 1}) + b"\n" + b"x" * 10_000_000 + b"\nhello\n" + encoded(GOOD | {"id": 2})[:-1]
+    process = start("--probabilities", "--mode", "argmax", "--eval-draws", 2)
+    out, err = process.communicate(lines, timeout=60)
+    first, long, bad, last = map(json.loads, out.splitlines())
+    assert (first["id"], last["id"]) == (1, 2) and len(last["probabilities"]) == 8
+    assert long["error"].startswith("line: longer") and bad["error"].startswith("line: not JSON")
+    assert process.returncode == 0 and err.count(b"\n") == 1
+    assert err.startswith(b"decisions: 2, lines refused: 2; time of a decision: p50 ")
+
+
+@pytest.mark.slow
+def test_standard_input_and_output_may_be_files(start, tmp_path):
+    lines = tmp_path / "lines"
+    lines.write_bytes(encoded(*[GOOD] * 300))  # more than is read at once
+    with lines.open("rb") as source, (tmp_path / "answers").open("wb") as sink:
+        assert start(stdin=source, stdout=sink).wait(60) == 0
+    assert (tmp_path / "answers").read_bytes().count(b"gateway") == 300
+
+
+@pytest.mark.slow
+def test_standard_streams_keep_their_flags_and_may_be_non_blocking(start):
+    """Other processes share them: O_NONBLOCK would break a shell, and they may have set it themselves."""
+    for blocking in (True, False):
+        inlet, outlet = os.pipe()
+        process = start(stdin=inlet)
+        os.set_blocking(inlet, blocking)
+        flags = fcntl.fcntl(inlet, fcntl.F_GETFL)
+        for _ in range(2):
+            os.write(outlet, encoded(GOOD))
+            assert b"gateway" in process.stdout.readline()
+        assert fcntl.fcntl(inlet, fcntl.F_GETFL) == flags
+        os.close(outlet)
+        assert process.wait(60) == 0
+        os.close(inlet)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("signals_heard")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_answers_what_has_come_and_ends_with_status_0(start, number):
+    process = start()
+    process.stdin.write(encoded(GOOD))
+    process.stdin.flush()
+    assert b"gateway" in process.stdout.readline()
+    process.send_signal(signal.SIGUSR1)
+    assert process.stderr.readline().startswith(b"decisions: 1, lines refused: 0; time of a decision: p50 ")
+    process.stdin.write(encoded(GOOD, GOOD, GOOD) + b'{"begun": ')
+    process.stdin.flush()
+    process.send_signal(number)
+    wait_for(lambda: process.poll() is not None)
+    assert process.returncode == 0 and process.stdout.read().count(b"gateway") == 3
+    assert process.stderr.read().startswith(b"decisions: 4, lines refused: 0;")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("signals_heard")
+def test_an_ignored_signal_stays_ignored(start):
+    ignored = signal.SIGHUP, signal.SIGUSR1
+    process = start(preexec_fn=lambda: [signal.signal(number, signal.SIG_IGN) for number in ignored])  # as nohup does
+    for _ in range(2):
+        process.stdin.write(encoded(GOOD))
+        process.stdin.flush()
+        assert b"gateway" in process.stdout.readline()
+        for number in ignored:
+            process.send_signal(number)
+    process.stdin.close()
+    assert process.wait(60) == 0 and process.stderr.read().count(b"\n") == 1
+
+
+@pytest.mark.slow
+def test_lines_whose_answers_nobody_takes_fill_no_memory_and_do_not_delay_the_end(start):
+    process, sent = start(), 0
+    process.stdin.write(encoded(GOOD))
+    process.stdin.flush()
+    assert b"gateway" in process.stdout.readline()
+    os.set_blocking(process.stdin.fileno(), False)
+    for _ in range(3):  # until neither lines nor answers are taken any more
+        with contextlib.suppress(BlockingIOError):
+            while sent < 2_000_000:
+                sent += os.write(process.stdin.fileno(), encoded(GOOD))
+        time.sleep(1)
+    assert sent < 1_000_000
+    begin = time.monotonic()
+    process.terminate()
+    assert process.wait(60) == 0 and time.monotonic() - begin < LATEST_END_S
+
+
+@pytest.mark.slow
+def test_a_closed_output_ends_it_quietly(start):
+    process = start()
+    process.stdout.close()
+    process.stdin.write(encoded(*[GOOD] * 50))
+    process.stdin.flush()
+    wait_for(lambda: process.poll() is not None)
+    err = process.stderr.read()
+    assert process.returncode == 0 and err.count(b"\n") == 1 and err.startswith(b"decisions: ")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_said(start):
+    with open("/dev/full", "wb") as full:
+        process = start(stdout=full)
+        _, err = process.communicate(encoded(GOOD), timeout=60)
+    assert process.returncode == 1 and b"No space left on device" in err.splitlines()[-1]
+
+
+# Sockets
+
+
+@pytest.mark.slow
+def test_a_unix_socket_serves_and_is_removed_in_the_end(listen, start, tmp_path):
+    process, connect = listen()
+    other = start("--listen", f"unix:{tmp_path}/s")
+    with connect() as client:
+        assert asked(client)
+    assert other.wait(60) == 2 and b"is in use by another server\n" in other.stderr.read()
+    process.terminate()
+    assert process.wait(60) == 0 and list(tmp_path.iterdir()) == []
+    assert process.stderr.read().startswith(b"decisions: 1, lines refused: 0;")
+
+
+@pytest.mark.slow
+def test_a_tcp_port_of_the_loopback_is_chosen_and_said(start):
+    process = start("--listen", "localhost:0")
+    address = process.stdout.readline().decode().split()[-1]
+    with socket.create_connection(("127.0.0.1", int(address.removeprefix("127.0.0.1:")))) as client:
+        client.sendall(encoded(GOOD) * 2)
+        client.shutdown(socket.SHUT_WR)
+        assert client.makefile("rb").read().count(b"gateway") == 2
+    process.terminate()
+    assert process.wait(60) == 0
+
+
+@pytest.mark.slow
+def test_a_client_that_comes_after_the_signal_is_not_served(listen):
+    process, connect = listen()
+    with connect() as deaf:
+        be_deaf(deaf)
+        begin = time.monotonic()
+        process.terminate()
+        time.sleep(0.3)
+        assert process.poll() is None
+        with pytest.raises(OSError):
+            connect()
+        assert process.wait(60) == 0 and time.monotonic() - begin < LATEST_END_S
+
+
+@pytest.mark.slow
+def test_a_second_signal_ends_the_program_at_once(listen):
+    process, connect = listen()
+    with connect() as deaf:
+        be_deaf(deaf)
+        process.terminate()
+        time.sleep(0.3)
+        process.terminate()
+        assert process.wait(60) == -signal.SIGTERM
+
+
+@pytest.mark.slow
+def test_a_standard_error_that_nobody_reads_holds_up_neither_answers_nor_the_end(listen):
+    with full_pipe() as stderr:
+        process, connect = listen(stderr=stderr)
+        with connect() as client:
+            for _ in range(1500):
+                process.send_signal(signal.SIGUSR1)
+            assert asked(client)
+            process.send_signal(signal.SIGUSR1)
+            assert asked(client)
+        process.terminate()
+        assert process.wait(20) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
+def test_without_free_descriptors_it_waits_and_recovers(listen):
+    few = 40
+    process, connect = listen(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (few, few)))
+
+    def used():
+        return len(os.listdir(f"/proc/{process.pid}/fd"))
+
+    def cpu_s():
+        ticks = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+        return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
+
+    before, clients = used(), [connect() for _ in range(MAX_CLIENTS - 10)]
+    assert asked(clients[0])
+    wait_for(lambda: used() >= few - 1)
+    spent = cpu_s()
+    time.sleep(1)
+    assert cpu_s() - spent < 0.3
+    assert asked(clients[1])
+    for client in clients:
+        client.close()
+    with connect() as client:
+        assert asked(client)
+    wait_for(lambda: used() == before)
+
+
+# Flags
+
+
+@pytest.mark.parametrize(
+    "argv, message",
+    [
+        (["none"], "run: none/last.pt does not exist"),
+        (["a", "--mode", "best"], "mode: 'best' is not one of mean, argmax, sample"),
+        (["a", "--weights", "first"], "weights: 'first' is not one of last, best"),
+        (["a", "--eval-draws", "0"], "eval_draws: 0 is not a whole number from 1 to 1000"),
+        (["a", "--threads", "x"], "threads: 'x' is not a whole number"),
+        (["a", "--listen", "0.0.0.0:80"], "listen: '0.0.0.0:80' is not unix:PATH, 127.0.0.1:PORT or localhost:PORT"),
+        (["a", "--listen", "localhost:70000"], "listen: 'localhost:70000' is not"),
+        (["a", "--listen", "unix:"], "listen: 'unix:' is not"),
+        (["a", "--listen", ""], "listen: the value is empty"),
+        (["a", "--listen", "unix:a/config.json"], "listen: a/config.json exists and is no socket"),
+        (["a", "--listen", "unix:none/s"], "listen: none/s cannot be opened ([Errno 2] No such file"),
+        (["a", "--listen", "unix:" + "x" * 200], "cannot be opened (AF_UNIX path too long)"),
+        (["a", "--load", "2"], "unknown setting --load"),
+        ([], "RUN"),
+    ],
+)
+def test_a_mistake_in_the_flags_is_one_line(finished, refused, argv, message):
+    refused(control, message, *argv)
+
+
+WITHOUT = """
+import signal, select, socket, sys
+for name in ("SIGHUP", "SIGUSR1"):
+    delattr(signal, name)
+del select.PIPE_BUF, socket.AF_UNIX
+sys.modules["fcntl"] = sys.modules["resource"] = None
+from edgediff.control.__main__ import run_program, main
+sys.exit(run_program("edgediff.control", main))
+"""
+
+
+@pytest.mark.slow
+def test_on_another_system_there_is_help_and_one_line(busy):
+    """Stood for by an interpreter that lacks what Windows lacks."""
+
+    def run(*argv):
+        return subprocess.run([sys.executable, "-c", WITHOUT, *argv], capture_output=True, text=True, timeout=60)
+
+    helped, refused = run("--help"), run(str(busy))
+    assert helped.returncode == 0 and "--listen" in helped.stdout and helped.stderr == ""
+    assert refused.returncode == 2 and refused.stderr.count("\n") == 1 and "needs Linux or macOS" in refused.stderr

@@ -1,0 +1,129 @@
+"""Where a server listens: for its owner only, never in the place of another."""
+
+import fcntl
+import os
+import socket
+import stat
+
+import pytest
+
+from edgediff.control import listen as module
+from edgediff.control.listen import check_address, listening
+from edgediff.errors import ConfigError
+
+
+def permissions(path):
+    return stat.S_IMODE(os.lstat(path).st_mode)
+
+
+@pytest.fixture
+def umask_0():
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+@pytest.fixture
+def dead(tmp_path):
+    """Return the path of a socket that nobody listens to."""
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "s"))
+    return str(tmp_path / "s")
+
+
+@pytest.mark.usefixtures("umask_0")
+def test_listening_makes_a_socket_that_only_its_owner_can_reach(tmp_path, monkeypatch):
+    """Also just after `bind`, before anything else can be done about it."""
+    path, seen, bind = str(tmp_path / "s"), [], socket.socket.bind
+
+    def watched(self, address):
+        bind(self, address)
+        seen.append(permissions(path))
+
+    monkeypatch.setattr(socket.socket, "bind", watched)
+    with listening(path):
+        assert seen == [0o600] and permissions(path) == 0o600
+    assert os.umask(0) == 0
+
+
+def test_listening_replaces_the_socket_of_a_dead_server(dead):
+    with listening(dead) as (_, address), socket.socket(socket.AF_UNIX) as client:
+        assert address == f"unix:{dead}"
+        client.connect(dead)
+    assert os.listdir(os.path.dirname(dead)) == []
+
+
+def test_listening_leaves_a_live_socket_alone(tmp_path):
+    path = str(tmp_path / "s")
+    with listening(path):
+        made = os.lstat(path)
+        with pytest.raises(ConfigError, match="is in use by another server"), listening(path):
+            pass
+        assert os.path.samestat(made, os.lstat(path)) and made.st_ctime_ns == os.lstat(path).st_ctime_ns
+
+
+def test_listening_gives_back_what_another_server_has_put_there_meanwhile(dead, monkeypatch):
+    """Both have found the dead socket; the other one was faster."""
+    with socket.socket(socket.AF_UNIX) as other:
+
+        def be_late(path):
+            if path == dead:
+                require_dead(path)
+                os.unlink(path)
+                other.bind(path)
+                other.listen()
+            else:
+                require_dead(path)
+
+        require_dead = module._require_dead
+        monkeypatch.setattr(module, "_require_dead", be_late)
+        with pytest.raises(ConfigError, match="is in use by another server"), listening(dead):
+            pass
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(dead)
+    assert os.listdir(os.path.dirname(dead)) == ["s"]
+
+
+def test_listening_refuses_what_is_no_socket(tmp_path):
+    path = tmp_path / "s"
+    path.write_text("mine")
+    with pytest.raises(ConfigError, match="exists and is no socket"), listening(str(path)):
+        pass
+    assert path.read_text() == "mine"
+    path.unlink()
+    path.symlink_to("elsewhere")
+    with pytest.raises(ConfigError, match="exists and is no socket"), listening(str(path)):
+        pass
+    assert path.is_symlink()
+
+
+@pytest.mark.usefixtures("in_time")
+def test_listening_waits_for_no_lock(dead):
+    folder = os.open(os.path.dirname(dead), os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    with listening(dead):
+        pass
+    os.close(folder)
+
+
+def test_listening_leaves_a_file_that_took_the_place_of_its_socket(tmp_path):
+    path = tmp_path / "s"
+    with listening(str(path)):
+        path.unlink()
+        path.write_text("mine")
+    assert path.read_text() == "mine"
+
+
+def test_listening_says_that_a_port_is_in_use():
+    with listening(check_address("127.0.0.1:0")) as (server, address):
+        assert server.getsockname()[0] == "127.0.0.1"
+        port = check_address(address)
+        with pytest.raises(ConfigError, match=rf"listen: {port} cannot be opened .*in use"), listening(port):
+            pass
+
+
+def test_check_address_takes_paths_and_ports_of_the_loopback():
+    assert [check_address(a) for a in ("unix:a b", "127.0.0.1:0", "localhost:65535")] == ["a b", 0, 65535]
+    for address in ("unix:", "0.0.0.0:80", "localhost:65536", "localhost:", "localhost:-1", ":80", "[::1]:80", "80"):
+        with pytest.raises(ConfigError, match="is not unix:PATH, 127.0.0.1:PORT or localhost:PORT"):
+            check_address(address)

@@ -1,0 +1,60 @@
+"""Flags, and what a program does to its process."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+from tiny import TINY, TRAIN, wait_for
+
+from edgediff import train
+from edgediff.run.commandline import run_program
+
+
+@pytest.mark.parametrize(
+    "flags", [["--resume="], ["--resume", ""], ["--resume=--"], ["--run", ""], ["--preset", ""], ["--seed=--"],
+              ["--load=--"], ["--agent="], ["--trace", ""]], ids=" ".join)  # fmt: skip
+def test_an_empty_value_is_refused(refused, flags):
+    name = re.match("--([a-z]+)", flags[0])[1]
+    refused(train, f"{name}: the value is empty", *flags, *TINY)
+
+
+@pytest.mark.parametrize("flag", ["--run", "--resume", "--trace"])
+def test_a_name_that_is_no_text_is_one_line(refused, flag):
+    """So does Python spell the name of bytes r, 255."""
+    refused(train, f"{flag[2:]}: r\\udcff is not UTF-8\n", flag, "r\udcff", *TINY)
+
+
+@pytest.mark.parametrize("text", ["１２", "1_000", " 1 ", "١", "1\n"])
+@pytest.mark.parametrize("flag", ["seed", "load"])
+def test_only_plain_digits_are_numbers(refused, flag, text):
+    refused(train, f"{flag}: {text!r} is not a ", *TINY, f"--{flag}", text)
+
+
+def test_run_program_gives_the_hook_of_threads_back():
+    before = threading.excepthook
+    assert run_program("x", lambda _: 0, []) == 0 and threading.excepthook is before
+
+
+@pytest.mark.slow
+def test_importing_the_package_changes_no_signal_handler_and_no_environment():
+    code = (
+        "import os, signal; before = dict(os.environ), signal.getsignal(signal.SIGINT); import edgediff.train, "
+        "edgediff.evaluate; assert before == (dict(os.environ), signal.getsignal(signal.SIGINT))"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    assert subprocess.run([sys.executable, "-c", code], env=environment, timeout=60).returncode == 0
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("signals_heard")
+def test_an_interrupt_while_importing_prints_no_traceback(tmp_path):
+    (tmp_path / "torch.py").write_text("import time; open('reached', 'w').close(); time.sleep(60)")
+    process = subprocess.Popen(TRAIN, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    wait_for(lambda: (tmp_path / "reached").exists())
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=10)
+    assert process.returncode == -signal.SIGINT and out == b""

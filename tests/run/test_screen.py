@@ -1,0 +1,73 @@
+"""A run whose terminal, pipe or output is lost goes on."""
+
+import os
+import signal
+
+import pytest
+from tiny import TINY, complete, outcome, shell, start
+
+from edgediff import evaluate, train
+
+
+@pytest.mark.slow
+def test_a_run_goes_on_when_its_pipe_closes(tmp_path):
+    done = shell(tmp_path, "$TRAIN --run r $TINY --epochs 9 --eval-every 1 2>&1 | head -1")
+    assert done.returncode == 0 and done.stdout.startswith("edgediff, agent d2sac") and done.stderr == ""
+    assert complete(tmp_path / "r") == 9
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lost", ["<&- >&- 2>&-", ">/dev/full 2>/dev/full"])
+def test_a_run_without_a_display_ends_like_any_other(finished, lost):
+    done = shell(finished.parent, f"$TRAIN --run r $TINY {lost}")
+    assert done.returncode == 0 and done.stderr == ""
+    assert complete(finished.parent / "r") == 4 and outcome(finished.parent / "r") == outcome(finished)
+
+
+@pytest.mark.slow
+def test_scores_that_cannot_be_written_are_an_error(finished):
+    done = shell(finished.parent, "$EVALUATE a >/dev/full")
+    assert done.returncode == 1
+    assert done.stderr == "edgediff.evaluate: the scores cannot be written ([Errno 28] No space left on device)\n"
+
+
+def test_a_reader_of_scores_may_leave_early(call, finished, monkeypatch):
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w") as pipe:
+        monkeypatch.setattr("sys.stdout", pipe)
+        assert call(evaluate, "a") == (0, "", "")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("signals_heard")
+def test_a_closed_terminal_saves_the_run(tmp_path):
+    """SIGHUP comes, and nobody reads what the run still says."""
+    process = start(tmp_path)
+    process.stdout.close()
+    process.stderr.close()
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(60) == 129
+    assert complete(tmp_path / "r") >= 2
+
+
+@pytest.mark.parametrize("handler, status, epochs", [(print, 129, 2), (signal.SIG_IGN, 0, 4)])
+def test_sighup_stops_a_run_unless_it_was_started_with_nohup(
+    call, stop_after, tmp_path, monkeypatch, handler, status, epochs
+):
+    """`nohup` starts a program with SIGHUP ignored."""
+    stop_after(2, signal.SIGHUP)
+    before = signal.signal(signal.SIGHUP, handler)
+    try:
+        assert call(train, "--run", "r", *TINY)[0] == status
+        assert signal.getsignal(signal.SIGHUP) is handler
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert complete(tmp_path / "r") == epochs
+
+
+@pytest.mark.slow
+def test_an_output_that_knows_only_ascii(tmp_path):
+    done = shell(tmp_path, "$TRAIN --run rü2 $TINY", PYTHONIOENCODING="ascii")
+    assert done.returncode == 0 and "Traceback" not in done.stderr
+    assert "run folder r\\xfc2\n" in done.stdout and complete(tmp_path / "rü2") == 4
