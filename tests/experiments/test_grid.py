@@ -41,7 +41,7 @@ if seed == 2:
     os.kill(os.getpid(), signal.SIGKILL)
 if seed == 3:
     Path(noted).write_text(str(os.getpid()))
-    time.sleep(600)
+    time.sleep(60)
 assert os.environ["OMP_NUM_THREADS"] == "1"
 shutil.copy(ready, beside)
 os.replace(beside, output)
@@ -49,8 +49,9 @@ os.replace(beside, output)
 
 
 @pytest.fixture
-def stubbed(tmp_path, write_result, capsys):
+def stubbed(tmp_path, write_result, monkeypatch, capsys):
     """Run a grid with STUB in place of its jobs; return status, stdout and stderr."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")  # a job gets one, whatever its runner has
 
     def _stubbed(grid, workers=2):
         def command(name, output):
@@ -132,6 +133,14 @@ def test_scorings_have_each_mode_where_it_exists_and_once(tiny):
     given = tiny(evaluate=evaluate, agents=("d2sac", "sac", "random")).jobs().values()
     found = [[scoring.label for scoring in job.scorings()] for job in given]
     assert found == [["d2sac", "d2sac, mode argmax", "d2sac, mode mean, eval_draws 2"], ["sac"], ["random"]]
+
+
+def test_evaluated_is_at_one_load(tiny):
+    """Also after training on a range of loads."""
+    (job,) = tiny(settings=dict(load_low=0.5, load_high=3.0)).jobs().values()
+    world, _, run = job.evaluated(dict(load=2.0, mode="mean", eval_draws=3))
+    assert (world.load, world.load_low, world.load_high, run.eval_draws) == (2.0, 0.0, 0.0, 3)
+    assert job.evaluated({}).world.load == 1.0 and job.evaluated({}).run.eval_draws == job.settings.run.eval_draws
 
 
 def test_every_seed_has_traffic_of_its_own(tiny):
