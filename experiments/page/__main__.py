@@ -152,7 +152,7 @@ def page(results: Path = RESULTS) -> str:
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="generator" content="experiments/annotate.py with latex2mathml {version("latex2mathml")}">
+<meta name="generator" content="experiments/page with latex2mathml {version("latex2mathml")}">
 <title>The paper, annotated by the code</title>
 <link rel="icon" href="data:,">
 <style>
@@ -163,7 +163,7 @@ def page(results: Path = RESULTS) -> str:
 <h1>The paper, annotated by the code</h1>
 <p>{escape(AUTHORS)}, <i>{escape(TITLE)}</i>. This page goes through the paper in its order. It shows each equation with
 the function that computes it, its tests, and what is different here and why. All code, tests and differences are
-copied from the sources of edgediff by <code>experiments/annotate.py</code>.</p>
+copied from the sources of edgediff by <code>python -m experiments.page</code>.</p>
 <nav><b>Sections</b><br>{" ".join(contents)}<br><b>Equations</b><br>{numbers}</nav>
 {"".join(body)}
 </main>

@@ -1,4 +1,4 @@
-"""What `annotate.py` cannot read from the sources: the order of the paper, its equations, and a few words on each.
+"""What the page cannot read from the sources: the order of the paper, its equations, and a few words on each.
 
 The equations are in LaTeX. `corrected` is empty where an equation is computed as printed.
 """
