@@ -2,6 +2,7 @@
 
 import os
 
+import pytest
 import torch
 from tiny import TINY, outcome, rows
 
