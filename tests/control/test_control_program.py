@@ -19,6 +19,8 @@ from tiny import wait_for
 from edgediff.control import __main__ as control
 from edgediff.control.server import MAX_CLIENTS, SHUTDOWN_TIMEOUT_S
 
+pytestmark = pytest.mark.slow
+
 LATEST_END_S = SHUTDOWN_TIMEOUT_S + 3  # the interpreter needs time to end, the more the busier the machine is
 CONTROL = [sys.executable, "-m", "edgediff.control"]
 
@@ -91,7 +93,6 @@ def full_pipe():
 # Standard input and output
 
 
-@pytest.mark.slow
 def test_lines_in_lines_out_until_the_end_of_the_input(start):
     lines = encoded(GOOD | {"id": 1}) + b"\n" + b"x" * 10_000_000 + b"\nhello\n" + encoded(GOOD | {"id": 2})[:-1]
     process = start("--probabilities", "--mode", "argmax", "--eval-draws", 2)
@@ -103,7 +104,6 @@ def test_lines_in_lines_out_until_the_end_of_the_input(start):
     assert err.startswith(b"decisions: 2, lines refused: 2; time of a decision: p50 ")
 
 
-@pytest.mark.slow
 def test_standard_input_and_output_may_be_files(start, tmp_path):
     lines = tmp_path / "lines"
     lines.write_bytes(encoded(*[GOOD] * 300))  # more than is read at once
@@ -112,7 +112,6 @@ def test_standard_input_and_output_may_be_files(start, tmp_path):
     assert (tmp_path / "answers").read_bytes().count(b"gateway") == 300
 
 
-@pytest.mark.slow
 def test_standard_streams_keep_their_flags_and_may_be_non_blocking(start):
     """Other processes share them: O_NONBLOCK would break a shell, and they may have set it themselves."""
     for blocking in (True, False):
@@ -129,7 +128,6 @@ def test_standard_streams_keep_their_flags_and_may_be_non_blocking(start):
         os.close(inlet)
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("signals_heard")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_answers_what_has_come_and_ends_with_status_0(start, number):
@@ -147,7 +145,6 @@ def test_a_signal_answers_what_has_come_and_ends_with_status_0(start, number):
     assert process.stderr.read().startswith(b"decisions: 4, lines refused: 0;")
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("signals_heard")
 def test_an_ignored_signal_stays_ignored(start):
     ignored = signal.SIGHUP, signal.SIGUSR1
@@ -162,7 +159,6 @@ def test_an_ignored_signal_stays_ignored(start):
     assert process.wait(60) == 0 and process.stderr.read().count(b"\n") == 1
 
 
-@pytest.mark.slow
 def test_lines_whose_answers_nobody_takes_fill_no_memory_and_do_not_delay_the_end(start):
     process, sent = start(), 0
     process.stdin.write(encoded(GOOD))
@@ -180,7 +176,6 @@ def test_lines_whose_answers_nobody_takes_fill_no_memory_and_do_not_delay_the_en
     assert process.wait(60) == 0 and time.monotonic() - begin < LATEST_END_S
 
 
-@pytest.mark.slow
 def test_a_closed_output_ends_it_quietly(start):
     process = start()
     process.stdout.close()
@@ -191,7 +186,6 @@ def test_a_closed_output_ends_it_quietly(start):
     assert process.returncode == 0 and err.count(b"\n") == 1 and err.startswith(b"decisions: ")
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_is_said(start):
     with open("/dev/full", "wb") as full:
@@ -203,7 +197,6 @@ def test_a_full_disk_is_said(start):
 # Sockets
 
 
-@pytest.mark.slow
 def test_a_unix_socket_serves_and_is_removed_in_the_end(listen, start, tmp_path):
     process, connect = listen()
     other = start("--listen", f"unix:{tmp_path}/s")
@@ -215,7 +208,6 @@ def test_a_unix_socket_serves_and_is_removed_in_the_end(listen, start, tmp_path)
     assert process.stderr.read().startswith(b"decisions: 1, lines refused: 0;")
 
 
-@pytest.mark.slow
 def test_a_tcp_port_of_the_loopback_is_chosen_and_said(start):
     process = start("--listen", "localhost:0")
     address = process.stdout.readline().decode().split()[-1]
@@ -227,7 +219,6 @@ def test_a_tcp_port_of_the_loopback_is_chosen_and_said(start):
     assert process.wait(60) == 0
 
 
-@pytest.mark.slow
 def test_a_client_that_comes_after_the_signal_is_not_served(listen):
     process, connect = listen()
     with connect() as deaf:
@@ -241,7 +232,6 @@ def test_a_client_that_comes_after_the_signal_is_not_served(listen):
         assert process.wait(60) == 0 and time.monotonic() - begin < LATEST_END_S
 
 
-@pytest.mark.slow
 def test_a_second_signal_ends_the_program_at_once(listen):
     process, connect = listen()
     with connect() as deaf:
@@ -252,7 +242,6 @@ def test_a_second_signal_ends_the_program_at_once(listen):
         assert process.wait(60) == -signal.SIGTERM
 
 
-@pytest.mark.slow
 def test_a_standard_error_that_nobody_reads_holds_up_neither_answers_nor_the_end(listen):
     with full_pipe() as stderr:
         process, connect = listen(stderr=stderr)
@@ -266,7 +255,6 @@ def test_a_standard_error_that_nobody_reads_holds_up_neither_answers_nor_the_end
         assert process.wait(20) == 0
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
 def test_without_free_descriptors_it_waits_and_recovers(listen):
     few = 40
@@ -330,7 +318,6 @@ sys.exit(run_program("edgediff.control", main))
 """
 
 
-@pytest.mark.slow
 def test_on_another_system_there_is_help_and_one_line(busy):
     """Stood for by an interpreter that lacks what Windows lacks."""
 

@@ -25,6 +25,8 @@ from edgediff.world.simulator import Simulator
 from edgediff.world.workload import HELD_OUT
 from experiments.timing import drive_controller
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("mode", ["mean", "argmax", "sample"])
 def test_an_episode_through_the_controller_is_that_of_evaluate_flow_by_flow(busy, mode):
@@ -51,7 +53,6 @@ def test_every_agent_decides_as_in_evaluate(tmp_path, agent):
     assert all(np.array_equal(driven[name], wanted[name]) for name in wanted)
 
 
-@pytest.mark.slow
 def test_driving_the_program_finds_the_completion_that_evaluate_prints(busy, call):
     status, out, _ = call(evaluate, busy, "--final-episodes", 1, "--json")
     completion = json.loads(out)["d2sac, mean of 8"]["completion"]

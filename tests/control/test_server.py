@@ -16,6 +16,8 @@ from edgediff.control.listen import listening
 from edgediff.control.protocol import MAX_LINE_BYTES
 from edgediff.control.server import MAX_CLIENTS, SHUTDOWN_TIMEOUT_S, Server, read_line
 
+pytestmark = pytest.mark.slow
+
 
 def echo(line):
     return b"too long\n" if line is None else line.rstrip(b"\n") + b"\n" if line.strip() else b""

@@ -6,6 +6,8 @@ pytest.importorskip("gymnasium")
 from edgediff.errors import ConfigError
 from experiments import cartpole
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("agent", cartpole.SETTINGS)
 def test_every_agent_plays_and_repeats(agent, monkeypatch):

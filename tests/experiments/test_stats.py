@@ -5,6 +5,8 @@ import pytest
 
 from experiments.analysis.stats import bootstrap_interval, expanded_tail, iqm, probability_of_improvement, redraws
 
+pytestmark = pytest.mark.slow
+
 
 def test_iqm_by_hand():
     assert iqm(np.array([100.0, 1.0, 2.0, 3.0, -50.0])) == 2.0  # one cut at either end

@@ -14,6 +14,8 @@ import pandas as pd
 from edgediff.errors import ConfigError
 from experiments.analysis import gateways, reading, score_tables, tables
 
+pytestmark = pytest.mark.slow
+
 SCORES = dict(completion=0.5, latency_s=0.3)
 REWARDS = {"d2sac": {0: -0.1, 1: 0.3, 2: 0.2}, "sac": {0: -0.3, 1: 0.3, 2: 0.3}, "random": {0: -1.0, 1: -1.5, 2: -1.6}}
 
@@ -156,7 +158,6 @@ def test_a_table_is_written_and_a_changed_digit_found(results, call):
     assert call(tables, "--write", *argv)[0] == 0 and readme.read_text() == text
 
 
-@pytest.mark.slow
 def test_the_tables_of_all_readmes_are_up_to_date(capsys):
     assert tables.main(["--check"]) == 0
     assert sum(len(tables.blocks(tables.Path(path))) for path in tables.READMES) > 20

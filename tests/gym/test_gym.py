@@ -28,6 +28,8 @@ from edgediff import gym  # noqa: E402
 from edgediff.gym.env import EdgeNetworkEnv, EdgeNetworkVectorEnv  # noqa: E402
 from edgediff.gym.picture import scene  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 SHORT = dict(num_slots=25)  # about 25 flows an episode
 
 

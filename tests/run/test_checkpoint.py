@@ -2,6 +2,7 @@
 
 import os
 
+import pytest
 import torch
 from tiny import TINY, outcome, rows
 
@@ -9,6 +10,8 @@ from edgediff import evaluate, train
 from edgediff.run import files
 from edgediff.run.folder import KIND
 from edgediff.run.weights import read_weights
+
+pytestmark = pytest.mark.slow
 
 
 def test_weights_that_were_removed_or_emptied_are_written_again(call, finished):

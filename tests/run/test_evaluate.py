@@ -12,6 +12,8 @@ from edgediff import evaluate, train
 from edgediff.world.rollout import SCORES
 from edgediff.world.rules import all_rules
 
+pytestmark = pytest.mark.slow
+
 
 def numbers(text: str) -> dict[str, dict]:
     """Return the CSV of scores as numbers by scheduler."""

@@ -16,6 +16,8 @@ from edgediff.run import start as starting
 from edgediff.run.checkpoint import Checkpointer
 from edgediff.run.folder import checkpoints
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_run_folder_whose_states_were_moved_away_is_not_taken_for_a_new_one(refused, finished):
     (finished / "attic").mkdir()
@@ -102,7 +104,6 @@ def test_a_folder_that_is_removed_while_training_is_one_line(call, monkeypatch, 
     assert status == 2 and last.startswith("edgediff.train: run: r") and "start a new run" in last
 
 
-@pytest.mark.slow
 def test_no_space_for_the_first_byte_is_one_line_and_leaves_nothing(tmp_path):
     done = shell(tmp_path, "ulimit -f 0; $TRAIN --run r $TINY")
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and "cannot be written" in done.stderr, done.stderr
@@ -119,7 +120,6 @@ def test_a_failed_write_leaves_no_temporary_file(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == []
 
 
-@pytest.mark.slow
 def test_a_copied_folder_that_is_not_installed_trains(tmp_path):
     """Package metadata knows nothing of it; a version that was looked up there ended in a traceback."""
     shutil.copytree(Path(train.__file__).parent, tmp_path / "edgediff")

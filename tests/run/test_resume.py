@@ -17,6 +17,8 @@ from edgediff.run.checkpoint import Checkpointer
 from edgediff.run.folder import KIND, checkpoints, reopen
 from edgediff.world.simulator import Simulator
 
+pytestmark = pytest.mark.slow
+
 LONGER = [*TINY, "--epochs", "6"]
 
 

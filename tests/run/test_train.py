@@ -21,6 +21,8 @@ from edgediff.run.weights import WEIGHTS, read_weights
 from edgediff.world import decision
 from edgediff.world.rules import all_rules
 
+pytestmark = pytest.mark.slow
+
 LARGER = [*TINY, *"--collect-per-epoch 40 --batch-size 64 --num-slots 60 --buffer-size 400".split()]
 
 
@@ -268,7 +270,6 @@ def test_an_interrupt_before_or_after_the_loop_says_what_is_saved(call, monkeypa
     assert status == 130 and err.splitlines()[-1] == f"stopped; {last}"
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("signals_heard")
 def test_the_first_signal_finishes_the_epoch_says_so_and_saves(tmp_path):
     process = start(tmp_path)
@@ -281,7 +282,6 @@ def test_the_first_signal_finishes_the_epoch_says_so_and_saves(tmp_path):
     assert at == len(rows(tmp_path / "r/train.csv")) == read_weights(tmp_path / "r/last.pt")[1] > 0
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("signals_heard")
 def test_a_second_signal_ends_at_once_and_harms_no_file(tmp_path):
     """Gradient steps that take for ever: the first signal waits for the epoch, the second one does not."""

@@ -8,6 +8,8 @@ from edgediff.world.rules import UniformRandom, most_available
 from edgediff.world.simulator import Simulator
 from edgediff.world.workload import draw_traffic
 
+pytestmark = pytest.mark.slow
+
 ENVS, EPISODES, ROUNDING = 3, 2, 1e-9
 SETTINGS, ACTIONS = range(2)  # names of the random streams
 WORLDS = {

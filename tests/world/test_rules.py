@@ -68,6 +68,7 @@ def empty_is_best(observation, simulator):
     return (view.backlog_bits / np.maximum(view.available_bps, 1e-3)).argmin(axis=1) * 3 + 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name, completion", list(INDEPENDENT.items()))
 @pytest.mark.parametrize("k, load", [(0, 1.0), (1, 2.0)])
 def test_scores_agree_with_an_independent_simulator(name, completion, k, load):
