@@ -139,7 +139,7 @@ ALL = (
     Grid("table1", LEARNERS, SEEDS, SIX_LOADS, preset="paper", settings=dict(eval_every=50)),
     Grid("ablation", D2SAC, SEEDS, LOADS_1_2, settings=SHORT, variants=ABLATED),
     Grid("chain_length", D2SAC, SEEDS, LOADS_1_2, variants={f"N = {n}": ABLATED[f"N = {n}"] for n in (1, 2, 5)}),
-    Grid("modes", D2SAC, SEEDS, tuple(load | mode for load in LOADS_1_2 for mode in MODES), settings=SHORT),
+    Grid("modes", D2SAC, SEEDS, tuple(dict(**load, **mode) for load in LOADS_1_2 for mode in MODES), settings=SHORT),
     Grid("foresight", ("d2sac", "sac"), SEEDS, LOADS_1_2, settings=ON_RANGE, variants=FORESIGHT),
     Grid("foresight_d2sac", D2SAC, SEEDS, LOADS_1_2, settings=ON_RANGE, variants=FORESIGHT_D2SAC),
     Grid("foresight_ppo", ("ppo",), SEEDS, LOADS_1_2, settings=ON_RANGE, variants=FORESIGHT_PPO),

@@ -1,6 +1,7 @@
 """grid.json: the settings that each result of a grid was made with, and what has changed since then."""
 
 import json
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,7 @@ from edgediff.learner.agents import AGENTS
 from edgediff.run.files import write_atomically
 from experiments.grid.grid import Job
 
-DEFAULTS = {
-    f"{config}.{name}": f.default
-    for config, config_class in CONFIGS.items()
-    for name, f in config_class.__dataclass_fields__.items()
-}
+DEFAULTS = {f"{config}.{f.name}": f.default for config, config_class in CONFIGS.items() for f in fields(config_class)}
 
 
 def made_with(job: Job) -> dict[str, Any]:
