@@ -52,7 +52,7 @@ def update_ms(agent: Agent) -> float:
 def fill(memory: Replay, rng: np.random.Generator, envs: int, agent: Agent) -> None:
     """Store 1,000 random transitions: one rollout of ppo, a batch and more for the others."""
     no, states = np.zeros(envs, bool), rng.standard_normal((1 + 1000 // envs, envs, agent.state_dim), dtype=np.float32)
-    for state, after in zip(states, states[1:], strict=True):
+    for state, after in zip(states[:-1], states[1:], strict=True):
         memory.add(state, rng.integers(agent.num_actions, size=envs), rng.standard_normal(envs), after, no, no)
 
 
