@@ -185,7 +185,7 @@ class RunConfig:
     eval_episodes: int = setting(16, "held-out episodes of an evaluation", 1, 10_000)
     eval_draws: int = setting(8, "noise draws averaged when evaluating", 1, 1000)
     final_episodes: int = setting(64, "held-out episodes of the final table", 1, 10_000)
-    checkpoint_every_s: float = setting(50.0, "time between two saved states of a run, s", 0, 1e6)
+    checkpoint_every_s: float = setting(50.0, "time between two checkpoints of a run, s", 0, 1e6)
     device: str = setting("cpu", "where the learner runs", choices=("cpu", "cuda"))
     threads: int = setting(1, "threads of torch", 1, 1024)
     matmul_precision: str = setting(
@@ -206,6 +206,10 @@ class Settings(NamedTuple):
     learner: LearnerConfig
     run: RunConfig
 
+    def changed(self, given: dict[str, dict]) -> "Settings":
+        """Return the settings with what is given for "world", "learner" and "run"."""
+        return Settings(*(replace(config, **given[name]) for name, config in self._asdict().items()))
+
     def as_dict(self) -> dict[str, dict[str, Any]]:
         """Return plain dictionaries, ready for JSON or a file."""
         return {name: asdict(config) for name, config in self._asdict().items()}
@@ -222,11 +226,11 @@ def preset_settings(preset: str, given: dict[str, dict]) -> Settings:
     if preset not in PRESETS:
         raise ConfigError(f"preset: {preset!r} is not one of {', '.join(PRESETS)}")
 
-    def build(name: str, config_class: type) -> Any:
-        of_preset = {f.name: PRESETS[preset][f.name] for f in fields(config_class) if f.name in PRESETS[preset]}
-        return config_class(**of_preset | given.get(name, {}))
-
-    return Settings(build("world", WorldConfig), build("learner", LearnerConfig), build("run", RunConfig))
+    chosen, built = PRESETS[preset], {}
+    for name, config_class in CONFIGS.items():
+        of_preset = {f.name: chosen[f.name] for f in fields(config_class) if f.name in chosen}
+        built[name] = config_class(**of_preset | given.get(name, {}))
+    return Settings(**built)
 
 
 def check_fields(config: "WorldConfig | LearnerConfig | RunConfig") -> None:

@@ -9,7 +9,6 @@ import csv
 import json
 import sys
 from argparse import Namespace
-from dataclasses import replace
 from math import isfinite
 
 from edgediff.config import Settings, WorldConfig
@@ -30,7 +29,7 @@ def load(run: str, args: Namespace) -> tuple[Settings, Trace | None, int, Agent]
     """Read the weights of a run; return the settings of its evaluation, the request log, the epoch and the agent."""
     trained, epoch, weights = read_weights(weights_path(run, args.weights))
     before, given = trained._replace(world=trained.world.at_load(trained.world.load)), given_settings(args)
-    settings = Settings(*(replace(config, **given[name]) for name, config in before._asdict().items()))
+    settings = before.changed(given)
     gateways = settings.world.num_gateways
     if gateways != trained.world.num_gateways:
         raise ConfigError(f"num_gateways: {gateways} is not {trained.world.num_gateways}, as in the run")
@@ -85,9 +84,8 @@ def main(argv: list[str]) -> int:
         writer.writerows({"scheduler": label} | values for label, values in scores.items())
     else:
         print(f"{heading}\n{table(scores)}")
-    if (lost := getattr(sys.stdout, "lost", None)) and not isinstance(
-        lost, BrokenPipeError
-    ):  # the reader closed the pipe
+    lost = getattr(sys.stdout, "lost", None)
+    if lost and not isinstance(lost, BrokenPipeError):  # otherwise the reader has closed the pipe
         print(f"edgediff.evaluate: the scores cannot be written ({first_line(lost)})", file=sys.stderr)
         return 1
     return 0

@@ -28,10 +28,6 @@ def tell(line: str) -> None:
             sys.stderr.write(f"{line}\n")
 
 
-def _wake(loop: asyncio.AbstractEventLoop, stopped: asyncio.Event) -> None:
-    loop.call_soon_threadsafe(stopped.set)
-
-
 async def serve(protocol: LineProtocol, place: str | int | None) -> OSError | None:
     """Serve standard input, or the clients of a path or port, until it ends or a signal comes.
 
@@ -41,7 +37,7 @@ async def serve(protocol: LineProtocol, place: str | int | None) -> OSError | No
     # Not `loop.add_signal_handler`: its handlers run in the loop, and a second signal has to end one that hangs, too.
     if signal.getsignal(signal.SIGUSR1) is not signal.SIG_IGN:
         signal.signal(signal.SIGUSR1, lambda *_: loop.call_soon_threadsafe(lambda: tell(protocol.latencies())))
-    with StopSignals(lambda _: _wake(loop, stopped)):
+    with StopSignals(lambda _: loop.call_soon_threadsafe(stopped.set)):
         if place is None:
             streams = StandardStreams(sys.stdin.fileno(), sys.stdout.fileno())
             serving = server.add(server.serve(streams.reader, streams.send), streams.end_input)

@@ -24,19 +24,20 @@ def check_address(address: str) -> str | int:
 @contextlib.contextmanager
 def listening(place: str | int) -> Iterator[tuple[socket.socket, str]]:
     """Listen at a path or port, 0 for any port; yield the socket and its address. In the end, the path is removed."""
+    path = place if isinstance(place, str) else ""
     try:
-        server = _open_path(place) if isinstance(place, str) else socket.create_server(("127.0.0.1", place))
-        made = os.lstat(place) if isinstance(place, str) else None
+        server = _open_path(path) if path else socket.create_server(("127.0.0.1", place))
+        made = os.lstat(path) if path else None
     except OSError as error:
         raise ConfigError(f"listen: {place} cannot be opened ({first_line(error)})") from None
     with server:
         server.setblocking(False)
         try:
-            yield server, f"unix:{place}" if made else f"127.0.0.1:{server.getsockname()[1]}"
+            yield server, f"unix:{path}" if path else f"127.0.0.1:{server.getsockname()[1]}"
         finally:
             with contextlib.suppress(OSError):
-                if made and os.path.samestat(made, os.lstat(str(place))):  # what is there now may be another's
-                    os.unlink(str(place))
+                if made and os.path.samestat(made, os.lstat(path)):  # what is there now may be another's
+                    os.unlink(path)
 
 
 def _open_path(path: str) -> socket.socket:

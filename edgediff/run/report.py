@@ -119,7 +119,10 @@ class Report:
     def _estimate(self, epoch_s: float) -> str:
         left = self.epochs - self.progress.epoch
         seconds = left * epoch_s + self.evaluations * self.evaluation_s
-        text = f"an epoch takes {epoch_s:.1f} s here, an evaluation {self.evaluation_s:.1f} s: {clock(seconds)} to go"
+        text = f"an epoch takes {epoch_s:.1f} s here"
+        if self.evaluation_s:  # none yet in a run that goes on
+            text += f", an evaluation {self.evaluation_s:.1f} s"
+        text += f": {clock(seconds)} to go"
         idle = int((os.cpu_count() or 1) - os.getloadavg()[0]) if hasattr(os, "getloadavg") else 0
         if idle > 0 and self.threads == 1:
             text += f"; {idle} more {'core is' if idle == 1 else 'cores are'} idle: --threads 2 may be faster"

@@ -16,7 +16,7 @@ class StopSignals:
     `loop.call_soon_threadsafe`, but not print: the program may be inside of the same buffered stream.
     """
 
-    def __init__(self, on_stop: Callable[[int], None] | None = None):
+    def __init__(self, on_stop: Callable[[int], object] | None = None):
         self.number, self.on_stop = 0, on_stop
 
     def __enter__(self) -> "StopSignals":

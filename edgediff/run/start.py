@@ -6,7 +6,6 @@ Every mistake is refused here, before a new folder is made or an old one is chan
 import argparse
 import os
 import platform
-from dataclasses import replace
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -131,4 +130,4 @@ def extend(before: Settings, given: dict[str, dict], progress: dict) -> Settings
             if value != old and key != "trace":
                 note = "; evaluation.csv keeps the evaluation at the old end" if key == "epochs" else ""
                 progress["extended"].append(f"{key}: {old} -> {value}, after epoch {progress['epoch']}{note}")
-    return Settings(*(replace(config, **given[name]) for name, config in before._asdict().items()))
+    return before.changed(given)

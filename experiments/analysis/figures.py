@@ -12,7 +12,8 @@ import pandas as pd
 
 from edgediff.learner.agents import AGENTS
 from edgediff.run.commandline import Parser, run_program
-from experiments.analysis.reading import COLOURS, RESULTS, by_agent, interval, read
+from experiments import RESULTS
+from experiments.analysis.reading import COLOURS, by_agent, interval, read
 from experiments.pictures.drawing import plt
 
 SHOWN_RULES = {"round robin, level 2": ":", "one-step greedy (knows the model)": "--"}
@@ -86,7 +87,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument(
         "--results", metavar="FOLDER", default=str(RESULTS), help="where grids are [experiments/results]"
     )
-    args = parser.parse_args(argv)
+    args = parser.parse(argv)
     results, with_range = Path(args.results), f"{args.grid}_range"
     rows = read(args.grid, results)
     of_range = read(with_range, results) if any((results / with_range).glob("*.csv")) else None

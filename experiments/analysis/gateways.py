@@ -12,9 +12,9 @@ import pandas as pd
 from edgediff.learner.agents import AGENTS
 from edgediff.run.commandline import Parser, run_program
 from edgediff.world.decision import LEVELS
+from experiments import RESULTS
 from experiments.analysis.reading import (
     COLOURS,
-    RESULTS,
     held_out_curves,
     interval,
     read,
@@ -24,8 +24,8 @@ from experiments.analysis.reading import (
 )
 from experiments.analysis.score_tables import markdown
 from experiments.analysis.stats import iqm
+from experiments.timing.latency import COLUMNS as TIMES
 
-TIMES = ("agent", "gateways", "denoising_steps", "draws", "p50_ms", "p95_ms", "p99_ms", "update_ms")
 MEASURED = ("completion", "reward", "transitions to 95 %", "ms per decision", "ms per update")
 
 
@@ -106,7 +106,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument(
         "--results", metavar="FOLDER", default=str(RESULTS), help="where grids are [experiments/results]"
     )
-    results = Path(parser.parse_args(argv).results)
+    results = Path(parser.parse(argv).results)
     draw(records(results), results / "gateways.png")
     return 0
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from edgediff.errors import ConfigError, first_line
-from edgediff.world.rollout import SCORES
+from experiments import RESULTS
 from experiments.analysis.stats import bootstrap_interval, iqm
+from experiments.grid.results import COLUMNS
 from experiments.variants.planning import PLANNERS
 
 try:
@@ -17,8 +18,6 @@ try:
 except ModuleNotFoundError:
     raise SystemExit('pandas is not installed: pip install -e ".[experiments]"') from None
 
-RESULTS = Path(__file__).parents[1] / "results"
-COLUMNS = ("phase", "variant", "agent", "seed", "traffic", "load", "flows", "gradient_steps", *SCORES)  # of a job
 WORDS = "phase", "variant", "agent", "traffic"  # columns that are not numbers
 COLOURS = {"d2sac": "C0", "sac": "C1", "dqn": "C2", "ppo": "C3", "round robin, level 2": "0.45", "random": "0.75",
            "smallest wait": "C4", "most available": "C5", "one-step greedy (knows the model)": "C6",

@@ -14,11 +14,11 @@ from pathlib import Path
 
 from edgediff.errors import ConfigError, first_line
 from edgediff.run.commandline import Parser, run_program
-from experiments.analysis.reading import RESULTS, read_together
+from experiments import RESULTS, ROOT
+from experiments.analysis.reading import read_together
 from experiments.analysis.readme_tables import TABLES
 from experiments.analysis.score_tables import columns_of, differences, names_of, scores
 
-ROOT = Path(__file__).parents[2]
 READMES = [str(ROOT / path) for path in ("README.md", "experiments/README.md", "experiments/results/README.md")]
 OPENING = r"<!-- ((?:table|differences) .*?) -->\n"
 DEFAULT = "headline", "completion,reward"
@@ -110,7 +110,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument(
         "--results", metavar="FOLDER", default=str(RESULTS), help="where grids are [experiments/results]"
     )
-    args = parser.parse_args(argv)
+    args = parser.parse(argv)
     results = Path(args.results)
     if args.write or args.check:
         return (write if args.write else check)([Path(path) for path in args.words or READMES], results)

@@ -19,13 +19,12 @@ from tqdm import tqdm
 from edgediff.errors import ConfigError
 from edgediff.run.commandline import Parser, run_program
 from edgediff.run.signals import StopSignals
+from experiments import RESULTS, ROOT
 from experiments.grid.grid import Grid
 from experiments.grid.grids import GRIDS
 from experiments.grid.record import made_with, write_record
 from experiments.grid.results import check_results, locked, unfinished
 
-ROOT = Path(__file__).parents[2]
-RESULTS = ROOT / "experiments/results"
 Command = Callable[[str, Path], list[str]]  # from the name of a job and its output
 
 

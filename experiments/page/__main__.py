@@ -12,8 +12,8 @@ from pathlib import Path
 
 from edgediff.errors import ConfigError
 from edgediff.run.commandline import run_program
+from experiments import RESULTS
 from experiments.page import sources
-from experiments.page.index import ROOT
 from experiments.page.markup import code, equation, formulas, maths, picture, tests, words
 from experiments.page.paper_text import (
     ALGORITHM,
@@ -27,7 +27,6 @@ from experiments.page.paper_text import (
 )
 from experiments.page.sources import Deviation, Function
 
-RESULTS = ROOT / "experiments/results"
 PAGE = RESULTS / "annotated_paper.html"
 SHOWN_OPEN = 25  # lines of a source that is shown without a click
 

@@ -7,10 +7,10 @@ The table in README.md names the functions; tests say theirs by markers, `@pytes
 import ast
 import re
 from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).parents[2]
+from experiments import ROOT
+
 HEADING = "## Equation index\n"
 LINK = re.compile(r"\[([\w.]+)\]\(((?:edgediff|experiments)/[\w/]+\.py)#L\d+\)")
 

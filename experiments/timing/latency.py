@@ -20,9 +20,10 @@ from edgediff.learner.agents import build_agent
 from edgediff.learner.replay import Replay
 from edgediff.run.commandline import Parser, run_program
 from edgediff.run.start import set_up_torch
+from experiments import RESULTS
 from experiments.timing.benchmark import seconds_per_call
 
-PATH = Path(__file__).parents[1] / "results/latency.csv"
+PATH = RESULTS / "latency.csv"
 COLUMNS = "agent", "gateways", "denoising_steps", "draws", "p50_ms", "p95_ms", "p99_ms", "update_ms"
 CHAINS = [("d2sac", 8, steps, 1) for steps in (1, 2, 5, 10, 20)]
 SIZES = [(agent, gateways, 10 if agent == "d2sac" else 0, 8 if agent == "d2sac" else 1)
