@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from edgediff.config import LearnerConfig
 from edgediff.errors import ConfigError, NonFiniteError
+from edgediff.learner.cuda_graph import recorded_update
 from edgediff.learner.optimiser import load_moments, moments
 from edgediff.learner.replay import Batch, Replay
 
@@ -33,10 +34,17 @@ class Agent:
             self.build()
         self.act_stream = torch.Generator(device).manual_seed(act)
         self.learn_stream = torch.Generator(device).manual_seed(learn)
+        if device == "cuda":
+            self.record()
 
     def build(self) -> None:
         """Create `networks` and `optimisers`, all that is saved of an agent, by name."""
         raise NotImplementedError
+
+    def record(self) -> None:
+        """Launch the kernels of an update together, on a GPU; the results are the same."""
+        optimisers = list(self.optimisers.values())
+        self.update = recorded_update(self.update, optimisers, self.learn_stream)  # type: ignore[assignment, method-assign]
 
     def training_policy(self, state: Tensor, generator: torch.Generator) -> Tensor:
         """Return the policy pi(. | s) that collects experience, (B, A)."""

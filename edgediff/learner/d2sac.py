@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from edgediff.learner.agent import Agent, detached
+from edgediff.learner.cuda_graph import Recorded
 from edgediff.learner.diffusion import denoise, forward_marginal, log_policy, reverse_mean, variance_schedule
 from edgediff.learner.losses import (
     actor_objective,
@@ -51,13 +52,29 @@ class D2SAC(Agent):
 
     def draw_log_policy(self, actor: NoiseNetwork, state: Tensor, generator: torch.Generator) -> Tensor:
         """Draw the noise of the chain and return log pi(. | s, noise), Eq. (26), (B, A)."""
+        return self.log_policy(actor, state, self.draw_noise(state, generator))
+
+    def draw_noise(self, state: Tensor, generator: torch.Generator) -> Tensor:
+        """Draw the noise of the chain for states (B, S), (N, B, A)."""
         shape = self.config.d2sac_denoising_steps, len(state), self.num_actions
-        noise = torch.randn(shape, generator=generator, device=state.device)
+        return torch.randn(shape, generator=generator, device=state.device)
+
+    def log_policy(self, actor: NoiseNetwork, state: Tensor, noise: Tensor) -> Tensor:
+        """Return log pi(. | s, noise), Eq. (26), (B, A)."""
         return log_policy(denoise(actor.predictor(state), self.schedule, noise, self.mean))
+
+    def policy(self, actor: NoiseNetwork, state: Tensor, noise: Tensor) -> Tensor:
+        """Return pi(. | s, noise), Eq. (26), (B, A), to act by."""
+        return self.log_policy(actor, state, noise).exp()
+
+    def record(self) -> None:
+        """Launch the kernels of an update together, and those of a decision, on a GPU."""
+        super().record()
+        self.policy = Recorded(self.policy)  # type: ignore[assignment, method-assign]
 
     def training_policy(self, state: Tensor, generator: torch.Generator) -> Tensor:
         """Return pi(. | s) of the actor given one draw of the chain's noise, (B, A)."""
-        return self.draw_log_policy(self.actor, state, generator).exp()
+        return self.policy(self.actor, state, self.draw_noise(state, generator))
 
     def evaluation_policy(self, state: Tensor, generator: torch.Generator) -> Tensor:
         """Return pi(. | s) of the target actor given one draw of the chain's noise, (B, A).
@@ -65,7 +82,7 @@ class D2SAC(Agent):
         By Eq. (17) it is an average of the actor over about the last 1 / tau steps, and diffusion models are
         sampled with averaged weights (Ho et al. 2020, Appendix B). Measured: 0.02 to 0.08 more reward.
         """
-        return self.draw_log_policy(self.target_actor, state, generator).exp()
+        return self.policy(self.target_actor, state, self.draw_noise(state, generator))
 
     def update(self, batch: Batch) -> dict[str, Tensor]:
         """Take one gradient step, Algorithm 1, lines 11-19."""

@@ -26,4 +26,9 @@ def moments(optimiser: torch.optim.Adam) -> list[dict[str, Tensor]]:
 def load_moments(optimiser: torch.optim.Adam, saved: list[dict[str, Tensor]]) -> None:
     """Restore the state of Adam."""
     for p, values in zip(parameters(optimiser), saved, strict=True):
-        optimiser.state[p] = {name: value.to(p.device) for name, value in values.items()}
+        kept = optimiser.state[p]
+        for name, value in values.items():
+            if name in kept:
+                kept[name].copy_(value)  # a recording on a GPU has its address
+            else:
+                kept[name] = value.to(p.device)

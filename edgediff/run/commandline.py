@@ -99,7 +99,9 @@ def run_program(program: str, main: Callable[[list[str]], int], argv: list[str] 
     try:
         return main(sys.argv[1:] if argv is None else argv)
     except (ConfigError, NonFiniteError, MemoryError, RuntimeError) as error:
-        out_of_memory = isinstance(error, MemoryError) or "allocate memory" in str(error)
+        out_of_memory = (
+            isinstance(error, MemoryError) or re.search("allocate memory|out of memory", str(error)) is not None
+        )
         if isinstance(error, RuntimeError) and not out_of_memory:
             raise
         text = "not enough memory for these settings" if out_of_memory else str(error)

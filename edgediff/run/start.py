@@ -15,7 +15,7 @@ import torch
 
 from edgediff import __version__
 from edgediff.config import RunConfig, Settings, preset_settings
-from edgediff.errors import ConfigError
+from edgediff.errors import ConfigError, first_line
 from edgediff.run.commandline import given_settings
 from edgediff.run.folder import RunFolder, create, reopen
 from edgediff.run.scores import traffic_label
@@ -47,6 +47,10 @@ def set_up_torch(run: RunConfig) -> None:
     """Apply device, threads and precision to this process; flush denormal numbers, which are slow, to zero."""
     if run.device == "cuda" and not torch.cuda.is_available():
         raise ConfigError("device: cuda is not available here, allowed: cpu")
+    try:
+        torch.ones(1, device=run.device).sum().item()  # a card that is too old, or full, says so here
+    except (AssertionError, RuntimeError) as error:
+        raise ConfigError(f"device: {run.device} cannot be used ({first_line(error)}), allowed: cpu") from None
     torch.set_num_threads(run.threads)
     torch.set_float32_matmul_precision(run.matmul_precision)
     torch.set_flush_denormal(True)
@@ -54,17 +58,22 @@ def set_up_torch(run: RunConfig) -> None:
 
 def check_memory(settings: Settings, trace: Trace | None = None) -> None:
     """Raise `ConfigError` if buffer, environments, flows and request log could not fit into this computer's memory."""
-    if not hasattr(os, "sysconf"):
-        return  # Windows does not say
     world, learner, run = settings
     transitions = learner.collect_per_epoch if learner.agent == "ppo" else learner.buffer_size
+    buffer_gb = transitions * (8 * world.state_dim + 14) / 1e9
+    if run.device == "cuda" and buffer_gb >= 0.8 * (free_gb := torch.cuda.mem_get_info()[0] / 1e9):
+        raise ConfigError(
+            f"buffer_size: {buffer_gb:.1f} GB is not below 80 % of what is free on the GPU, {free_gb:.1f} GB"
+        )
+    if not hasattr(os, "sysconf"):
+        return  # Windows does not say
     envs = learner.num_envs + run.eval_episodes + run.final_episodes
     busiest = world.at_load(world.load_high) if world.load_high else world
     flows = envs * max(world.largest_episode, largest_window(busiest, trace) if trace else 0)
     timelines = envs * (world.num_slots + world.max_delay_s / world.slot_s) * world.num_gateways
     log = 10 * trace.time_s.size if trace else 0  # three columns, and what `largest_window` makes of them
     numbers = world.num_workshops * world.num_gateways + 3 * timelines + 8 * flows + log
-    needed_gb = (transitions * (8 * world.state_dim + 14) + 8 * numbers) / 1e9
+    needed_gb = buffer_gb + 8 * numbers / 1e9
     present_gb = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9
     if needed_gb >= 0.8 * present_gb:
         raise ConfigError(
@@ -76,7 +85,8 @@ def check_memory(settings: Settings, trace: Trace | None = None) -> None:
 def versions() -> dict[str, str]:
     """Return the versions that the bits of a run depend on."""
     others = {name: version(name) for name in ("torch", "numpy")}
-    return {"edgediff": __version__, **others, "python": platform.python_version()}
+    gpu = {"gpu": torch.cuda.get_device_name()} if torch.cuda.is_initialized() else {}
+    return {"edgediff": __version__, **others, "python": platform.python_version(), **gpu}
 
 
 def start_run(args: argparse.Namespace) -> Start:

@@ -1,9 +1,10 @@
-"""How fast things are here, on one thread, and what Eq. (27) leaves out: `python -m experiments.timing.benchmark`."""
+"""How fast things are here, and what Eq. (27) leaves out: `python -m experiments.timing.benchmark [--device cuda]`."""
 
 import resource
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -13,28 +14,39 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from edgediff.config import PRESETS, LearnerConfig, RunConfig, Settings, preset_settings
 from edgediff.errors import ConfigError
 from edgediff.learner import complexity
+from edgediff.learner.agent import Agent
+from edgediff.learner.agents import AGENTS
+from edgediff.learner.cuda_graph import WARM_UPS, Recorded
 from edgediff.learner.d2sac import D2SAC
 from edgediff.learner.replay import Replay
 from edgediff.run import files
 from edgediff.run.checkpoint import Checkpointer, Progress
 from edgediff.run.commandline import Parser, given_settings, run_program
 from edgediff.run.folder import KIND, checkpoints, create
+from edgediff.run.scores import agent_policy, score
 from edgediff.run.start import set_up_torch
-from edgediff.train import build
+from edgediff.train import build, held_out_world
 from edgediff.world.rules import RoundRobin
 from edgediff.world.simulator import Simulator
 
 
 def seconds_per_call(call, seconds: float = 2.0) -> float:
-    """Return the median time of a call, after a warm-up, over about `seconds`."""
-    for _ in range(3):
+    """Return the median time of a call, after a warm-up, over about `seconds`; a GPU is waited for."""
+    for _ in range(2 * WARM_UPS):
         call()
     times, until = [], time.perf_counter() + seconds
     while time.perf_counter() < until:
         start = time.perf_counter()
         call()
+        wait()
         times.append(time.perf_counter() - start)
     return float(np.median(times))
+
+
+def wait() -> None:
+    """Wait for a GPU in use to finish what it was given."""
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()
 
 
 def simulate(settings: Settings, num_envs: int) -> float:
@@ -56,27 +68,29 @@ class Products(TorchDispatchMode):
             self.layouts.append([(x.shape, x.stride()) for x in args[-2:]])
         return function(*args, **(kwargs or {}))
 
-    def alone(self):
+    def alone(self, device: str):
         """Return a call that carries out the same products, in order, and nothing else."""
         operands = []
         for layouts in self.layouts:
             left, right = (
-                torch.randn(1 + sum((n - 1) * s for n, s in zip(*x, strict=True))).as_strided(*x) for x in layouts
+                torch.randn(1 + sum((n - 1) * s for n, s in zip(*x, strict=True)), device=device).as_strided(*x)
+                for x in layouts
             )
             operands.append((left, right, left @ right))
 
         def run():
             for left, right, out in operands:
                 torch.mm(left, right, out=out)
+            return out
 
-        return run
+        return Recorded(run) if device == "cuda" else run
 
 
-def filled_replay(settings: Settings, agent: D2SAC) -> Replay:
-    """Collect a few thousand real transitions."""
+def filled_replay(settings: Settings, agent: Agent) -> Replay:
+    """Collect real transitions: four batches, or as many as the memory holds."""
     simulator, replay = Simulator(settings.world, settings.learner.num_envs), agent.memory()
     observation = simulator.reset(0)
-    while len(replay) < min(4 * settings.learner.batch_size, settings.learner.buffer_size):
+    while len(replay) < min(4 * settings.learner.batch_size, replay.rows * replay.num_envs):
         action = agent.explore(observation)
         next_observation, reward, terminated, truncated, info = simulator.step(action)
         replay.add(observation, action, reward, info["successor"], terminated, truncated)
@@ -104,6 +118,49 @@ def save_full_state(settings: Settings) -> tuple[float, float, float]:
     return megabytes, times[1] - times[0], times[2] - times[1]
 
 
+def update_times(settings: Settings) -> dict[str, list[float]]:
+    """Return the milliseconds of an update of every agent; on a GPU also with its kernels launched one by one."""
+    found = {}
+    for name in AGENTS:
+        given = settings.changed({"world": {}, "learner": {"agent": name}, "run": {}})
+        agent = build(given).agent
+        batch = agent.batch(filled_replay(given, agent), 0, torch.Generator(given.run.device).manual_seed(0))
+        calls = [lambda: agent.update(batch)]  # noqa: B023
+        if given.run.device == "cuda":
+            calls.append(lambda: type(agent).update(agent, batch))  # noqa: B023
+        found[name] = [1e3 * seconds_per_call(call) for call in calls]
+    return found
+
+
+def shares(settings: Settings, epochs: int = 5) -> dict[str, float]:
+    """Return the seconds that an epoch of training spends in each of its parts, once the memory holds a batch."""
+    simulator, agent, memory, sampling = build(settings)
+    observation, spent = simulator.observation(), Counter()
+
+    def timed(part, call, *arguments):
+        start = time.perf_counter()
+        result = call(*arguments)
+        wait()
+        spent[part] += time.perf_counter() - start
+        return result
+
+    for epoch in range(epochs + 2):
+        if epoch == 2:
+            spent.clear()
+        for _ in range(settings.learner.collect_per_epoch // settings.learner.num_envs):
+            action = timed("acting", agent.explore, observation)
+            following, reward, terminated, truncated, info = timed("simulator", simulator.step, action)
+            step = observation, action, reward, info["successor"], terminated, truncated
+            timed("storing", memory.add, *step)
+            observation = following
+        for k in range(agent.num_updates(memory)):
+            batch = timed("sampling", agent.batch, memory, k, sampling)
+            timed("updates", agent.update, batch)
+    held_out = Simulator(held_out_world(settings), settings.run.eval_episodes)
+    timed("evaluation", score, held_out, agent_policy(agent, settings.run)[1])
+    return {part: s if part == "evaluation" else s / epochs for part, s in spent.items()}
+
+
 def main(argv: list[str]) -> int:
     """Measure simulator, acting, updating and saving, and count what they compute."""
     parser = Parser("python -m experiments.timing.benchmark", main.__doc__)
@@ -112,30 +169,35 @@ def main(argv: list[str]) -> int:
     args = parser.parse(argv)
     settings = preset_settings(args.preset, given_settings(args))
     world, config, run = settings
-    if config.agent != "d2sac" or run.device != "cpu":
-        raise ConfigError("agent, device: the benchmark times d2sac on one CPU thread")
+    if config.agent != "d2sac":
+        raise ConfigError(f"agent: {config.agent} is not d2sac; the benchmark times every agent")
     set_up_torch(run)
-    agent = D2SAC(world.state_dim, world.num_actions, config, np.random.SeedSequence(0))
-    print(f"preset {args.preset}, {run.threads} thread, matrix products at precision {run.matmul_precision}\n")
+    agent = D2SAC(world.state_dim, world.num_actions, config, np.random.SeedSequence(0), run.device)
+    where = torch.cuda.get_device_name() if run.device == "cuda" else f"{run.threads} thread"
+    print(f"preset {args.preset}, {where}, matrix products at precision {run.matmul_precision}\n")
 
     for num_envs in (1, 100, 1000):
         print(f"simulator, E = {num_envs:<5}{simulate(settings, num_envs):>12,.0f} decisions/s under round robin")
-    for batch in (1, 16, 256):
+    for batch in (1, 16, 100, 256, 4096):
         observation = np.random.default_rng(0).random((batch, world.state_dim), dtype=np.float32)
         rate = batch / seconds_per_call(lambda: agent.act(observation, agent.act_stream))  # noqa: B023
         print(f"acting, batch {batch:<6}{rate:>12,.0f} decisions/s")
 
-    replay, generator = filled_replay(settings, agent), torch.Generator().manual_seed(0)
-    update = lambda: agent.update(agent.batch(replay, 0, generator))  # noqa: E731
-    update()
+    for name, (recorded_ms, *plain_ms) in update_times(settings).items():
+        plain = "".join(f"; {ms:.2f} ms with its kernels launched one by one" for ms in plain_ms)
+        print(f"update of {name:<9}{recorded_ms:>12.2f} ms{plain}")
+    replay, generator = filled_replay(settings, agent), torch.Generator(run.device).manual_seed(0)
+    batch = agent.batch(replay, 0, generator)
     with Products() as products:
-        update()
-    alone = products.alone()
-    both = [(seconds_per_call(update, 1.0), seconds_per_call(alone, 0.5)) for _ in range(8)]
+        D2SAC.update(agent, batch)
+    alone = products.alone(run.device)
+    both = [(seconds_per_call(lambda: agent.update(batch), 1.0), seconds_per_call(alone, 0.5)) for _ in range(8)]
     update_ms, alone_ms = (1e3 * float(np.median(column)) for column in zip(*both, strict=True))
     ratio = np.median([a / b for a, b in both])
-    print(f"update, B = {config.batch_size:<8}{update_ms:>12.1f} ms; its {len(products.layouts)} matrix products alone "
-          f"{alone_ms:.1f} ms; ratio {ratio:.2f}")  # fmt: skip
+    print(f"update, B = {config.batch_size:<8}{update_ms:>12.2f} ms; its {len(products.layouts)} matrix products alone "
+          f"{alone_ms:.2f} ms; ratio {ratio:.2f}")  # fmt: skip
+    parts_s = shares(settings)
+    print("an epoch: " + ", ".join(f"{part} {s:.3f} s" for part, s in parts_s.items()))
     megabytes, save_s, read_s = save_full_state(settings)
     peak_gb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e9
     print(f"state of a run with {config.buffer_size:,} transitions: {megabytes:.0f} MB, saved in {save_s:.2f} s, read "

@@ -2,9 +2,17 @@
 
 import shlex
 
+import pytest
+import torch
 from tiny import TINY, newest
 
 from edgediff import train
+from edgediff.config import preset_settings
+from edgediff.errors import ConfigError
+from edgediff.run.start import check_memory
+
+
+GPU = "--device", "cuda"
 
 
 def test_a_final_table_beyond_the_memory_is_refused_before_the_run(refused):
@@ -19,3 +27,33 @@ def test_the_line_to_go_on_with_can_be_pasted_into_a_shell(call, stop_after, tmp
     python, _, program, *argv = shlex.split(err.splitlines()[-1].split("go on with: ")[1])
     assert (python, program) == ("python", "edgediff.train") and call(train, *argv)[0] == 0
     assert newest(tmp_path / "my $run")["progress"]["epoch"] == 4
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_cannot_be_used_is_one_line(refused, monkeypatch):
+    """A card may be there and too old for this torch: it says so only when it is used."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    refused(
+        train, "device: cuda cannot be used (Torch not compiled with CUDA enabled), allowed: cpu", "--device", "cuda"
+    )
+
+
+@pytest.mark.parametrize(("free", "fits"), ((int(0.3e9), True), (int(0.2e9), False)))
+def test_the_buffer_has_to_fit_into_what_is_free_on_the_gpu(monkeypatch, free, fits):
+    """A million transitions are 0.18 GB."""
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (free, int(80e9)))
+    settings = preset_settings("paper", {"world": {}, "learner": {}, "run": {"device": "cuda"}})
+    if fits:
+        check_memory(settings)
+    else:
+        with pytest.raises(ConfigError, match=r"buffer_size: 0.2 GB is not below 80 % of .* the GPU, 0.2 GB"):
+            check_memory(settings)
+
+
+def test_a_gpu_that_is_full_is_one_line(call, monkeypatch):
+    def full(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
+
+    monkeypatch.setattr(train, "train", full)
+    status, _, err = call(train, "--run", "r", *TINY)
+    assert status == 2 and err == "edgediff.train: not enough memory for these settings\n"
