@@ -11,7 +11,6 @@ from edgediff.config import preset_settings
 from edgediff.errors import ConfigError
 from edgediff.run.start import check_memory
 
-
 GPU = "--device", "cuda"
 
 
