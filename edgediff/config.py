@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 from edgediff.errors import ConfigError
 
 T = TypeVar("T", int, float, str)
+COMMON_INPUTS, GATEWAY_INPUTS = 6, 12  # numbers in the state of shared networks: common, and of each gateway
 TINY = 1e-12  # smallest value of what has to be above 0: no product of a few of them counts as zero on a processor
 
 
@@ -126,6 +127,7 @@ class LearnerConfig:
     """The agents and their schedule, Table 1. A setting that only one agent uses is prefixed with its name."""
 
     agent: str = setting("d2sac", "which agent learns", choices=("d2sac", "sac", "dqn", "ppo"))
+    network: str = setting("mlp", "one for the whole state, or one shared by all gateways", choices=("mlp", "shared"))
     gamma: float = setting(0.95, "gamma, discount factor", 0, 1)
     entropy_temperature: float = setting(0.05, "alpha of Table 1, weight of the entropy in J", 0, 1e3)
     tau: float = setting(0.005, "tau, soft update rate", TINY, 1)
@@ -205,6 +207,13 @@ class Settings(NamedTuple):
     world: WorldConfig
     learner: LearnerConfig
     run: RunConfig
+
+    @property
+    def state_dim(self) -> int:
+        """S, the length of the state that the learner sees."""
+        if self.learner.network == "shared":
+            return COMMON_INPUTS + GATEWAY_INPUTS * self.world.num_gateways
+        return self.world.state_dim
 
     def changed(self, given: dict[str, dict]) -> "Settings":
         """Return the settings with what is given for "world", "learner" and "run"."""

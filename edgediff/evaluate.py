@@ -12,12 +12,13 @@ from argparse import Namespace
 from math import isfinite
 
 from edgediff.config import Settings, WorldConfig
-from edgediff.errors import ConfigError, first_line
+from edgediff.errors import ConfigError
 from edgediff.learner.agent import Agent
-from edgediff.run.commandline import Parser, given_settings, run_program
+from edgediff.run.commandline import Parser, given_settings, output_status, run_program
 from edgediff.run.scores import agent_policy, score, table, traffic_label
 from edgediff.run.start import check
 from edgediff.run.weights import read_weights, restore_agent, weights_path
+from edgediff.world.knowledge import state_of
 from edgediff.world.rules import all_rules
 from edgediff.world.simulator import Simulator
 from edgediff.world.trace import Trace
@@ -31,9 +32,11 @@ def load(run: str, args: Namespace) -> tuple[Settings, Trace | None, int, Agent]
     before, given = trained._replace(world=trained.world.at_load(trained.world.load)), given_settings(args)
     settings = before.changed(given)
     gateways = settings.world.num_gateways
-    if gateways != trained.world.num_gateways:
-        raise ConfigError(f"num_gateways: {gateways} is not {trained.world.num_gateways}, as in the run")
-    trace = check(settings)
+    if gateways != trained.world.num_gateways and trained.learner.network != "shared":
+        raise ConfigError(
+            f"num_gateways: {gateways} is not {trained.world.num_gateways}, as in the run, whose network is not shared"
+        )
+    trace = check(settings, learning=False)
     return settings, trace, epoch, restore_agent(weights, settings)
 
 
@@ -45,16 +48,20 @@ def compare(runs: list[str], args: Namespace) -> tuple[str, dict[str, dict[str, 
         for name, value in vars(world).items():
             if (other := getattr(settings.world, name)) != value:
                 raise ConfigError(f"{name}: {other} in {run} is not {value}, as in {runs[0]}; give one of them")
-    simulator, policies = Simulator(world, of_run.final_episodes, trace=trace), {}
+    policies = {label: (policy, "mlp") for label, policy in all_rules().items()}  # rules do not look at the state
+    found = {}
     for run, (settings, _, _, agent) in loaded.items():
         for mode in [args.mode] if args.mode else agent.MODES[: 2 if len(runs) == 1 else 1]:
             label, policy = agent_policy(agent, settings.run, mode)
-            policies[label if len(runs) == 1 else f"{run}: {label}"] = policy
+            found[label if len(runs) == 1 else f"{run}: {label}"] = policy, settings.learner.network
     epochs = ", ".join(f"{run} (epoch {epoch})" for run, (_, _, epoch, _) in loaded.items())
     heading = f"{epochs}, {args.weights} weights; {traffic_label(world)}; {of_run.final_episodes} held-out episodes"
     heading += f"\n{episode_quartiles(world, trace)}" if trace else ""
     return heading, {
-        label: score(simulator, policy, HELD_OUT + 1) for label, policy in (policies | all_rules()).items()
+        label: score(
+            Simulator(world, of_run.final_episodes, trace=trace, observe=state_of(network)), policy, HELD_OUT + 1
+        )
+        for label, (policy, network) in (found | policies).items()
     }
 
 
@@ -84,11 +91,7 @@ def main(argv: list[str]) -> int:
         writer.writerows({"scheduler": label} | values for label, values in scores.items())
     else:
         print(f"{heading}\n{table(scores)}")
-    lost = getattr(sys.stdout, "lost", None)
-    if lost and not isinstance(lost, BrokenPipeError):  # otherwise the reader has closed the pipe
-        print(f"edgediff.evaluate: the scores cannot be written ({first_line(lost)})", file=sys.stderr)
-        return 1
-    return 0
+    return output_status("edgediff.evaluate")
 
 
 if __name__ == "__main__":

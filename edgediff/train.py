@@ -19,19 +19,19 @@ from edgediff.errors import ConfigError, NonFiniteError, first_line
 from edgediff.learner.agent import Agent
 from edgediff.learner.agents import AGENTS
 from edgediff.run import files
-from edgediff.run.checkpoint import Checkpointer, Parts, Progress, Stop, restore
+from edgediff.run.checkpoint import Checkpointer, Parts, Progress, Stop, ended_by_signals, restore
 from edgediff.run.commandline import Parser, run_program
 from edgediff.run.folder import RunFolder, checkpoints
 from edgediff.run.report import Report, budget, mean_metrics, mean_outcome
 from edgediff.run.scores import agent_policy, score, table, traffic_label
 from edgediff.run.start import resume_run, start_run
-from edgediff.world.decision import observe
-from edgediff.world.rules import all_rules
+from edgediff.world.knowledge import state_of
+from edgediff.world.rules import GREEDY, PRICED, PRICED_BY_LOAD, all_rules
 from edgediff.world.simulator import Simulator
 from edgediff.world.trace import Trace
 from edgediff.world.workload import HELD_OUT
 
-SHOWN_RULES = "round robin, level 2", "most available", "one-step greedy (knows the model)"
+SHOWN_RULES = "round robin, level 2", "most available", GREEDY, PRICED, PRICED_BY_LOAD
 _AGENT, _REPLAY = 100, 101  # names of the learner's random streams, beside those of the workload
 
 
@@ -39,14 +39,14 @@ def build(
     settings: Settings,
     trace: Trace | None = None,
     agent_class: type[Agent] | None = None,
-    observe: Callable = observe,
+    observe: Callable | None = None,
 ) -> Parts:
     """Create simulator, agent, memory and the stream that samples it, from the seed of the run.
 
     An experiment may give another class for the agent, or another function for the state, Eq. (11).
     """
     world, config, run = settings
-    simulator = Simulator(world, config.num_envs, trace=trace, observe=observe)
+    simulator = Simulator(world, config.num_envs, trace=trace, observe=observe or state_of(config.network))
     state_dim = simulator.reset(run.seed).shape[1]
     agent_seed, replay_seed = (np.random.SeedSequence(run.seed, spawn_key=(name,)) for name in (_AGENT, _REPLAY))
     agent_class = agent_class or AGENTS[config.agent]
@@ -113,9 +113,10 @@ def keep_best(held_out: Simulator, agent: Agent, settings: Settings, progress: P
 
 
 def final_table(settings: Settings, agent: Agent, trace: Trace | None) -> str:
-    """Compare the agent with three rules on held-out traffic that no evaluation has used."""
+    """Compare the agent with some rules on held-out traffic that no evaluation has used."""
     world = held_out_world(settings)
-    simulator = Simulator(world, settings.run.final_episodes, trace=trace)
+    observe = state_of(settings.learner.network)
+    simulator = Simulator(world, settings.run.final_episodes, trace=trace, observe=observe)
     rules = {label: rule for label, rule in all_rules().items() if label in SHOWN_RULES}
     policies = dict([agent_policy(agent, settings.run)]) | rules
     scores = {label: score(simulator, policy, HELD_OUT + 1) for label, policy in policies.items()}
@@ -141,11 +142,11 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--resume", metavar="RUN", help="folder of a run to go on with, with the settings it has")
     parser.add_settings(WorldConfig, LearnerConfig, RunConfig)
     args = parser.parse(argv)
-    settings, trace, folder, saved = resume_run(args) if args.resume else start_run(args)
+    text, settings, trace, folder, saved = resume_run(args) if args.resume else start_run(args)
     path, run = folder.path, shlex.quote(str(folder.path))
-    print(budget(settings))
-    with folder:
+    with folder, ended_by_signals():
         try:
+            print(f"{text}\n{budget(settings)}")
             agent = train(settings, folder, build(settings, trace), saved)
             print(f"\n{final_table(settings, agent, trace)}")
             print(f"\nlast and best weights, tables and curves are in {path}; next:\n{next_steps(path)}")

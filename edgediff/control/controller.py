@@ -21,7 +21,8 @@ from edgediff.errors import ConfigError
 from edgediff.learner.agent import Agent
 from edgediff.run.start import set_up_torch
 from edgediff.run.weights import read_weights, restore_agent, weights_path
-from edgediff.world.decision import LEVELS, Outcome, View, decode_action, observe, outcome
+from edgediff.world.decision import LEVELS, Outcome, View, decode_action, outcome
+from edgediff.world.knowledge import state_of
 from edgediff.world.workload import draw_topology
 
 
@@ -44,6 +45,7 @@ class Controller:
 
     def __init__(self, agent: Agent, settings: Settings, mode: str = ""):
         self.agent, self.settings, self.world = agent, settings, settings.world
+        self.observe = state_of(settings.learner.network)
         self.mode, self.draws = agent.checked_mode(mode), settings.run.eval_draws
         self.capacity_bps, known_s = draw_topology(self.world)
         self.propagation_s = np.vstack([known_s, known_s.mean(axis=0)])  # the last row: of an unknown workshop
@@ -85,7 +87,7 @@ class Controller:
             for flow in demands:
                 propagation_s = self.propagation_s[flow["workshop"]]
                 view = View(flow, backlog_bits, available_bps, self.capacity_bps, propagation_s, available_tflops)
-                state = observe(self.world, view)
+                state = self.observe(self.world, view)
                 action, pi = self.agent.act_with_probabilities(state, self.generator, self.mode, self.draws)
                 result = Outcome(*(field[0, 0] for field in outcome(self.world, view, action[:, None])))
                 backlog_bits, available_bps, available_tflops = after_grant(view, result)

@@ -98,4 +98,4 @@ def _object(pairs: list[tuple[str, Any]]) -> dict:
 
 
 def _whole(text: str) -> int | float:
-    return int(text) if len(text) < 19 else float(text)  # no field takes so large a number
+    return int(text) if len(text) <= 100 else float(text)  # no field takes so large a number

@@ -12,8 +12,10 @@ from torch import Tensor, nn
 from edgediff.config import LearnerConfig
 from edgediff.errors import ConfigError, NonFiniteError
 from edgediff.learner.cuda_graph import recorded_update
+from edgediff.learner.networks import mlp
 from edgediff.learner.optimiser import load_moments, moments
 from edgediff.learner.replay import Batch, Replay
+from edgediff.learner.shared import SharedNetwork
 
 
 class Agent:
@@ -28,6 +30,7 @@ class Agent:
         self, state_dim: int, num_actions: int, config: LearnerConfig, seed: np.random.SeedSequence, device: str = "cpu"
     ):
         self.state_dim, self.num_actions, self.config, self.device = state_dim, num_actions, config, device
+        self.shared = config.network == "shared"
         init, act, learn = (int(s) for s in seed.generate_state(3, np.uint64))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(init)  # `build` draws the first weights from this seed, and no other seed matters
@@ -45,6 +48,11 @@ class Agent:
         """Launch the kernels of an update together, on a GPU; the results are the same."""
         optimisers = list(self.optimisers.values())
         self.update = recorded_update(self.update, optimisers, self.learn_stream)  # type: ignore[assignment, method-assign]
+
+    def action_network(self) -> nn.Module:
+        """Create a network from states (B, S) to one number for every action, (B, A)."""
+        hidden = self.config.hidden
+        return SharedNetwork(hidden) if self.shared else mlp(self.state_dim, hidden, self.num_actions)
 
     def training_policy(self, state: Tensor, generator: torch.Generator) -> Tensor:
         """Return the policy pi(. | s) that collects experience, (B, A)."""

@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from edgediff.learner.networks import TIME_DIM, NoiseNetwork, TwinCritics
+from edgediff.learner.networks import TIME_DIM, NoiseNetwork
 
 
 def parameter_count(network: nn.Module) -> int:
@@ -29,7 +29,7 @@ def chain_cost(actor: NoiseNetwork, steps: int) -> int:
     return steps * (num_actions * hidden + hidden * hidden + hidden * num_actions) + state_dim * hidden
 
 
-def update_cost(actor: NoiseNetwork, critics: TwinCritics, steps: int, batch: int) -> int:
+def update_cost(actor: NoiseNetwork, steps: int, batch: int) -> int:
     """Count one gradient step, what Eq. (27) leaves out included.
 
     A backward pass costs two forward ones. Chain: once forward for the target, once forward and backward for J.

@@ -21,6 +21,7 @@ from edgediff.learner.losses import (
 from edgediff.learner.networks import NoiseNetwork, TwinCritics
 from edgediff.learner.optimiser import gradient_step
 from edgediff.learner.replay import Batch
+from edgediff.learner.shared import SharedNoiseNetwork
 
 
 class D2SAC(Agent):
@@ -32,9 +33,9 @@ class D2SAC(Agent):
 
     def build(self) -> None:
         """Create networks, optimisers and the variance schedule."""
-        c, sizes = self.config, (self.state_dim, self.num_actions, self.config.hidden)
-        self.actor = NoiseNetwork(*sizes, c.d2sac_denoising_steps).to(self.device)
-        self.critics = TwinCritics(*sizes).to(self.device)
+        c = self.config
+        self.actor = self.noise_network().to(self.device)
+        self.critics = TwinCritics(self.action_network(), self.action_network()).to(self.device)
         self.target_actor = copy.deepcopy(self.actor).requires_grad_(False)
         self.target_critics = copy.deepcopy(self.critics).requires_grad_(False)
         self.networks = {
@@ -50,7 +51,16 @@ class D2SAC(Agent):
         self.schedule = variance_schedule(c.d2sac_denoising_steps, c.d2sac_beta_min, c.d2sac_beta_max)
         self.alpha_bar = self.schedule.alpha_bar.float().to(self.device)
 
-    def draw_log_policy(self, actor: NoiseNetwork, state: Tensor, generator: torch.Generator) -> Tensor:
+    def noise_network(self) -> NoiseNetwork | SharedNoiseNetwork:
+        """Create eps_theta."""
+        c = self.config
+        if self.shared:
+            return SharedNoiseNetwork(c.hidden, c.d2sac_denoising_steps)
+        return NoiseNetwork(self.state_dim, self.num_actions, c.hidden, c.d2sac_denoising_steps)
+
+    def draw_log_policy(
+        self, actor: NoiseNetwork | SharedNoiseNetwork, state: Tensor, generator: torch.Generator
+    ) -> Tensor:
         """Draw the noise of the chain and return log pi(. | s, noise), Eq. (26), (B, A)."""
         return self.log_policy(actor, state, self.draw_noise(state, generator))
 
@@ -59,11 +69,11 @@ class D2SAC(Agent):
         shape = self.config.d2sac_denoising_steps, len(state), self.num_actions
         return torch.randn(shape, generator=generator, device=state.device)
 
-    def log_policy(self, actor: NoiseNetwork, state: Tensor, noise: Tensor) -> Tensor:
+    def log_policy(self, actor: NoiseNetwork | SharedNoiseNetwork, state: Tensor, noise: Tensor) -> Tensor:
         """Return log pi(. | s, noise), Eq. (26), (B, A)."""
         return log_policy(denoise(actor.predictor(state), self.schedule, noise, self.mean))
 
-    def policy(self, actor: NoiseNetwork, state: Tensor, noise: Tensor) -> Tensor:
+    def policy(self, actor: NoiseNetwork | SharedNoiseNetwork, state: Tensor, noise: Tensor) -> Tensor:
         """Return pi(. | s, noise), Eq. (26), (B, A), to act by."""
         return self.log_policy(actor, state, noise).exp()
 

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from edgediff.learner.agent import Agent, detached, require_finite
 from edgediff.learner.losses import polyak, state_value, td_target
-from edgediff.learner.networks import mlp
 from edgediff.learner.optimiser import gradient_step
 from edgediff.learner.replay import Batch
 
@@ -48,7 +47,7 @@ class DQN(Agent):
     def build(self) -> None:
         """Create networks and the optimiser."""
         c = self.config
-        self.q = mlp(self.state_dim, c.hidden, self.num_actions).to(self.device)
+        self.q = self.action_network().to(self.device)
         self.target_q = copy.deepcopy(self.q).requires_grad_(False)
         self.networks = {"q": self.q, "target_q": self.target_q}
         self.optimisers = {"q": self.adam(self.q, c.dqn_lr)}

@@ -61,10 +61,9 @@ class NoiseNetwork(nn.Module):
 class TwinCritics(nn.Module):
     """Q_psi1 and Q_psi2 of Section 4.1, each from a state to the values of all actions at once."""
 
-    def __init__(self, state_dim: int, num_actions: int, hidden: int):
+    def __init__(self, q1: nn.Module, q2: nn.Module):
         super().__init__()
-        self.q1 = mlp(state_dim, hidden, num_actions)
-        self.q2 = mlp(state_dim, hidden, num_actions)
+        self.q1, self.q2 = q1, q2
 
     def forward(self, state: Tensor) -> tuple[Tensor, Tensor]:
         """Return both estimates, (B, A) each."""

@@ -27,8 +27,6 @@ def load_moments(optimiser: torch.optim.Adam, saved: list[dict[str, Tensor]]) ->
     """Restore the state of Adam."""
     for p, values in zip(parameters(optimiser), saved, strict=True):
         kept = optimiser.state[p]
-        for name, value in values.items():
-            if name in kept:
-                kept[name].copy_(value)  # a recording on a GPU has its address
-            else:
-                kept[name] = value.to(p.device)
+        for name, value in kept.items():
+            value.copy_(values[name]) if values else value.zero_()  # in place: a recording on a GPU has its address
+        optimiser.state[p] |= {name: value.to(p.device) for name, value in values.items() if name not in kept}

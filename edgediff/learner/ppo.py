@@ -15,6 +15,7 @@ from edgediff.learner.losses import entropy
 from edgediff.learner.networks import mlp
 from edgediff.learner.optimiser import gradient_step
 from edgediff.learner.replay import Replay
+from edgediff.learner.shared import SharedValue
 
 
 class RolloutBatch(NamedTuple):
@@ -58,8 +59,9 @@ class PPO(Agent):
     def build(self) -> None:
         """Create networks and optimisers."""
         c = self.config
-        self.actor = mlp(self.state_dim, c.hidden, self.num_actions).to(self.device)
-        self.critic = mlp(self.state_dim, c.hidden, 1).to(self.device)
+        self.actor = self.action_network().to(self.device)
+        critic = SharedValue(c.hidden) if self.shared else mlp(self.state_dim, c.hidden, 1)
+        self.critic = critic.to(self.device)
         self.networks = {"actor": self.actor, "critic": self.critic}
         self.optimisers = {"actor": self.adam(self.actor, c.ppo_lr), "critic": self.adam(self.critic, c.ppo_lr)}
 

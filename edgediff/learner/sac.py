@@ -12,7 +12,7 @@ from torch import Tensor
 
 from edgediff.learner.agent import Agent, detached
 from edgediff.learner.losses import actor_objective, critic_loss, entropy, polyak, state_value, td_target
-from edgediff.learner.networks import TwinCritics, mlp
+from edgediff.learner.networks import TwinCritics
 from edgediff.learner.optimiser import gradient_step
 from edgediff.learner.replay import Batch
 
@@ -24,9 +24,9 @@ class SAC(Agent):
 
     def build(self) -> None:
         """Create networks and optimisers."""
-        c, sizes = self.config, (self.state_dim, self.num_actions, self.config.hidden)
-        self.actor = mlp(self.state_dim, c.hidden, self.num_actions).to(self.device)
-        self.critics = TwinCritics(*sizes).to(self.device)
+        c = self.config
+        self.actor = self.action_network().to(self.device)
+        self.critics = TwinCritics(self.action_network(), self.action_network()).to(self.device)
         self.target_actor = copy.deepcopy(self.actor).requires_grad_(False)
         self.target_critics = copy.deepcopy(self.critics).requires_grad_(False)
         self.networks = {

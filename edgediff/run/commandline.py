@@ -11,7 +11,7 @@ from dataclasses import fields
 from typing import NoReturn
 
 from edgediff.config import CONFIGS, describe_allowed
-from edgediff.errors import ConfigError, NonFiniteError
+from edgediff.errors import ConfigError, NonFiniteError, first_line
 from edgediff.run.screen import Display
 
 # The settings that people change first, in the order of the help.
@@ -88,6 +88,15 @@ def _convert(f, text: str):
         raise ConfigError(f"{f.name}: {text!r} is not {describe_allowed(f)}") from None
 
 
+def output_status(program: str) -> int:
+    """Return the exit status of a program whose output is its purpose: 1, and a line, if it could not be written."""
+    lost = getattr(sys.stdout, "lost", None)
+    if not lost or isinstance(lost, BrokenPipeError):  # a reader that closes the pipe has seen enough
+        return 0
+    print(f"{program}: the output cannot be written ({first_line(lost)})", file=sys.stderr)
+    return 1
+
+
 def run_program(program: str, main: Callable[[list[str]], int], argv: list[str] | None = None) -> int:
     """Run a program's main; turn a user's mistake into one line and status 2, and survive the loss of the display."""
     streams, thread_hook = (sys.stdout, sys.stderr), threading.excepthook
@@ -107,6 +116,11 @@ def run_program(program: str, main: Callable[[list[str]], int], argv: list[str] 
         text = "not enough memory for these settings" if out_of_memory else str(error)
         print(f"{program}: {' '.join(text.split())}", file=sys.stderr)
         return 1 if isinstance(error, NonFiniteError) else 2
+    except OSError as error:
+        if not error.filename:
+            raise
+        print(f"{program}: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print(f"{program}: interrupted", file=sys.stderr)
         return 130

@@ -75,7 +75,7 @@ class Report:
     def __init__(self, folder: Path, settings: Settings, metrics: tuple[str, ...], progress: Progress):
         self.folder, self.progress, self.epochs = folder, progress, settings.learner.epochs
         self.evaluations = self.epochs // settings.run.eval_every
-        self.run = settings.run
+        self.run, self.anew = settings.run, progress.epoch == 0
         self.columns = {"train": (*COUNTS, *OUTCOMES, *metrics), "evaluation": (*COUNTS, *SCORES)}
         self.complaints: set[str] = set()
         for old in (folder / "tensorboard").glob("events.out.tfevents.*.edgediff"):
@@ -124,7 +124,7 @@ class Report:
             text += f", an evaluation {self.evaluation_s:.1f} s"
         text += f": {clock(seconds)} to go"
         idle = int((os.cpu_count() or 1) - os.getloadavg()[0]) if hasattr(os, "getloadavg") else 0
-        if idle > 0 and self.run.threads == 1 and self.run.device == "cpu":
+        if self.anew and idle > 0 and self.run.threads == 1 and self.run.device == "cpu":
             text += f"; {idle} more {'core is' if idle == 1 else 'cores are'} idle: --threads 2 may be faster"
         return text
 

@@ -27,7 +27,9 @@ CHANGEABLE_ON_RESUME = "epochs", "checkpoint_every_s", "trace"  # a request log 
 
 
 class Start(NamedTuple):
-    """A run about to start: settings, request log, locked folder, and the checkpoint that it goes on from, if any."""
+    """A run about to start: what to say of it, settings, request log, locked folder, and the checkpoint, if any."""
+
+    text: str
 
     settings: Settings
     trace: Trace | None
@@ -35,11 +37,14 @@ class Start(NamedTuple):
     saved: dict | None
 
 
-def check(settings: Settings) -> Trace | None:
-    """Check what no field can tell alone: hardware, memory, request log; return the log."""
+def check(settings: Settings, learning: bool = True) -> Trace | None:
+    """Check what no field can tell alone: hardware, memory, request log; return the log.
+
+    A run that is only scored needs neither its buffer nor the environments of training.
+    """
     set_up_torch(settings.run)
     trace = load_trace(settings.world.trace) if settings.world.trace != "none" else None
-    check_memory(settings, trace)
+    check_memory(settings, trace, learning)
     return trace
 
 
@@ -56,18 +61,18 @@ def set_up_torch(run: RunConfig) -> None:
     torch.set_flush_denormal(True)
 
 
-def check_memory(settings: Settings, trace: Trace | None = None) -> None:
+def check_memory(settings: Settings, trace: Trace | None = None, learning: bool = True) -> None:
     """Raise `ConfigError` if buffer, environments, flows and request log could not fit into this computer's memory."""
     world, learner, run = settings
     transitions = learner.collect_per_epoch if learner.agent == "ppo" else learner.buffer_size
-    buffer_gb = transitions * (8 * world.state_dim + 14) / 1e9
+    buffer_gb = learning * transitions * (8 * settings.state_dim + 14) / 1e9
     if run.device == "cuda" and buffer_gb >= 0.8 * (free_gb := torch.cuda.mem_get_info()[0] / 1e9):
         raise ConfigError(
             f"buffer_size: {buffer_gb:.1f} GB is not below 80 % of what is free on the GPU, {free_gb:.1f} GB"
         )
     if not hasattr(os, "sysconf"):
         return  # Windows does not say
-    envs = learner.num_envs + run.eval_episodes + run.final_episodes
+    envs = run.final_episodes + learning * (learner.num_envs + run.eval_episodes)
     busiest = world.at_load(world.load_high) if world.load_high else world
     flows = envs * max(world.largest_episode, largest_window(busiest, trace) if trace else 0)
     timelines = envs * (world.num_slots + world.max_delay_s / world.slot_s) * world.num_gateways
@@ -77,8 +82,8 @@ def check_memory(settings: Settings, trace: Trace | None = None) -> None:
     present_gb = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9
     if needed_gb >= 0.8 * present_gb:
         raise ConfigError(
-            f"buffer_size, num_envs, final_episodes, num_slots, load: {needed_gb:.1f} GB in all is not below 80 % of "
-            f"the memory here, {present_gb:.1f} GB"
+            f"{'buffer_size, num_envs, ' * learning}final_episodes, num_slots, load: {needed_gb:.1f} GB in all is not "
+            f"below 80 % of the memory here, {present_gb:.1f} GB"
         )
 
 
@@ -95,14 +100,13 @@ def start_run(args: argparse.Namespace) -> Start:
     settings = preset_settings(preset, given_settings(args))
     trace = check(settings)
     name = args.run or f"runs/{settings.learner.agent}-{preset}-{datetime.now():%Y%m%d-%H%M%S}"
+    quartiles = f"\n{episode_quartiles(settings.world.at_load(settings.world.load), trace)}" if trace else ""
     folder = create(Path(name), unique=not args.run)
-    print(
+    text = (
         f"edgediff, agent {settings.learner.agent}, preset {preset}, seed {settings.run.seed}, "
-        f"{traffic_label(settings.world)}; run folder {folder.path}"
+        f"{traffic_label(settings.world)}; run folder {folder.path}{quartiles}"
     )
-    if trace:
-        print(episode_quartiles(settings.world.at_load(settings.world.load), trace))
-    return Start(settings, trace, folder, None)
+    return Start(text, settings, trace, folder, None)
 
 
 def resume_run(args: argparse.Namespace) -> Start:
@@ -116,16 +120,17 @@ def resume_run(args: argparse.Namespace) -> Start:
     trace = check(settings)
     if fingerprint(trace) != saved["trace"]:
         raise ConfigError(f"trace: {settings.world.trace} is not what it was when the run began")
-    print(
+    lines = [
         f"edgediff, agent {settings.learner.agent}, seed {settings.run.seed}, {traffic_label(settings.world)}; "
-        f"run folder {path} goes on after epoch {saved['progress']['epoch']}"
-    )
-    for line in saved["progress"]["extended"]:
-        print(f"extended: {line}")
-    for name, now in versions().items():
-        if (before := saved["versions"].get(name)) != now:
-            print(f"note: {name} is now {now}; bit for bit the same only with {before}")
-    return Start(settings, trace, folder, saved)
+        f"run folder {path} goes on after epoch {saved['progress']['epoch']}",
+        *(f"extended: {line}" for line in saved["progress"]["extended"]),
+        *(
+            f"note: {name} is now {now}; bit for bit the same only with {before}"
+            for name, now in versions().items()
+            if (before := saved["versions"].get(name)) != now
+        ),
+    ]
+    return Start("\n".join(lines), settings, trace, folder, saved)
 
 
 def extend(before: Settings, given: dict[str, dict], progress: dict) -> Settings:

@@ -27,6 +27,7 @@ class View(NamedTuple):
     capacity_bps: np.ndarray  # (G,) R_max
     propagation_s: np.ndarray  # (E, G) from the workshop of the flow
     available_tflops: np.ndarray  # (E,) F_avail
+    load: np.ndarray = np.ones(1)  # (E,) or (1,): arrivals of late, 1 for lambda W a slot
 
 
 class Outcome(NamedTuple):

@@ -1,13 +1,14 @@
 """Schedulers that learn nothing, for comparison, each a `Policy` as `rollout` plays it.
 
-The rules read physical units, `simulator.view()`. The greedy rule also asks the simulator for the outcome of each
-action: it knows the model, and looks no further than one flow.
+The rules read physical units, `simulator.view()`. The greedy rules also ask the simulator for the outcome of each
+action: they know the model, and look no further than one flow.
 """
 
 import numpy as np
 
 from edgediff.world.decision import LEVELS
 from edgediff.world.delay import queueing_delay
+from edgediff.world.knowledge import held
 from edgediff.world.rollout import Policy
 from edgediff.world.simulator import Simulator
 
@@ -51,6 +52,30 @@ def one_step_greedy(observation: np.ndarray, simulator: Simulator) -> np.ndarray
     return simulator.outcomes().reward.argmax(axis=1)
 
 
+class GreedyWithPrices:
+    """Take the largest r - p_b h_b - p_c h_c: the reward of Eq. (13) less a price on what an action holds.
+
+    What a flow holds, the flows after it miss: an opportunity cost, which the greedy rule does not see. h_b is
+    bandwidth in Mbit and h_c compute in TFLOP, `knowledge.held`. With `by_load` the prices are times the recent load.
+    """
+
+    def __init__(self, per_mbit: float, per_tflop: float, by_load: bool = False):
+        self.per_mbit, self.per_tflop, self.by_load = per_mbit, per_tflop, by_load
+
+    def __call__(self, observation: np.ndarray, simulator: Simulator) -> np.ndarray:
+        result = simulator.outcomes()
+        held_bits, held_tflop = held(result)
+        cost = self.per_mbit * 1e-6 * held_bits + self.per_tflop * held_tflop
+        load = simulator.view().load[:, None] if self.by_load else 1.0
+        return (result.reward - load * cost).argmax(axis=1)
+
+
+PRICES = 0.2, 0.033  # per Mbit and per TFLOP; chosen at load 1 on seed 0 and the seeds 20 and 21
+GREEDY = "one-step greedy (knows the model)"
+PRICED = "greedy with prices (knows the model)"
+PRICED_BY_LOAD = "greedy with prices times load (knows the model)"
+
+
 def all_rules(seed: int = 0) -> dict[str, Policy]:
     """Return a fresh copy of every rule, by name."""
     return {
@@ -58,5 +83,7 @@ def all_rules(seed: int = 0) -> dict[str, Policy]:
         "random": UniformRandom(np.random.default_rng(np.random.SeedSequence(seed))),
         "smallest wait": smallest_wait,
         "most available": most_available,
-        "one-step greedy (knows the model)": one_step_greedy,
+        GREEDY: one_step_greedy,
+        PRICED: GreedyWithPrices(*PRICES),
+        PRICED_BY_LOAD: GreedyWithPrices(*PRICES, by_load=True),
     }

@@ -18,6 +18,11 @@ def mean_data_bits(world: WorldConfig) -> float:
     return data_moments(world).mean
 
 
+def mean_work_tflop(world: WorldConfig) -> float:
+    """Return E[C]."""
+    return float(work_per_bit(world).mean()) * mean_data_bits(world)
+
+
 class Moments(NamedTuple):
     """Mean and mean square of a random number."""
 

@@ -14,6 +14,7 @@ import numpy as np
 from edgediff.config import WorldConfig
 from edgediff.world.decision import Outcome, View, observe, outcome
 from edgediff.world.delay import drain_backlog
+from edgediff.world.knowledge import RECENT_SLOTS, all_outcomes, recent_load
 from edgediff.world.reservations import reserve, slots_of, timeline_shape
 from edgediff.world.trace import Trace, load_trace
 from edgediff.world.windows import close_circle
@@ -44,6 +45,7 @@ class Simulator:
         self.total_bps = np.zeros((num_envs, slots, gateways))  # R_total(t)
         self.served_bits = np.zeros((num_envs, slots, gateways))  # bits that slots 0 .. t-1 can send
         self.flows = np.zeros((num_envs, 1), FLOW)
+        self.arrived = np.zeros((num_envs, slots), np.int64)  # flows of slots 0 .. t-1
         self.num_flows, self.cursor, self.episode = np.zeros((3, num_envs), np.int64)
         self.backlog_bits = np.zeros((num_envs, gateways))
         self._envs = np.arange(num_envs)
@@ -71,13 +73,14 @@ class Simulator:
         available_bps = np.maximum(self.total_bps[self._envs, slot] - self.held_bps[self._envs, slot], 0.0)
         available_tflops = np.maximum(self.world.server_tflops - self.held_tflops[self._envs, slot], 0.0)
         capacity_bps, propagation_s = self.topology
-        return View(
-            flow, self.backlog_bits, available_bps, capacity_bps, propagation_s[flow["workshop"]], available_tflops
-        )
+        slots = np.minimum(slot, RECENT_SLOTS)
+        load = recent_load(self.world, self.cursor - self.arrived[self._envs, slot - slots], slots)
+        known_s = propagation_s[flow["workshop"]]
+        return View(flow, self.backlog_bits, available_bps, capacity_bps, known_s, available_tflops, load)
 
     def outcomes(self) -> Outcome:
         """Return the outcome of all A actions for the present flows, none of them carried out: each field (E, A)."""
-        return outcome(self.world, self.view(), np.tile(np.arange(self.world.num_actions), (self.num_envs, 1)))
+        return all_outcomes(self.world, self.view())
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, np.ndarray]]:
         """Decide the present flow of every environment by `action` (E,), integers in 0 .. A - 1; go to the next flow.
@@ -105,7 +108,7 @@ class Simulator:
         with traffic that means nothing.
         """
         result = copy.copy(self)
-        for name in ("flows", "num_flows", "total_bps", "served_bits", *self.snapshot()):
+        for name in ("flows", "num_flows", "arrived", "total_bps", "served_bits", *self.snapshot()):
             setattr(result, name, np.repeat(getattr(self, name), copies, axis=0))
         result.num_envs = self.num_envs * copies
         result._envs = np.arange(result.num_envs)
@@ -170,6 +173,7 @@ class Simulator:
             self.flows = np.pad(self.flows, ((0, 0), (0, flows.size - self.flows.shape[1])))
         self.flows[row, : flows.size] = flows
         self.num_flows[row], self.cursor[row] = flows.size - 1, 0
+        self.arrived[row] = np.searchsorted(flows["slot"], np.arange(self.world.num_slots + 1))
         self.total_bps[row] = self.topology.capacity_bps * (1.0 - background)
         self.served_bits[row, 1:] = np.cumsum(self.total_bps[row, :-1] * self.world.slot_s, axis=0)
         self.held_bps[row], self.held_tflops[row], self.backlog_bits[row] = 0.0, 0.0, 0.0

@@ -12,11 +12,12 @@ import pandas as pd
 
 from edgediff.learner.agents import AGENTS
 from edgediff.run.commandline import Parser, run_program
+from edgediff.world.rules import GREEDY, PRICED_BY_LOAD
 from experiments import RESULTS
 from experiments.analysis.reading import COLOURS, by_agent, interval, read
 from experiments.pictures.drawing import plt
 
-SHOWN_RULES = {"round robin, level 2": ":", "one-step greedy (knows the model)": "--"}
+SHOWN_RULES = {"round robin, level 2": ":", GREEDY: "--", PRICED_BY_LOAD: "-."}
 
 
 def draw(axes, series: dict[str, tuple], scale: float = 1.0) -> None:
@@ -41,7 +42,7 @@ def finish(figure, legend_from, path: Path) -> None:
 def figure4(rows: pd.DataFrame, path: Path) -> None:
     """Draw Figure 4, the reward while the agents learn, against the flows seen, the same number for all agents.
 
-    Thick lines: held-out traffic between epochs. Thin lines: the exploring decisions of training. Horizontal lines: two
+    Thick lines: held-out traffic between epochs. Thin lines: the exploring decisions of training. Horizontal lines:
     rules, on held-out traffic. Right: the end of the held-out curves, larger.
     """
     figure, (whole, end) = plt.subplots(1, 2, figsize=(10, 4.6))

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from edgediff.errors import ConfigError, first_line
+from edgediff.world.rules import GREEDY, PRICED, PRICED_BY_LOAD
 from experiments import RESULTS
 from experiments.analysis.stats import bootstrap_interval, iqm
 from experiments.grid.results import COLUMNS
@@ -20,7 +21,7 @@ except ModuleNotFoundError:
 
 WORDS = "phase", "variant", "agent", "traffic"  # columns that are not numbers
 COLOURS = {"d2sac": "C0", "sac": "C1", "dqn": "C2", "ppo": "C3", "round robin, level 2": "0.45", "random": "0.75",
-           "smallest wait": "C4", "most available": "C5", "one-step greedy (knows the model)": "C6",
+           "smallest wait": "C4", "most available": "C5", GREEDY: "C6", PRICED: "C8", PRICED_BY_LOAD: "C9",
            **dict.fromkeys(PLANNERS, "black")}  # fmt: skip
 WINDOWS = 20  # training curves are averaged over twentieths of the run
 

@@ -7,12 +7,13 @@ from pathlib import Path
 from edgediff.learner.agents import AGENTS
 from edgediff.run.scores import HEADINGS
 from edgediff.run.scores import table as run_table
+from edgediff.train import SHOWN_RULES
+from edgediff.world.rules import GREEDY, PRICED, PRICED_BY_LOAD
 from experiments.analysis import gateways
 from experiments.analysis.reading import read_csv, read_together, score_text
 from experiments.analysis.score_tables import columns_of, differences, markdown, of_variant, paired, scores
 from experiments.analysis.stats import iqm, probability_of_improvement
 
-GREEDY = "one-step greedy (knows the model)"
 CARTPOLE = "transitions", "gradient_steps", "return"
 SOLVED = 475.0  # a return on CartPole
 
@@ -35,7 +36,7 @@ def picked(grids: str, metrics: str, loads: str, names: dict[str, str], of: Call
 def run(results: Path) -> str:
     """Return the table at the end of a run, averaged over the seeds of the headline."""
     frozen = read_together(["headline"], results).query("phase == 'frozen' and load == 1")
-    shown = {"d2sac": "d2sac, mean of 8", **same("round robin, level 2", "most available", GREEDY)}
+    shown = {"d2sac": "d2sac, mean of 8", **same(*SHOWN_RULES)}
     found = {text: frozen[frozen["variant"] == name] for name, text in shown.items()}
     means = {text: {key: float(iqm(rows[key].to_numpy())) for key in HEADINGS} for text, rows in found.items()}
     return f"```text\n{run_table(means, 5)}\n```"
@@ -45,7 +46,7 @@ def front(results: Path) -> str:
     """Return the headline in short, with intervals at load 1 only."""
     columns = columns_of(read_together(["headline"], results), ("completion", "reward", "area"), ("1", "1.5", "2"))
     names = {"d2sac": "d2sac (diffusion actor)", "sac": "sac (plain MLP actor)", **same("dqn", "ppo"),
-             **same("round robin, level 2", GREEDY)}  # fmt: skip
+             **same("round robin, level 2", GREEDY, PRICED, PRICED_BY_LOAD)}  # fmt: skip
     body = []
     for variant, text in names.items():
         values = {heading: of_variant(column, variant).to_numpy() for heading, column in columns.items()}

@@ -13,7 +13,8 @@ import sys
 from pathlib import Path
 
 from edgediff.errors import ConfigError, first_line
-from edgediff.run.commandline import Parser, run_program
+from edgediff.run.commandline import Parser, output_status, run_program
+from edgediff.run.files import write_atomically
 from experiments import RESULTS, ROOT
 from experiments.analysis.reading import read_together
 from experiments.analysis.readme_tables import TABLES
@@ -85,7 +86,7 @@ def write(paths: list[Path], results: Path) -> int:
             end = block.end(2)
         texts[path] = text + path.read_text()[end:]
     for path, text in texts.items():
-        path.write_text(text)
+        write_atomically(path, text.encode())
     return 0
 
 
@@ -112,6 +113,8 @@ def main(argv: list[str]) -> int:
     )
     args = parser.parse(argv)
     results = Path(args.results)
+    if args.write and args.check:
+        raise ConfigError("write: cannot be given together with --check")
     if args.write or args.check:
         return (write if args.write else check)([Path(path) for path in args.words or READMES], results)
     grids, metrics, *loads = [*args.words, *DEFAULT[len(args.words) :]]
@@ -119,7 +122,7 @@ def main(argv: list[str]) -> int:
     if "d2sac" in set(read_together(grids.split(","), results)["variant"]):
         print(f"\n{DIFFERENCES}\n")
         print(made(" ".join(["differences", grids, metrics, *loads]), results))
-    return 0
+    return output_status("tables")
 
 
 if __name__ == "__main__":

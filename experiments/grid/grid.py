@@ -9,7 +9,7 @@ from edgediff.config import CONFIGS, Settings, preset_settings
 from edgediff.errors import ConfigError
 from edgediff.learner.agent import Agent
 from edgediff.learner.agents import AGENTS
-from edgediff.world.decision import observe
+from edgediff.world.knowledge import state_of
 from edgediff.world.rules import all_rules
 from experiments.variants.planning import PLANNERS
 
@@ -24,7 +24,7 @@ class Variant:
 
     settings: dict[str, Any] = field(default_factory=dict)
     agent_class: type[Agent] | None = None
-    observe: Callable = observe
+    observe: Callable | None = None  # None: as the network needs it
 
 
 class Scoring(NamedTuple):
@@ -52,6 +52,11 @@ class Job:
     def agent_class(self) -> type[Agent] | None:
         """The class that learns, None for a rule."""
         return self.variant.agent_class or AGENTS.get(self.agent)
+
+    @property
+    def observe(self) -> Callable:
+        """The function that makes the state."""
+        return self.variant.observe or state_of(self.settings.learner.network)
 
     def scorings(self) -> list[Scoring]:
         """Return one entry per score: for a rule per traffic, for an agent per mode that it has, each once."""

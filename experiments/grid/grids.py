@@ -1,5 +1,6 @@
 """All grids. Each has a folder of results; `smoke`, a quick test of the runner, has none that is committed."""
 
+from edgediff.world.rules import GREEDY, PRICED, PRICED_BY_LOAD
 from experiments.grid.grid import Grid, Variant
 from experiments.variants.agents import (
     BoundedHead,
@@ -15,8 +16,7 @@ from experiments.variants.agents import (
 from experiments.variants.observations import Standardised, one_unit, unit_interval, with_bandwidth, with_ratios
 
 LEARNERS = "d2sac", "sac", "dqn", "ppo"
-GREEDY = "one-step greedy (knows the model)"
-RULES = "round robin, level 2", "random", "smallest wait", "most available", GREEDY
+RULES = "round robin, level 2", "random", "smallest wait", "most available", GREEDY, PRICED, PRICED_BY_LOAD
 PLANNERS = tuple(f"planner, {horizon} flows ahead (sees the future)" for horizon in (10, 30, 100))
 D2SAC = ("d2sac",)
 
@@ -102,7 +102,6 @@ STATE = {
     "standardised, with b": Variant(observe=with_bandwidth),
 }
 L_D_1 = dict(d2sac_diffusion_weight=1.0)
-STATE_SETTINGS = L_D_1 | dict(eval_every=10, dqn_lr=0.0001)
 TUNING_D2SAC = {
     "d2sac": Variant(),
     "L_d weighted 0.3": Variant(dict(d2sac_diffusion_weight=0.3)),

@@ -46,7 +46,7 @@ def run_job(job: Job) -> list[Row]:
         return rule_rows(labels | {"flows": 0, "gradient_steps": 0}, job)
     # A job is begun anew or done: it needs no checkpoints between.
     settings = job.settings._replace(run=replace(job.settings.run, checkpoint_every_s=1e6))
-    parts = build(settings, trace, job.agent_class, job.variant.observe)
+    parts = build(settings, trace, job.agent_class, job.observe)
     with tempfile.TemporaryDirectory() as scratch, create(Path(scratch) / "run", unique=False) as folder:
         train(settings, folder, parts)
         rows = curve_rows(labels, settings.world, folder.path)
@@ -82,7 +82,7 @@ def agent_rows(labels: Row, agent: Agent, job: Job) -> list[Row]:
         _, policy = agent_policy(agent, settings.run, mode)
         if horizon:  # a planner that goes on with the better of the greedy rule and the agent
             policy = RolloutPlanner(horizon, follow=(one_step_greedy, policy))
-        rows.append(frozen_row(labels | {"variant": label}, settings, policy, job.episodes, job.variant.observe))
+        rows.append(frozen_row(labels | {"variant": label}, settings, policy, job.episodes, job.observe))
     return rows
 
 

@@ -19,7 +19,7 @@ def made_with(job: Job) -> dict[str, Any]:
     settings = {
         f"{config}.{name}": value for config, values in job.settings.as_dict().items() for name, value in values.items()
     }
-    agent_class, observe = job.variant.agent_class, job.variant.observe
+    agent_class, observe = job.variant.agent_class, job.observe
     settings |= {
         "job.agent_class": agent_class.__name__ if agent_class else None,
         "job.observe": getattr(observe, "__name__", None) or repr(observe),

@@ -1,4 +1,4 @@
-"""Draw the edge network of Section 5.1 from its configuration: `python -m experiments.pictures.network [FILE]`."""
+"""Draw the edge network of Section 5.1 from its configuration: `python -m experiments.pictures.network`."""
 
 import sys
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from edgediff.config import WorldConfig
+from edgediff.run.commandline import Parser, run_program
 from edgediff.world.decision import LEVELS
 from edgediff.world.workload import draw_topology
 from experiments.pictures.drawing import plt
@@ -75,10 +76,13 @@ def draw(world: WorldConfig, path: Path) -> None:
     print(path)
 
 
-def main(path: Path = Path("network.png")) -> None:
+def main(argv: list[str]) -> int:
     """Draw the network with the settings of the paper."""
-    draw(WorldConfig(), path)
+    parser = Parser("python -m experiments.pictures.network", main.__doc__)
+    parser.add_argument("--out", metavar="X", default="network.png", help="file of the picture [network.png]")
+    draw(WorldConfig(), Path(parser.parse(argv).out))
+    return 0
 
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:2]))
+    sys.exit(run_program("experiments.pictures.network", main))

@@ -205,7 +205,7 @@ def main(argv: list[str]) -> int:
 
     p_d, p_c = complexity.parameter_count(agent.actor), complexity.parameter_count(agent.critics)
     steps = config.d2sac_denoising_steps
-    update_adds = complexity.update_cost(agent.actor, agent.critics, steps, config.batch_size)
+    update_adds = complexity.update_cost(agent.actor, steps, config.batch_size)
     printed = complexity.printed_cost(steps, p_d, p_d, p_c)
     print(f"parameters: actor {p_d:,}, critics {p_c:,}")
     print(

@@ -52,7 +52,7 @@ def test_pictures_are_drawn_into_the_folder_of_the_run(run, monkeypatch):
 
 def test_network_is_drawn_into_the_current_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    network.main()
+    network.main([])
     assert [path.name for path in tmp_path.iterdir()] == ["network.png"]
 
 

@@ -12,6 +12,7 @@ pytest.importorskip("pandas", reason="needs the extra `experiments`")
 import pandas as pd
 
 from edgediff.errors import ConfigError
+from edgediff.run.commandline import run_program
 from experiments.analysis import gateways, reading, score_tables, tables
 
 pytestmark = pytest.mark.slow
@@ -316,3 +317,17 @@ def test_read_csv_names_other_columns(tmp_path):
     path.write_text("agent,ms\nsac,1\n")
     with pytest.raises(ConfigError, match="latency.csv: is cut, or no result of this kind"):
         reading.read_csv(path, gateways.TIMES, ("agent",))
+
+
+def test_write_and_check_are_not_taken_together(capsys):
+    assert run_program("tables", tables.main, ["--write", "--check"]) == 2
+    assert capsys.readouterr().err == "tables: write: cannot be given together with --check\n"
+
+
+def test_a_file_that_cannot_be_written_is_one_line(results, capsys, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied", "figure4.png")
+
+    monkeypatch.setattr(tables, "made", refuse)
+    assert run_program("tables", tables.main, ["some", "--results", str(results)]) == 2
+    assert capsys.readouterr().err == "tables: figure4.png: Permission denied\n"

@@ -56,7 +56,7 @@ def test_cost_of_an_update_is_what_runs(agent):
         torch.zeros(B, S), torch.zeros(B, dtype=torch.long), torch.zeros(B), torch.zeros(B), torch.zeros(B, S)
     )
     run = counted(lambda: agent.update(batch))
-    estimate = complexity.update_cost(agent.actor, agent.critics, N, B)
+    estimate = complexity.update_cost(agent.actor, N, B)
     idle = B * (2 * S + S + A) * H
     small = 2 * (TIME_DIM * 2 * TIME_DIM)  # the two layers of the embedding, a row
     embedding = (

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from edgediff.learner.diffusion import denoise, variance_schedule
-from edgediff.learner.networks import NoiseNetwork, TwinCritics, sinusoidal_embedding
+from edgediff.learner.networks import NoiseNetwork, TwinCritics, mlp, sinusoidal_embedding
 
 S, A, H, N, B = 21, 24, 32, 10, 7
 
@@ -70,7 +70,7 @@ def test_steps_are_embedded_from_1_to_N():
 
 @pytest.mark.eq(15)
 def test_the_critics_are_two_and_the_minimum_is_the_smaller():
-    critics = TwinCritics(S, A, H)
+    critics = TwinCritics(mlp(S, H, A), mlp(S, H, A))
     state = torch.randn(50, S)
     q1, q2 = critics(state)
     assert q1.shape == (50, A) and not torch.allclose(q1, q2)

@@ -12,6 +12,7 @@ from torch.distributions import Categorical
 
 from edgediff.config import LearnerConfig
 from edgediff.learner.agents import build_agent
+from edgediff.run.files import to_plain
 
 S, A, E, ROWS = 4, 5, 6, 7
 SEEDS = range(3)
@@ -220,3 +221,18 @@ def test_ppo_update_by_hand(seed):
     grad_v = check_step(before["critic"], agent.critic, loss_v, c.ppo_lr, c.weight_decay)
     expected = dict(objective=objective, loss_v=loss_v, entropy=entropy, grad_pi=grad_pi, grad_v=grad_v)
     check_metrics(agent, found, expected)
+
+
+@pytest.mark.parametrize("name", ("sac", "dqn", "d2sac"))
+def test_an_agent_that_has_learned_goes_back_to_any_snapshot(name):
+    """Also to one from before the first update, when Adam has no moments yet."""
+    agent, ends = build(name, 0), []
+    memory, _ = collect(agent, 0)
+    start = to_plain(agent.snapshot())
+    for _ in range(2):
+        agent.load_snapshot(start)
+        for k in range(3):
+            agent.update(agent.batch(memory, k, torch.Generator().manual_seed(k)))
+        ends.append(to_plain(agent.weights()))
+    for network, tensors in ends[0].items():
+        assert all(torch.equal(value, ends[1][network][key]) for key, value in tensors.items())

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import shlex
 
 import pytest
@@ -27,7 +28,7 @@ def test_csv_and_json_hold_the_numbers_of_the_table(call, finished):
     scores = numbers(as_csv[1])
     assert json.loads(as_json[1]) == scores and set(scores["d2sac, argmax"]) == set(SCORES)
     for line in plain[1].splitlines()[2:]:
-        label, completion = line[:35].strip(), line[35:].split()[0]
+        label, completion = re.fullmatch(r"(.+?)  +(\S+%).*", line).groups()
         assert completion == f"{scores[label]['completion']:.1%}"
 
 

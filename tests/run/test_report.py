@@ -10,9 +10,9 @@ import torch
 from tiny import TINY, outcome, points, rows
 
 from edgediff import train
-from edgediff.config import LearnerConfig, RunConfig, Settings, WorldConfig
-from edgediff.run.checkpoint import Checkpointer
-from edgediff.run.report import mean_metrics, mean_outcome
+from edgediff.config import LearnerConfig, RunConfig, Settings, WorldConfig, preset_settings
+from edgediff.run.checkpoint import Checkpointer, Progress
+from edgediff.run.report import Report, clock, mean_metrics, mean_outcome
 from edgediff.run.weights import read_weights
 
 
@@ -96,3 +96,20 @@ def test_what_is_removed_while_training_is_written_again(call, finished, monkeyp
     if what == "tensorboard":
         assert call(train, "--resume", "r")[0] == 0  # the curves come back with the next start
     assert outcome(tmp_path / "r") == outcome(finished)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), ((89.4, "89 s"), (90, "2 min"), (5399, "90 min"), (5400, "1.5 h"), (36_000, "10.0 h"))
+)
+def test_times_in_words(seconds, words):
+    assert clock(seconds) == words
+
+
+def test_the_time_to_go_is_that_of_the_epochs_and_evaluations_left(tmp_path):
+    settings = preset_settings("paper", {"world": {}, "learner": dict(epochs=100), "run": dict(eval_every=20)})
+    report = Report(tmp_path, settings, (), Progress(epoch=0))
+    report.progress.epoch, report.evaluation_s = 1, 12.0
+    assert report._estimate(2.0).startswith("an epoch takes 2.0 s here, an evaluation 12.0 s: 4 min to go")  # 258 s
+    report.progress.epoch, report.evaluation_s = 90, 0.0
+    assert report._estimate(2.0).startswith("an epoch takes 2.0 s here: 20 s to go")
+    report.writer.close(), report.bar.close()

@@ -174,7 +174,7 @@ def test_a_file_of_a_run_that_is_a_link_is_replaced_not_followed(call, stop_afte
 def test_a_finished_run_shows_its_table_again(call):
     _, first, _ = call(train, "--run", "a", *TINY)
     _, again, _ = call(train, "--resume", "a")
-    assert first.splitlines()[-12:] == again.splitlines()[-12:] and "last weights" in first.splitlines()[-12]
+    assert first.splitlines()[-14:] == again.splitlines()[-14:] and "last weights" in first.splitlines()[-14]
 
 
 @pytest.mark.parametrize(

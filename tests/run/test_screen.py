@@ -28,7 +28,7 @@ def test_a_run_without_a_display_ends_like_any_other(finished, lost):
 def test_scores_that_cannot_be_written_are_an_error(finished):
     done = shell(finished.parent, "$EVALUATE a >/dev/full")
     assert done.returncode == 1
-    assert done.stderr == "edgediff.evaluate: the scores cannot be written ([Errno 28] No space left on device)\n"
+    assert done.stderr == "edgediff.evaluate: the output cannot be written ([Errno 28] No space left on device)\n"
 
 
 def test_a_reader_of_scores_may_leave_early(call, finished, monkeypatch):

@@ -1,6 +1,8 @@
 """What is refused before a run starts, and the line to go on with."""
 
+import os
 import shlex
+import signal
 
 import pytest
 import torch
@@ -56,3 +58,26 @@ def test_a_gpu_that_is_full_is_one_line(call, monkeypatch):
     monkeypatch.setattr(train, "train", full)
     status, _, err = call(train, "--run", "r", *TINY)
     assert status == 2 and err == "edgediff.train: not enough memory for these settings\n"
+
+
+@pytest.mark.parametrize("number", (signal.SIGTERM, signal.SIGHUP, signal.SIGINT))
+def test_a_signal_before_the_first_checkpoint_leaves_no_folder(call, monkeypatch, signals_heard, tmp_path, number):
+    def stopped(*_):
+        os.kill(os.getpid(), number)
+        raise AssertionError("the signal was not heard")
+
+    monkeypatch.setattr(train, "budget", stopped)
+    status, _, err = call(train, "--run", "r", *TINY)
+    assert (status, err) == (128 + number, "\nstopped; nothing saved yet\n") and not (tmp_path / "r").exists()
+
+
+def test_scoring_needs_no_memory_for_what_learns(monkeypatch):
+    """On a computer of 0.4 GB."""
+    monkeypatch.setattr(os, "sysconf", lambda name: {"SC_PHYS_PAGES": 100_000, "SC_PAGE_SIZE": 4096}[name])
+    settings = preset_settings("paper", {"world": {}, "learner": dict(buffer_size=4_000_000), "run": {}})
+    check_memory(settings, learning=False)
+    with pytest.raises(ConfigError, match="^buffer_size, num_envs, final_episodes"):
+        check_memory(settings)
+    many = preset_settings("paper", {"world": {}, "learner": {}, "run": dict(final_episodes=3000)})
+    with pytest.raises(ConfigError, match="^final_episodes, num_slots, load: "):
+        check_memory(many, learning=False)

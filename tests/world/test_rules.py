@@ -5,6 +5,7 @@ import pytest
 
 from edgediff.config import WorldConfig
 from edgediff.world import rules
+from edgediff.world.decision import outcome
 from edgediff.world.rollout import rollout
 from edgediff.world.simulator import Simulator
 
@@ -47,6 +48,34 @@ def test_greedy_takes_the_best_of_what_each_action_would_give(simulator):
     assert np.array_equal(promised.argmax(1), action)
     _, reward, *_ = simulator.step(action)
     assert np.array_equal(reward, promised.max(1))
+
+
+def test_prices_are_charged_on_what_each_action_holds(simulator):
+    """Written out once more, from the outcomes of the single actions."""
+    view, load = simulator.view(), simulator.view().load
+    actions = {1.0: rules.GreedyWithPrices(0.3, 0.05)(None, simulator)}
+    actions["load"] = rules.GreedyWithPrices(0.3, 0.05, by_load=True)(None, simulator)
+    assert load.std() > 0.05
+    differs = set()
+    for e in range(simulator.num_envs):
+        for factor, chosen in ((1.0, actions[1.0]), (load[e], actions["load"])):
+            net = []
+            for k in range(24):
+                result = outcome(simulator.world, view, np.full((simulator.num_envs, 1), k))
+                one = [float(field[e, 0]) for field in result]
+                _, rate, compute, sending, delay, dropped, *_, reward = one
+                net.append(reward - (0 if dropped else factor * (0.3e-6 * rate * sending + 0.05 * compute * delay)))
+            assert chosen[e] == int(np.argmax(net))
+            differs.add(int(np.argmax(net)) == int(simulator.outcomes().reward[e].argmax()))
+    assert differs == {True, False}  # prices change some decisions, and not all
+
+
+def test_the_prices_are_worth_more_than_any_other_rule_and_rise_with_the_load():
+    """At load 2, eight episodes: greedy, fixed prices, prices times load."""
+    simulator, policies = Simulator(WorldConfig(load=2.0), 8), rules.all_rules()
+    names = [name for name in policies if "greedy" in name]
+    completed = [rollout(simulator, policies[name])["completed"].mean() for name in names]
+    assert completed[1] > completed[0] + 0.15 and completed[2] > completed[1] + 0.08
 
 
 # Completion rates at loads 1 and 2 over the first 800 decisions of 64 environments, from a second simulator of the same

@@ -1,0 +1,116 @@
+"""What is known beyond Eq. (11): arrivals of late, what actions hold, and the state for shared networks."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from edgediff.config import COMMON_INPUTS, GATEWAY_INPUTS, WorldConfig
+from edgediff.world.decision import observe
+from edgediff.world.knowledge import PRIOR_SLOTS, RECENT_SLOTS, held, observe_gateways, recent_load, state_of
+from edgediff.world.rules import UniformRandom
+from edgediff.world.simulator import Simulator
+
+
+@pytest.fixture
+def simulator():
+    simulator = Simulator(WorldConfig(load=2, num_gateways=5, num_slots=300), 4)
+    simulator.reset(0)
+    policy = UniformRandom(np.random.default_rng(0))
+    for _ in range(250):
+        simulator.step(policy(None, simulator))
+    return simulator
+
+
+def test_the_recent_load_counts_the_arrivals_of_the_last_slots(simulator):
+    """Counted once more from the arrivals themselves, at every decision of two episodes."""
+    policy, late = UniformRandom(np.random.default_rng(0)), []
+    for _ in range(700):
+        view = simulator.view()
+        for e in range(simulator.num_envs):
+            slots = simulator.flows["slot"][e, : simulator.cursor[e]]
+            now = view.flow["slot"][e]
+            recent = (slots >= max(now - RECENT_SLOTS, 0)).sum()
+            expected = (recent + PRIOR_SLOTS) / (min(now, RECENT_SLOTS) + PRIOR_SLOTS)
+            assert view.load[e] == pytest.approx(expected)
+            late += [view.load[e]] if now > 150 else []
+        simulator.step(policy(None, simulator))
+    assert np.mean(late) == pytest.approx(2, abs=0.15)
+
+
+def test_the_recent_load_is_in_units_of_the_usual_arrivals():
+    world = WorldConfig(num_workshops=500, arrival_rate=0.004)  # 2 flows a slot
+    found = recent_load(world, np.array([0, 0, 200, 600]), np.array([0, 100, 100, 100]))
+    assert found == pytest.approx([1, 10 / 110, 110 / 110, 310 / 110])
+
+
+def test_a_copy_of_the_simulator_knows_the_same_load(simulator):
+    assert np.array_equal(simulator.repeat(3).view().load, simulator.view().load.repeat(3))
+
+
+def test_what_an_action_holds_is_what_it_reserves(simulator):
+    """Bandwidth and compute by time, read off the reservations that `step` makes, to a slot."""
+    world, result = simulator.world, simulator.outcomes()
+    action = np.where(result.dropped.all(1), 0, (~result.dropped).argmax(1))
+    bits, tflop = held(result)
+    before = simulator.held_bps.copy(), simulator.held_tflops.copy()
+    simulator.step(action)
+    for e in range(simulator.num_envs):
+        if not result.dropped[e, action[e]]:
+            for amount, now, was, rate in (
+                (bits, simulator.held_bps, before[0], result.rate_bps),
+                (tflop, simulator.held_tflops, before[1], result.compute_tflops),
+            ):
+                reserved = (now[e] - was[e]).sum() * world.slot_s
+                assert amount[e, action[e]] == pytest.approx(reserved, abs=1.01 * world.slot_s * rate[e, action[e]])
+                assert amount[e, action[e]] > 0
+    assert (bits[result.dropped] == 0).all() and (tflop[result.dropped] == 0).all() and result.dropped.any()
+
+
+def test_every_number_of_the_state_for_shared_networks(simulator):
+    world, view, result = simulator.world, simulator.view(), simulator.outcomes()
+    state = observe_gateways(world, view)
+    assert state.shape == (4, COMMON_INPUTS + 5 * GATEWAY_INPUTS) and state.dtype == np.float32
+    paper, load = observe(world, view) / 2, view.load  # with a gain of 1
+    assert state[:, :5] == pytest.approx(paper[:, [0, 1, 2, 3, 14]], abs=1e-6)
+    assert state[:, 5] == pytest.approx(2 * np.log(load), abs=1e-6)
+    mean_bits = 0.5 * 10.5e6 * 0.55
+    mean_tflop = mean_bits * 1e-6 * 3.5 / 3
+    for g in range(5):
+        own = state[:, COMMON_INPUTS + g * GATEWAY_INPUTS :][:, :GATEWAY_INPUTS]
+        assert own[:, 0] == pytest.approx(paper[:, 4 + g], abs=1e-6)
+        assert own[:, 1] == pytest.approx(paper[:, 9 + g], abs=1e-6)
+        assert own[:, 2] == pytest.approx(np.log(view.capacity_bps[g] / 100e6), abs=1e-6)
+        for level in range(3):
+            k = 3 * g + level
+            kept = ~result.dropped[:, k]
+            seconds = np.where(kept, result.sending_s[:, k], 0)
+            assert own[:, 3 + 3 * level] == pytest.approx(result.reward[:, k], rel=1e-5)
+            bits = load * result.rate_bps[:, k] * seconds / mean_bits - 1
+            tflop = load * result.compute_tflops[:, k] * result.delay_s[:, k] / mean_tflop - 1
+            assert own[:, 4 + 3 * level] == pytest.approx(bits, rel=1e-5, abs=1e-6)
+            assert own[:, 5 + 3 * level] == pytest.approx(tflop, rel=1e-5, abs=1e-6)
+
+
+def test_the_state_does_not_depend_on_the_names_of_the_gateways(simulator):
+    order, view = np.array([4, 2, 0, 1, 3]), simulator.view()
+    swapped = view._replace(
+        backlog_bits=view.backlog_bits[:, order],
+        available_bps=view.available_bps[:, order],
+        capacity_bps=view.capacity_bps[order],
+        propagation_s=view.propagation_s[:, order],
+    )
+    one, two = observe_gateways(simulator.world, view), observe_gateways(simulator.world, swapped)
+    blocks = one[:, COMMON_INPUTS:].reshape(4, 5, -1)[:, order].reshape(4, -1)
+    assert two == pytest.approx(np.concatenate([one[:, :COMMON_INPUTS], blocks], axis=1))
+
+
+def test_the_state_is_finite_also_where_nothing_is_available(simulator):
+    view = simulator.view()
+    nothing = view._replace(available_bps=0 * view.available_bps, available_tflops=0 * view.available_tflops)
+    assert np.isfinite(observe_gateways(simulator.world, nothing)).all()
+
+
+def test_each_network_has_its_state():
+    assert state_of("mlp") is observe and state_of("shared") is observe_gateways
+    assert replace(WorldConfig(), num_gateways=64).state_dim == 133
