@@ -127,7 +127,11 @@ class LearnerConfig:
     """The agents and their schedule, Table 1. A setting that only one agent uses is prefixed with its name."""
 
     agent: str = setting("d2sac", "which agent learns", choices=("d2sac", "sac", "dqn", "ppo"))
-    network: str = setting("mlp", "one for the whole state, or one shared by all gateways", choices=("mlp", "shared"))
+    network: str = setting(
+        "mlp",
+        "one for the whole state, one shared by all gateways, or this with critics that learn prices",
+        choices=("mlp", "shared", "priced"),
+    )
     gamma: float = setting(0.95, "gamma, discount factor", 0, 1)
     entropy_temperature: float = setting(0.05, "alpha of Table 1, weight of the entropy in J", 0, 1e3)
     tau: float = setting(0.005, "tau, soft update rate", TINY, 1)
@@ -211,9 +215,9 @@ class Settings(NamedTuple):
     @property
     def state_dim(self) -> int:
         """S, the length of the state that the learner sees."""
-        if self.learner.network == "shared":
-            return COMMON_INPUTS + GATEWAY_INPUTS * self.world.num_gateways
-        return self.world.state_dim
+        if self.learner.network == "mlp":
+            return self.world.state_dim
+        return COMMON_INPUTS + GATEWAY_INPUTS * self.world.num_gateways
 
     def changed(self, given: dict[str, dict]) -> "Settings":
         """Return the settings with what is given for "world", "learner" and "run"."""
@@ -227,6 +231,23 @@ class Settings(NamedTuple):
 PRESETS: dict[str, dict[str, Any]] = {
     "paper": {},  # Table 1 as printed
     "quick": dict(epochs=100, eval_every=5),  # Table 1 with a tenth of the epochs: minutes on one core
+    "deploy": dict(  # not the paper's: shared networks, prices, a range of loads, a longer horizon, two denoising steps
+        network="priced",
+        hidden=64,
+        epochs=60,
+        eval_every=10,
+        buffer_size=100_000,
+        gamma=0.99,
+        n_step=10,
+        actor_lr=1e-3,
+        critic_lr=1e-3,
+        sac_critic_lr=1e-3,
+        dqn_lr=1e-3,
+        d2sac_denoising_steps=2,
+        d2sac_diffusion_weight=0.1,
+        load_low=0.5,
+        load_high=3.0,
+    ),
 }
 
 

@@ -32,9 +32,9 @@ def load(run: str, args: Namespace) -> tuple[Settings, Trace | None, int, Agent]
     before, given = trained._replace(world=trained.world.at_load(trained.world.load)), given_settings(args)
     settings = before.changed(given)
     gateways = settings.world.num_gateways
-    if gateways != trained.world.num_gateways and trained.learner.network != "shared":
+    if gateways != trained.world.num_gateways and trained.learner.network == "mlp":
         raise ConfigError(
-            f"num_gateways: {gateways} is not {trained.world.num_gateways}, as in the run, whose network is not shared"
+            f"num_gateways: {gateways} is not {trained.world.num_gateways}, as in the run, whose network is mlp"
         )
     trace = check(settings, learning=False)
     return settings, trace, epoch, restore_agent(weights, settings)

@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from edgediff.config import Settings
-from edgediff.control.request import MAX_FLOWS, read_flow, read_report, short_repr
+from edgediff.config import Settings, WorldConfig
+from edgediff.control.request import MAX_FLOWS, read_capacities, read_flow, read_report, short_repr
 from edgediff.errors import ConfigError
 from edgediff.learner.agent import Agent
 from edgediff.run.start import set_up_torch
@@ -47,6 +47,7 @@ class Controller:
         self.agent, self.settings, self.world = agent, settings, settings.world
         self.observe = state_of(settings.learner.network)
         self.mode, self.draws = agent.checked_mode(mode), settings.run.eval_draws
+        self.for_gateways = {self.world.num_gateways: (self.world, agent)}
         self.capacity_bps, known_s = draw_topology(self.world)
         self.propagation_s = np.vstack([known_s, known_s.mean(axis=0)])  # the last row: of an unknown workshop
         self._warm_up()
@@ -80,16 +81,18 @@ class Controller:
     def _decide(self, report: dict, flows: dict[str, dict]) -> list[Decision]:
         """Check everything, then decide the flows, which have the names that messages call them by."""
         start = time.perf_counter()
-        backlog_bits, available_bps, available_tflops = read_report(self.world, self.capacity_bps, report)
+        capacity_bps = read_capacities(self.capacity_bps, report, any_number=self.settings.learner.network != "mlp")
+        world, agent = self._for_gateways(len(capacity_bps))
+        backlog_bits, available_bps, available_tflops, load = read_report(world, capacity_bps, report)
         demands = [read_flow(self.world, flow, name) for name, flow in flows.items()]
         noise, decisions = self.generator.get_state(), []
         try:
             for flow in demands:
-                propagation_s = self.propagation_s[flow["workshop"]]
-                view = View(flow, backlog_bits, available_bps, self.capacity_bps, propagation_s, available_tflops)
-                state = self.observe(self.world, view)
-                action, pi = self.agent.act_with_probabilities(state, self.generator, self.mode, self.draws)
-                result = Outcome(*(field[0, 0] for field in outcome(self.world, view, action[:, None])))
+                propagation_s = self._propagation_s(flow, len(capacity_bps))
+                view = View(flow, backlog_bits, available_bps, capacity_bps, propagation_s, available_tflops, load)
+                state = self.observe(world, view)
+                action, pi = agent.act_with_probabilities(state, self.generator, self.mode, self.draws)
+                result = Outcome(*(field[0, 0] for field in outcome(world, view, action[:, None])))
                 backlog_bits, available_bps, available_tflops = after_grant(view, result)
                 end = time.perf_counter()
                 decisions.append(_decision(int(action[0]), result, pi[0], 1e3 * (end - start)))
@@ -98,6 +101,18 @@ class Controller:
             self.generator.set_state(noise)  # a NaN is found after its noise was drawn
             raise
         return decisions
+
+    def _for_gateways(self, number: int) -> tuple[WorldConfig, Agent]:
+        """Return the world and the agent for a number of gateways; shared weights are those of the run."""
+        if number not in self.for_gateways:
+            settings = self.settings._replace(world=replace(self.world, num_gateways=number))
+            self.for_gateways[number] = settings.world, restore_agent(self.agent.weights(), settings)
+        return self.for_gateways[number]
+
+    def _propagation_s(self, flow: np.ndarray, gateways: int) -> np.ndarray:
+        """Return the propagation delays of a flow, (1, G): to gateways at unknown places, their mean."""
+        known_s = self.propagation_s[flow["workshop"]]
+        return known_s if gateways == self.world.num_gateways else np.full((1, gateways), known_s.mean())
 
     def _warm_up(self) -> None:
         """Decide a few flows for nothing: the first decisions of a process are slow."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from edgediff.control.controller import Controller, Decision
-from edgediff.control.request import REPORT, check_names, short_repr
+from edgediff.control.request import OPTIONAL_REPORT, REPORT, check_names, short_repr
 from edgediff.errors import ConfigError, NonFiniteError, first_line
 
 MAX_LINE_BYTES = 65_536
@@ -48,10 +48,10 @@ class LineProtocol:
         return f"{text}; time of a decision{last}: p50 {p50:.3f} ms, p95 {p95:.3f} ms, p99 {p99:.3f} ms"
 
     def _decide(self, request: dict) -> dict:
-        check_names("line", request, (), (*REPORT, "flow", "flows", "id"))
+        check_names("line", request, (), (*REPORT, *OPTIONAL_REPORT, "flow", "flows", "id"))
         if ("flow" in request) == ("flows" in request):
             raise ConfigError("flow: missing" if "flow" not in request else "flow: given together with flows")
-        report = {name: request[name] for name in REPORT if name in request}
+        report = {name: request[name] for name in (*REPORT, *OPTIONAL_REPORT) if name in request}
         if "flow" in request:
             return self._fields([self.controller.decide(report, request["flow"])])[0]
         return {"decisions": self._fields(self.controller.decide_slot(report, request["flows"]))}

@@ -15,6 +15,7 @@ from edgediff.errors import ConfigError
 from edgediff.world.workload import FLOW
 
 REPORT = "available_bps", "backlog_bits", "available_tflops"
+OPTIONAL_REPORT = "load", "capacity_bps"
 DEMAND = "data_bits", "work_tflop", "priority", "deadline_s"
 OPTIONAL = "bandwidth_bps", "workshop"
 WHOLE = "priority", "workshop"
@@ -23,12 +24,28 @@ MAX_AMOUNT = 1e15  # bits, bit/s or TFLOP: beyond every network, and far from wh
 
 
 def read_report(world: WorldConfig, capacity_bps: np.ndarray, report: dict) -> tuple[np.ndarray, ...]:
-    """Return Q and R_avail, (1, G), and F_avail, (1,); `ConfigError` names the first field that is wrong."""
-    check_names("report", report, REPORT)
+    """Return Q and R_avail, (1, G), F_avail and load, (1,); `ConfigError` names the first field that is wrong.
+
+    The load is that of late, 1 unless it is given: arrivals over lambda W.
+    """
+    check_names("report", report, REPORT, OPTIONAL_REPORT)
     available_bps = _per_gateway("available_bps", report["available_bps"], capacity_bps)
     backlog_bits = _per_gateway("backlog_bits", report["backlog_bits"], np.full(world.num_gateways, MAX_AMOUNT))
     tflops = checked_number("available_tflops", report["available_tflops"], 0, world.server_tflops)
-    return backlog_bits, available_bps, np.array([tflops], float)
+    load = checked_number("load", report.get("load", 1.0), 0.01, 100)
+    return backlog_bits, available_bps, np.array([tflops], float), np.array([load], float)
+
+
+def read_capacities(known_bps: np.ndarray, report: dict, any_number: bool) -> np.ndarray:
+    """Return R_max, (G,): as known, or as reported, perhaps of other gateways than those of the run."""
+    if not isinstance(report, dict) or "capacity_bps" not in report:
+        return known_bps
+    if not any_number:
+        raise ConfigError("capacity_bps: cannot be given to a run whose network is mlp: it knows its own gateways only")
+    values = report["capacity_bps"]
+    if not isinstance(values, (list, tuple, np.ndarray)) or not 1 <= len(values) <= 256:
+        raise ConfigError(f"capacity_bps: {short_repr(values)} is not a list of 1 to 256 numbers")
+    return _per_gateway("capacity_bps", values, np.full(len(values), MAX_AMOUNT), least=1.0)[0]
 
 
 def read_flow(world: WorldConfig, flow: dict, name: str) -> np.ndarray:
@@ -82,13 +99,13 @@ def short_repr(value: Any) -> str:
     return _SHORT.repr(value.tolist() if isinstance(value, (np.generic, np.ndarray)) else value)[:60]
 
 
-def _per_gateway(name: str, values: Any, high: np.ndarray) -> np.ndarray:
+def _per_gateway(name: str, values: Any, high: np.ndarray, least: float = 0.0) -> np.ndarray:
     """Return one number per gateway, (1, G)."""
     if not isinstance(values, (list, tuple, np.ndarray)) or getattr(values, "ndim", 1) == 0:
         raise ConfigError(f"{name}: {short_repr(values)} is not a list of {len(high)} numbers, one per gateway")
     if len(values) != len(high):
         raise ConfigError(f"{name}: {len(values)} numbers are not {len(high)}, one per gateway, as in the run")
-    found = [checked_number(f"{name}[{g}]", values[g], 0, high[g]) for g in range(len(high))]
+    found = [checked_number(f"{name}[{g}]", values[g], least, high[g]) for g in range(len(high))]
     return np.array([found], float)
 
 

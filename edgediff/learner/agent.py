@@ -15,7 +15,7 @@ from edgediff.learner.cuda_graph import recorded_update
 from edgediff.learner.networks import mlp
 from edgediff.learner.optimiser import load_moments, moments
 from edgediff.learner.replay import Batch, Replay
-from edgediff.learner.shared import SharedNetwork
+from edgediff.learner.shared import PricedCritic, SharedNetwork
 
 
 class Agent:
@@ -30,7 +30,7 @@ class Agent:
         self, state_dim: int, num_actions: int, config: LearnerConfig, seed: np.random.SeedSequence, device: str = "cpu"
     ):
         self.state_dim, self.num_actions, self.config, self.device = state_dim, num_actions, config, device
-        self.shared = config.network == "shared"
+        self.shared = config.network != "mlp"
         init, act, learn = (int(s) for s in seed.generate_state(3, np.uint64))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(init)  # `build` draws the first weights from this seed, and no other seed matters
@@ -53,6 +53,10 @@ class Agent:
         """Create a network from states (B, S) to one number for every action, (B, A)."""
         hidden = self.config.hidden
         return SharedNetwork(hidden) if self.shared else mlp(self.state_dim, hidden, self.num_actions)
+
+    def critic_network(self) -> nn.Module:
+        """Create a network from states (B, S) to the value of every action, (B, A)."""
+        return PricedCritic(self.config.hidden) if self.config.network == "priced" else self.action_network()
 
     def training_policy(self, state: Tensor, generator: torch.Generator) -> Tensor:
         """Return the policy pi(. | s) that collects experience, (B, A)."""

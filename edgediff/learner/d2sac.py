@@ -35,7 +35,7 @@ class D2SAC(Agent):
         """Create networks, optimisers and the variance schedule."""
         c = self.config
         self.actor = self.noise_network().to(self.device)
-        self.critics = TwinCritics(self.action_network(), self.action_network()).to(self.device)
+        self.critics = TwinCritics(self.critic_network(), self.critic_network()).to(self.device)
         self.target_actor = copy.deepcopy(self.actor).requires_grad_(False)
         self.target_critics = copy.deepcopy(self.critics).requires_grad_(False)
         self.networks = {

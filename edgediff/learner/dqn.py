@@ -47,7 +47,7 @@ class DQN(Agent):
     def build(self) -> None:
         """Create networks and the optimiser."""
         c = self.config
-        self.q = self.action_network().to(self.device)
+        self.q = self.critic_network().to(self.device)
         self.target_q = copy.deepcopy(self.q).requires_grad_(False)
         self.networks = {"q": self.q, "target_q": self.target_q}
         self.optimisers = {"q": self.adam(self.q, c.dqn_lr)}

@@ -26,7 +26,7 @@ class SAC(Agent):
         """Create networks and optimisers."""
         c = self.config
         self.actor = self.action_network().to(self.device)
-        self.critics = TwinCritics(self.action_network(), self.action_network()).to(self.device)
+        self.critics = TwinCritics(self.critic_network(), self.critic_network()).to(self.device)
         self.target_actor = copy.deepcopy(self.actor).requires_grad_(False)
         self.target_critics = copy.deepcopy(self.critics).requires_grad_(False)
         self.networks = {

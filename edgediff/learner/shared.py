@@ -74,6 +74,32 @@ class SharedValue(nn.Module):
         return self.value(torch.cat([features.mean(dim=-2), features.amax(dim=-2)], dim=-1))
 
 
+class PricedCritic(nn.Module):
+    """From a state to Q(s, a) = V(s) + r(s, a) - p_b(s) h_b(s, a) - p_c(s) h_c(s, a), (B, A).
+
+    The model tells of every action its reward r and what it holds, h_b of bandwidth and h_c of compute, both times the
+    recent load. What is left to learn is the value of the state, and two prices for what later flows miss. They are
+    common to all actions, so errors of the value cannot change which action is best, and errors of the prices are means
+    over many decisions. The prices start at 0, where the best action is that of the greedy rule.
+    """
+
+    def __init__(self, hidden: int):
+        super().__init__()
+        common = COMMON_INPUTS + 3 * GATEWAY_INPUTS
+        self.value = SharedValue(hidden)
+        last = nn.Linear(hidden, 2)
+        nn.init.zeros_(last.weight), nn.init.zeros_(last.bias)
+        self.prices = nn.Sequential(nn.Linear(common, hidden), nn.SiLU(), last)
+
+    def forward(self, state: Tensor) -> Tensor:
+        """Value every action."""
+        common, own = split_state(state)
+        of_levels = own[..., -3 * LEVELS :].unflatten(-1, (LEVELS, 3))  # (..., G, 3, 3): reward, bandwidth, compute
+        price = self.prices(common)[..., None, None, :]
+        net = of_levels[..., 0] - (price * of_levels[..., 1:]).sum(dim=-1)
+        return self.value(state) + net.flatten(-2)
+
+
 class SharedNoiseNetwork(nn.Module):
     """eps_theta(a_i, s, i) of Eq. (21), one gateway after another.
 

@@ -18,7 +18,7 @@ PRIOR_SLOTS = 10.0  # slots at load 1 that are counted with them, so that the fi
 
 
 def recent_load(world: WorldConfig, flows: np.ndarray, slots: np.ndarray) -> np.ndarray:
-    """Estimate the load from the flows that arrived in the last slots, (E,): 1 for lambda W flows a slot."""
+    """Estimate the load from the flows of the last slots, the present one not counted, (E,): 1 for lambda W a slot."""
     usual = world.arrival_rate * world.num_workshops
     return (flows / usual + PRIOR_SLOTS) / (slots + PRIOR_SLOTS)
 
@@ -49,8 +49,8 @@ def observe_gateways(world: WorldConfig, view: View) -> np.ndarray:
     result = all_outcomes(world, view)
     held_bits, held_tflop = held(result)
     missed = np.stack(
-        [result.reward, view.load[:, None] * held_bits / mean_data_bits(world) - 1,
-         view.load[:, None] * held_tflop / mean_work_tflop(world) - 1], axis=2,
+        [result.reward, view.load[:, None] * held_bits / mean_data_bits(world),
+         view.load[:, None] * held_tflop / mean_work_tflop(world)], axis=2,
     )  # fmt: skip
     common = np.column_stack([standard[:, :4], standard[:, -1], 2 * np.log(view.load)])
     capacity = np.broadcast_to(np.log(view.capacity_bps / 100e6), view.available_bps.shape)
@@ -62,4 +62,4 @@ def observe_gateways(world: WorldConfig, view: View) -> np.ndarray:
 
 def state_of(network: str) -> Callable[[WorldConfig, View], np.ndarray]:
     """Return the function that makes the state for a kind of network."""
-    return observe_gateways if network == "shared" else observe
+    return observe if network == "mlp" else observe_gateways

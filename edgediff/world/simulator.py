@@ -74,7 +74,8 @@ class Simulator:
         available_tflops = np.maximum(self.world.server_tflops - self.held_tflops[self._envs, slot], 0.0)
         capacity_bps, propagation_s = self.topology
         slots = np.minimum(slot, RECENT_SLOTS)
-        load = recent_load(self.world, self.cursor - self.arrived[self._envs, slot - slots], slots)
+        flows = self.arrived[self._envs, slot] - self.arrived[self._envs, slot - slots]
+        load = recent_load(self.world, flows, slots)
         known_s = propagation_s[flow["workshop"]]
         return View(flow, self.backlog_bits, available_bps, capacity_bps, known_s, available_tflops, load)
 

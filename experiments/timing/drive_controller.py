@@ -60,7 +60,8 @@ def request(view: View, flows: np.ndarray) -> dict:
     """Return the line that reports what is known in one environment, and asks for some flows."""
     demands = [{name: flow[name].item() for name in (*DEMAND, *OPTIONAL)} for flow in flows]
     return {"available_bps": view.available_bps[0].tolist(), "backlog_bits": view.backlog_bits[0].tolist(),
-            "available_tflops": view.available_tflops[0].item(), "flows": demands}  # fmt: skip
+            "available_tflops": view.available_tflops[0].item(), "load": view.load[0].item(),
+            "flows": demands}  # fmt: skip
 
 
 def drive(ask: Callable[[dict], dict], simulator: Simulator, seed: int = HELD_OUT + 1) -> dict[str, np.ndarray]:

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 import subprocess
 import sys
 
@@ -12,7 +13,6 @@ from lines import FLOW, REPORT
 
 from edgediff import evaluate
 from edgediff.config import LearnerConfig, RunConfig, Settings, WorldConfig
-from edgediff.control import controller as module
 from edgediff.control.controller import Controller
 from edgediff.control.protocol import LineProtocol
 from edgediff.control.request import MAX_FLOWS
@@ -20,6 +20,7 @@ from edgediff.errors import ConfigError, NonFiniteError
 from edgediff.learner.agents import AGENTS, build_agent
 from edgediff.run.scores import agent_policy
 from edgediff.run.weights import write_weights
+from edgediff.world.knowledge import state_of
 from edgediff.world.rollout import rollout
 from edgediff.world.simulator import Simulator
 from edgediff.world.workload import HELD_OUT
@@ -40,17 +41,68 @@ def test_an_episode_through_the_controller_is_that_of_evaluate_flow_by_flow(busy
         assert len(wanted["completed"]) > 100 and all(np.array_equal(driven[name], wanted[name]) for name in wanted)
 
 
+@pytest.mark.parametrize("network", ("mlp", "priced"))
 @pytest.mark.parametrize("agent", AGENTS)
-def test_every_agent_decides_as_in_evaluate(tmp_path, agent):
-    settings = Settings(WorldConfig(num_slots=40, num_gateways=3), LearnerConfig(agent=agent, hidden=16), RunConfig())
-    built = build_agent(settings.world.state_dim, settings.world.num_actions, settings.learner,
-                        np.random.SeedSequence(5))  # fmt: skip
+def test_every_agent_decides_as_in_evaluate(tmp_path, agent, network):
+    learner = LearnerConfig(agent=agent, hidden=16, network=network)
+    settings = Settings(WorldConfig(num_slots=40, num_gateways=3), learner, RunConfig())
+    built = build_agent(settings.state_dim, settings.world.num_actions, learner, np.random.SeedSequence(5))
     write_weights(tmp_path / "last.pt", settings, "", 0, built.weights())
     protocol = LineProtocol(Controller.load(tmp_path))
     driven = drive_controller.drive(lambda r: json.loads(protocol.answer(json.dumps(r).encode())),
                                     Simulator(settings.world))  # fmt: skip
-    wanted = rollout(Simulator(settings.world), agent_policy(built, settings.run)[1], HELD_OUT + 1)
+    simulator = Simulator(settings.world, observe=state_of(network))
+    wanted = rollout(simulator, agent_policy(built, settings.run)[1], HELD_OUT + 1)
     assert all(np.array_equal(driven[name], wanted[name]) for name in wanted)
+
+
+@pytest.fixture
+def of_any_gateways(tmp_path):
+    """Return the controller of a run with shared networks, trained on three gateways."""
+    settings = Settings(WorldConfig(num_gateways=3), LearnerConfig(network="shared", hidden=16), RunConfig())
+    agent = build_agent(settings.state_dim, settings.world.num_actions, settings.learner, np.random.SeedSequence(5))
+    write_weights(tmp_path / "last.pt", settings, "", 0, agent.weights())
+    return Controller.load(tmp_path)
+
+
+def test_shared_networks_decide_for_gateways_that_have_failed_or_been_added(of_any_gateways):
+    for capacities in ([125e6], [50e6, 200e6], [50e6, 100e6, 150e6], [80e6] * 11):
+        count = len(capacities)
+        report = {"capacity_bps": capacities, "available_bps": [0.5 * c for c in capacities],
+                  "backlog_bits": [0.0] * count, "available_tflops": 2000.0, "load": 1.5}  # fmt: skip
+        decision = of_any_gateways.decide(report, FLOW)
+        assert 0 <= decision.gateway < count and decision.probabilities.shape == (count, 3)
+
+
+def test_the_load_of_late_counts_for_shared_networks(of_any_gateways):
+    report = {"available_bps": [40e6] * 3, "backlog_bits": [0.0] * 3, "available_tflops": 2000.0}
+    quiet, usual, busy = (
+        of_any_gateways.decide_slot(report | load, [FLOW])[0].probabilities for load in ({"load": 0.5}, {}, {"load": 3})
+    )
+    assert not np.allclose(quiet, busy) and not np.allclose(usual, busy)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    (
+        (dict(capacity_bps=[1e8, 1e8]), "available_bps: 3 numbers are not 2"),
+        (dict(capacity_bps=[]), "capacity_bps: [] is not a list of 1 to 256 numbers"),
+        (dict(capacity_bps=8), "capacity_bps: 8 is not a list of 1 to 256 numbers"),
+        (dict(capacity_bps=[1e8, 0, 1e8]), "capacity_bps[1]: 0 is not a number from 1 to 1e+15"),
+        (dict(load=0), "load: 0 is not a number from 0.01 to 100"),
+        (dict(available_bps=[40e6, 40e6, 201e6]), "available_bps[2]: 201000000.0 is not a number from 0 to 200000000"),
+    ),
+)
+def test_reports_that_do_not_fit_are_refused(of_any_gateways, changes, message):
+    report = {"available_bps": [40e6] * 3, "backlog_bits": [0.0] * 3, "available_tflops": 2000.0}
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        of_any_gateways.decide(report | changes, FLOW)
+
+
+def test_a_run_with_an_mlp_knows_its_own_gateways_only(busy):
+    controller = Controller.load(busy)
+    with pytest.raises(ConfigError, match="capacity_bps: cannot be given to a run whose network is mlp"):
+        controller.decide(REPORT | {"capacity_bps": [1e8] * 8}, FLOW)
 
 
 def test_driving_the_program_finds_the_completion_that_evaluate_prints(busy, call):
@@ -64,8 +116,8 @@ def test_driving_the_program_finds_the_completion_that_evaluate_prints(busy, cal
 
 
 def test_the_flows_of_a_line_see_what_the_simulator_would_show_them(protocol, ask, monkeypatch):
-    seen, shown, right = [], [], module.observe
-    monkeypatch.setattr(module, "observe", lambda world, view: seen.append(view) or right(world, view))
+    seen, shown, right = [], [], protocol.controller.observe
+    monkeypatch.setattr(protocol.controller, "observe", lambda world, view: seen.append(view) or right(world, view))
     simulator = Simulator(protocol.controller.world.at_load(30))  # an overload: some flows are dropped
     step = simulator.step
     simulator.step = lambda action: shown.append(copy.deepcopy(simulator.view())) or step(action)
@@ -85,8 +137,9 @@ def test_on_zero_bandwidth_a_flow_is_dropped_and_takes_nothing(ask):
 
 
 def test_bandwidth_and_propagation_of_a_flow_that_does_not_tell_them(busy, monkeypatch):
-    seen, right, controller = [], module.observe, Controller.load(busy)
-    monkeypatch.setattr(module, "observe", lambda world, view: seen.append(view) or right(world, view))
+    seen, controller = [], Controller.load(busy)
+    right = controller.observe
+    monkeypatch.setattr(controller, "observe", lambda world, view: seen.append(view) or right(world, view))
     for given in ({}, {"bandwidth_bps": 5e6}, {"workshop": 7}):
         controller.decide(REPORT, FLOW | given)
     assert [view.flow["bandwidth_bps"][0] for view in seen] == [2 * 4.13e6 / 0.51, 5e6, 2 * 4.13e6 / 0.51]

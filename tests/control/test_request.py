@@ -25,10 +25,10 @@ def test_read_report_refuses_an_array_of_the_wrong_shape(name):
 
 
 def test_read_report_gives_backlog_bandwidth_and_compute_in_this_order():
-    backlog_bits, available_bps, available_tflops = read_report(WORLD, CAPACITY_BPS, REPORT)
+    backlog_bits, available_bps, available_tflops, load = read_report(WORLD, CAPACITY_BPS, REPORT)
     assert np.array_equal(backlog_bits, [REPORT["backlog_bits"]])
     assert np.array_equal(available_bps, [REPORT["available_bps"]])
-    assert np.array_equal(available_tflops, [1368.0])
+    assert np.array_equal(available_tflops, [1368.0]) and np.array_equal(load, [1.0])
 
 
 def test_read_flow_takes_the_demand_of_section_5_1():

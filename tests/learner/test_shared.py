@@ -7,9 +7,12 @@ import pytest
 import torch
 from torch import nn
 
-from edgediff.config import COMMON_INPUTS, GATEWAY_INPUTS, LearnerConfig
+from edgediff.config import COMMON_INPUTS, GATEWAY_INPUTS, LearnerConfig, WorldConfig
 from edgediff.learner.agents import AGENTS, build_agent
-from edgediff.learner.shared import SharedNetwork, SharedNoiseNetwork, SharedValue, latent_summary
+from edgediff.learner.shared import PricedCritic, SharedNetwork, SharedNoiseNetwork, SharedValue, latent_summary
+from edgediff.world.knowledge import observe_gateways
+from edgediff.world.rules import one_step_greedy
+from edgediff.world.simulator import Simulator
 
 B, H, N = 7, 16, 4
 CONFIG = LearnerConfig(network="shared", hidden=H, batch_size=32, d2sac_denoising_steps=N)
@@ -29,6 +32,12 @@ def with_gateways_in_order(values, order, each, first=0):
     return torch.cat([values[:, :first], blocks], dim=1)
 
 
+def with_prices(critic):
+    """Give prices that depend on the state; untrained they are 0."""
+    nn.init.normal_(critic.prices[-1].weight), nn.init.constant_(critic.prices[-1].bias, 0.5)
+    return critic
+
+
 @pytest.fixture(autouse=True)
 def seeded():
     with torch.random.fork_rng():
@@ -40,10 +49,12 @@ def test_permuting_the_gateways_permutes_the_output():
     order, state, a = torch.tensor([3, 0, 4, 1, 2]), states(5), latents(5)
     state_too, a_too = with_gateways_in_order(state, order, GATEWAY_INPUTS, COMMON_INPUTS), a.clone()
     a_too = with_gateways_in_order(a, order, 3)
+    priced = with_prices(PricedCritic(H))
     network, noise, value, i = SharedNetwork(H), SharedNoiseNetwork(H, N), SharedValue(H), torch.full((B,), 2)
     for one, two in (
         (network(state), network(state_too)),
         (noise(a, state, i), noise(a_too, state_too, i)),
+        (priced(state), priced(state_too)),
     ):
         assert not torch.allclose(one, two)
         torch.testing.assert_close(with_gateways_in_order(one, order, 3), two)
@@ -74,6 +85,27 @@ def test_every_gateway_goes_through_one_plain_network():
         torch.testing.assert_close(network(state)[:, 3 * g : 3 * g + 3], expected)
 
 
+def test_the_priced_critic_charges_two_prices_on_what_each_action_holds():
+    critic, state = with_prices(PricedCritic(H)), states(2)
+    common = torch.cat([state[:, :COMMON_INPUTS], *(x(state[:, COMMON_INPUTS:].view(B, 2, GATEWAY_INPUTS)) for x in (
+        lambda own: own.max(1).values, lambda own: own.min(1).values, lambda own: own.mean(1)))], dim=1)  # fmt: skip
+    price, value = critic.prices(common), critic.value(state)[:, 0]
+    for k in range(6):
+        first = COMMON_INPUTS + k // 3 * GATEWAY_INPUTS + 3 + 3 * (k % 3)
+        reward, bandwidth, compute = state[:, first : first + 3].T
+        expected = value + reward - price[:, 0] * bandwidth - price[:, 1] * compute
+        torch.testing.assert_close(critic(state)[:, k], expected)
+
+
+def test_an_untrained_priced_critic_prefers_what_the_greedy_rule_prefers():
+    simulator = Simulator(WorldConfig(load=2), 20, observe=observe_gateways)
+    state = simulator.reset(0)
+    for _ in range(50):
+        state, *_ = simulator.step(one_step_greedy(None, simulator))
+    preferred = PricedCritic(H)(torch.as_tensor(state)).argmax(dim=1)
+    assert np.array_equal(preferred, one_step_greedy(None, simulator)) and len(set(preferred.tolist())) > 3
+
+
 @pytest.mark.eq(21)
 def test_the_cheap_form_for_a_whole_chain_is_the_definition():
     noise, state, a = SharedNoiseNetwork(H, N), states(6), latents(6)
@@ -89,10 +121,13 @@ def test_the_summary_of_a_latent_is_that_of_all_its_entries():
     torch.testing.assert_close(latent_summary(a), torch.tensor([[3.0, 1.0, a.exp().sum().log()]]))
 
 
+@pytest.mark.parametrize("network", ("shared", "priced"))
 @pytest.mark.parametrize("name", AGENTS)
-def test_an_agent_with_shared_networks_acts_learns_and_is_saved(name):
+def test_an_agent_with_shared_networks_acts_learns_and_is_saved(name, network):
     gateways = 3
-    config = replace(CONFIG, agent=name, collect_per_epoch=20, num_envs=5, buffer_size=100, batch_size=16)
+    config = replace(
+        CONFIG, agent=name, network=network, collect_per_epoch=20, num_envs=5, buffer_size=100, batch_size=16
+    )
     one, two = (build_agent(states(gateways).shape[1], 9, config, np.random.SeedSequence(seed)) for seed in (0, 1))
     memory, rng = one.memory(), np.random.default_rng(0)
     observation = rng.standard_normal((5, one.state_dim), dtype=np.float32)

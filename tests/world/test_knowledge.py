@@ -30,7 +30,7 @@ def test_the_recent_load_counts_the_arrivals_of_the_last_slots(simulator):
         for e in range(simulator.num_envs):
             slots = simulator.flows["slot"][e, : simulator.cursor[e]]
             now = view.flow["slot"][e]
-            recent = (slots >= max(now - RECENT_SLOTS, 0)).sum()
+            recent = ((slots >= now - RECENT_SLOTS) & (slots < now)).sum()
             expected = (recent + PRIOR_SLOTS) / (min(now, RECENT_SLOTS) + PRIOR_SLOTS)
             assert view.load[e] == pytest.approx(expected)
             late += [view.load[e]] if now > 150 else []
@@ -86,8 +86,8 @@ def test_every_number_of_the_state_for_shared_networks(simulator):
             kept = ~result.dropped[:, k]
             seconds = np.where(kept, result.sending_s[:, k], 0)
             assert own[:, 3 + 3 * level] == pytest.approx(result.reward[:, k], rel=1e-5)
-            bits = load * result.rate_bps[:, k] * seconds / mean_bits - 1
-            tflop = load * result.compute_tflops[:, k] * result.delay_s[:, k] / mean_tflop - 1
+            bits = load * result.rate_bps[:, k] * seconds / mean_bits
+            tflop = load * result.compute_tflops[:, k] * result.delay_s[:, k] / mean_tflop
             assert own[:, 4 + 3 * level] == pytest.approx(bits, rel=1e-5, abs=1e-6)
             assert own[:, 5 + 3 * level] == pytest.approx(tflop, rel=1e-5, abs=1e-6)
 
@@ -112,5 +112,5 @@ def test_the_state_is_finite_also_where_nothing_is_available(simulator):
 
 
 def test_each_network_has_its_state():
-    assert state_of("mlp") is observe and state_of("shared") is observe_gateways
+    assert state_of("mlp") is observe and state_of("shared") is state_of("priced") is observe_gateways
     assert replace(WorldConfig(), num_gateways=64).state_dim == 133
