@@ -6,6 +6,7 @@ Every mistake is refused here, before a new folder is made or an old one is chan
 import argparse
 import os
 import platform
+from dataclasses import fields
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -16,6 +17,7 @@ import torch
 from edgediff import __version__
 from edgediff.config import RunConfig, Settings, preset_settings
 from edgediff.errors import ConfigError, first_line
+from edgediff.learner.agents import AGENTS
 from edgediff.run.commandline import given_settings
 from edgediff.run.folder import RunFolder, create, reopen
 from edgediff.run.scores import traffic_label
@@ -104,9 +106,22 @@ def start_run(args: argparse.Namespace) -> Start:
     folder = create(Path(name), unique=not args.run)
     text = (
         f"edgediff, agent {settings.learner.agent}, preset {preset}, seed {settings.run.seed}, "
-        f"{traffic_label(settings.world)}; run folder {folder.path}{quartiles}"
+        f"{traffic_label(settings.world)}; run folder {folder.path}{departures(settings)}{quartiles}"
     )
     return Start(text, settings, trace, folder, None)
+
+
+def departures(settings: Settings) -> str:
+    """Return a line of the settings of world and agent that are not those of the paper; "" if there are none."""
+    agent = settings.learner.agent
+    others = tuple(f"{name}_" for name in AGENTS if name != agent)
+    changed = [
+        f"{f.name} {value:g}" if isinstance(value := getattr(config, f.name), float) else f"{f.name} {value}"
+        for config in (settings.world, settings.learner)
+        for f in fields(config)
+        if getattr(config, f.name) != f.default and f.name != "agent" and not f.name.startswith(others)
+    ]
+    return f"\nnot as in the paper: {', '.join(changed)}" if changed else ""
 
 
 def resume_run(args: argparse.Namespace) -> Start:

@@ -11,7 +11,7 @@ from tiny import TINY, newest
 from edgediff import train
 from edgediff.config import preset_settings
 from edgediff.errors import ConfigError
-from edgediff.run.start import check_memory
+from edgediff.run.start import check_memory, departures
 
 GPU = "--device", "cuda"
 
@@ -81,3 +81,14 @@ def test_scoring_needs_no_memory_for_what_learns(monkeypatch):
     many = preset_settings("paper", {"world": {}, "learner": {}, "run": dict(final_episodes=3000)})
     with pytest.raises(ConfigError, match="^final_episodes, num_slots, load: "):
         check_memory(many, learning=False)
+
+
+def test_a_run_says_which_settings_are_not_those_of_the_paper():
+    def line(preset, **learner):
+        return departures(preset_settings(preset, {"world": {}, "learner": learner, "run": dict(seed=5)}))
+
+    assert line("paper") == line("paper", agent="dqn") == ""
+    assert line("quick") == "\nnot as in the paper: epochs 100"
+    assert line("paper", agent="sac", sac_critic_lr=0.5, ppo_clip=0.1) == "\nnot as in the paper: sac_critic_lr 0.5"
+    deploy = line("deploy")
+    assert "load_low 0.5, load_high 3, network priced" in deploy and "sac" not in deploy and "dqn" not in deploy
