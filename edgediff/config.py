@@ -235,6 +235,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         network="priced",
         hidden=64,
         epochs=60,
+        batch_size=256,
         eval_every=10,
         buffer_size=100_000,
         gamma=0.99,

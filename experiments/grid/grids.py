@@ -135,6 +135,7 @@ ALL = (
     Grid("headline", LEARNERS + RULES, TEN_SEEDS, SIX_LOADS),
     Grid("headline_gpu", ("d2sac", "sac", "ppo"), TEN_SEEDS, SIX_LOADS, settings=dict(device="cuda")),
     Grid("headline_range", LEARNERS, TEN_SEEDS, SIX_LOADS, settings=ON_RANGE),
+    Grid("deploy", LEARNERS, TEN_SEEDS, SIX_LOADS, preset="deploy", settings=dict(eval_every=5)),
     Grid("headline_ratios", LEARNERS, SIX_SEEDS, SIX_LOADS, variants={"ratios": Variant(observe=with_ratios)}),
     Grid("table1", LEARNERS, SEEDS, SIX_LOADS, preset="paper", settings=dict(eval_every=50)),
     Grid("ablation", D2SAC, SEEDS, LOADS_1_2, settings=SHORT, variants=ABLATED),
