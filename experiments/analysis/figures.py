@@ -24,7 +24,7 @@ def draw(axes, series: dict[str, tuple], scale: float = 1.0) -> None:
     """Draw each series with its band, x divided by `scale`."""
     for name, (x, values) in series.items():
         middle, low, high = np.array([interval(column) for column in values.T]).T
-        axes.plot(x / scale, middle, color=COLOURS.get(name), label=name, lw=1.6)
+        axes.plot(x / scale, middle, color=COLOURS.get(name), label=name, lw=1.6, ls="-" if name in AGENTS else "--")
         axes.fill_between(x / scale, low, high, color=COLOURS.get(name), alpha=0.18, lw=0)
     axes.grid(alpha=0.3)
 
@@ -33,7 +33,7 @@ def finish(figure, legend_from, path: Path) -> None:
     """Put one legend below all axes, and save."""
     handles, labels = legend_from.get_legend_handles_labels()
     figure.legend(handles, labels, loc="lower center", ncol=4, fontsize=8, frameon=False)
-    figure.tight_layout(rect=(0, 0.12, 1, 1))
+    figure.tight_layout(rect=(0, 0.12 if figure.get_figheight() < 6 else 0.09, 1, 1))
     figure.savefig(path, dpi=130)
     plt.close(figure)
     print(path)
@@ -63,22 +63,42 @@ def figure4(rows: pd.DataFrame, path: Path) -> None:
 
 
 def readings(rows: pd.DataFrame, of_range: pd.DataFrame | None, metric: str, label: str, path: Path) -> None:
-    """Draw Figure 5 or 6 in both readings of its x axis, "flows".
+    """Draw Figure 5 or 6 in both readings of its x axis, "flows", always on held-out traffic.
 
-    Left: flows seen while training. Then: flows offered per second to frozen policies, trained at load 1 and, if there
-    are results `of_range`, on a range of loads; the rules, which are not trained, are the same in both.
+    Left: flows seen while training, whole and the end of it. Then, above: flows offered per second to frozen policies,
+    trained at load 1 and, if there are results `of_range`, on a range of loads; the rules, which are not trained, are
+    the same in both. Below: the same less one-step greedy, on the same traffic.
     """
-    panels = [("trained at load 1, then frozen; held-out traffic", rows)]
+    panels = [("trained at load 1, then frozen", rows)]
     if of_range is not None:
         rules = rows[~rows["agent"].isin(AGENTS)]
         panels.append(("trained on loads 0.5 to 3, then frozen", pd.concat([of_range, rules])))
-    figure, (left, *others) = plt.subplots(1, 1 + len(panels), figsize=(5 * (1 + len(panels)), 4.4))
-    draw(left, by_agent(rows, "training", "flows", metric), scale=1000)
-    left.set(xlabel="thousand flows seen while training (load 1)", ylabel=label, title="while training, exploring")
-    for axes, (title, shown) in zip(others, panels, strict=True):
-        draw(axes, by_agent(shown, "frozen", "load", metric))
-        axes.set(xlabel="offered load (1 = the paper's rate)", title=title)
-    finish(figure, others[0], path)
+    figure, grid = plt.subplots(2, 1 + len(panels), figsize=(5 * (1 + len(panels)), 7.4), squeeze=False)
+    learning, at_load_1 = by_agent(rows, "held-out", "flows", metric), rows[rows["load"] == 1.0]
+    levels = {name: interval(values[:, 0])[0] for name, (_, values) in
+              by_agent(at_load_1, "frozen", "load", metric).items() if name not in AGENTS}  # fmt: skip
+    ends = [interval(values[:, -1])[0] for _, values in learning.values()]
+    for axes in grid[:, 0]:
+        draw(axes, learning, scale=1000)
+        for name, level in levels.items():
+            axes.axhline(level, color=COLOURS.get(name), ls="--", lw=1.2)
+    grid[0, 0].set(title="while learning, at load 1", ylabel=label)
+    shown = [*ends, *(levels[name] for name in levels if name != "random" and not name.startswith("round"))]
+    margin = 0.15 * (max(shown) - min(shown)) + 1e-3
+    grid[1, 0].set(xlabel="thousand flows seen while training", ylabel="the end, larger",
+                   ylim=(min(shown) - margin, max(shown) + margin))  # fmt: skip
+    for (above, below), (title, frozen) in zip(grid[:, 1:].T, panels, strict=True):
+        series = by_agent(frozen, "frozen", "load", metric)
+        draw(above, series)
+        above.set(title=title)
+        if GREEDY in series:
+            greedy = series[GREEDY][1]
+            paired = {
+                name: (x, values - greedy) for name, (x, values) in series.items() if values.shape == greedy.shape
+            }
+            draw(below, paired)
+        below.set(xlabel="offered load (1 = the paper's rate)", ylabel="the same minus one-step greedy, by seed")
+    finish(figure, grid[0, 1], path)
 
 
 def main(argv: list[str]) -> int:
