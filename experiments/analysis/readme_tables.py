@@ -9,7 +9,7 @@ from edgediff.run.scores import HEADINGS
 from edgediff.run.scores import table as run_table
 from edgediff.train import SHOWN_RULES
 from edgediff.world.rules import GREEDY, PRICED, PRICED_BY_LOAD
-from experiments.analysis import gateways
+from experiments.analysis import gateways, sizes
 from experiments.analysis.reading import read_csv, read_together, score_text
 from experiments.analysis.score_tables import columns_of, differences, markdown, of_variant, paired, scores
 from experiments.analysis.stats import iqm, probability_of_improvement
@@ -111,6 +111,14 @@ def latency(results: Path) -> str:
     return markdown(["agent", "p50 ms", "p95 ms", "p99 ms", "ms per update"], body)
 
 
+def by_size(results: Path) -> str:
+    """Return the share of flows that the greedy rules complete, by quarter of size."""
+    rows = read_csv(results / "sizes.csv", sizes.COLUMNS, ("rule",))
+    shares = rows.groupby(["rule", "quarter"], sort=False)["completion"].apply(lambda found: iqm(found.to_numpy()))
+    body = [[rule, *(f"{shares[rule, k]:.3f}" for k in (1, 2, 3, 4))] for rule in rows["rule"].unique()]
+    return markdown(["scheduler", "smallest quarter", "second", "third", "largest quarter"], body)
+
+
 def of_both(changes: dict[str, str]) -> dict[str, str]:
     """Return the rows of d2sac, then those of sac, with the same changes."""
     return {f"{agent}{end}": f"{agent}: {text}" for agent in ("d2sac", "sac") for end, text in changes.items()}
@@ -165,4 +173,5 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "tuning": tuning,
     "cartpole": cartpole,
     "latency": latency,
+    "sizes": by_size,
 }

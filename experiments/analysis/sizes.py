@@ -1,0 +1,58 @@
+"""Which flows do the greedy rules complete, small or large ones? `python -m experiments.analysis.sizes`.
+
+It writes sizes.csv: the share completed in each quarter of the flows of an episode, ordered by size.
+"""
+
+import csv
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from edgediff.config import WorldConfig
+from edgediff.run.commandline import Parser, run_program
+from edgediff.world.rollout import Policy
+from edgediff.world.rules import GREEDY, PRICED, PRICED_BY_LOAD, all_rules
+from edgediff.world.simulator import Simulator
+from edgediff.world.workload import HELD_OUT
+from experiments import RESULTS
+
+COLUMNS = "rule", "load", "seed", "quarter", "completion"
+SEEDS, EPISODES, QUARTERS = range(10), 32, 4
+
+
+def by_quarter(simulator: Simulator, policy: Policy, seed: int) -> np.ndarray:
+    """Play the first held-out episode of every environment; return the share completed by quarter of size, (4,)."""
+    observation, playing = simulator.reset(seed), np.ones(simulator.num_envs, bool)
+    sizes, completed = [], []
+    while playing.any():
+        sizes.append(simulator.view().flow["data_bits"][playing])
+        observation, _, _, truncated, info = simulator.step(policy(observation, simulator))
+        completed.append(info["completed"][playing])
+        playing &= ~truncated
+    bits, done = np.concatenate(sizes), np.concatenate(completed)
+    quarter = np.searchsorted(np.quantile(bits, np.arange(1, QUARTERS) / QUARTERS), bits)
+    return np.array([done[quarter == k].mean() for k in range(QUARTERS)])
+
+
+def main(argv: list[str]) -> int:
+    """Score the greedy rules by size of flow, at one load."""
+    parser = Parser("python -m experiments.analysis.sizes", main.__doc__)
+    parser.add_argument("--load", type=float, default=2.0, help="load [2]")
+    parser.add_argument("--results", metavar="FOLDER", default=str(RESULTS), help="where sizes.csv goes")
+    args = parser.parse(argv)
+    world = WorldConfig(load=args.load)
+    rows = [
+        (rule, args.load, seed, quarter + 1, f"{share:.6g}")
+        for rule in (GREEDY, PRICED, PRICED_BY_LOAD)
+        for seed in SEEDS
+        for quarter, share in enumerate(by_quarter(Simulator(world, EPISODES), all_rules()[rule], HELD_OUT + 1 + seed))
+    ]
+    with (Path(args.results) / "sizes.csv").open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerows([COLUMNS, *rows])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_program("sizes", main))
