@@ -12,6 +12,7 @@ from experiments.variants.agents import (
     PrintedEq21,
     PrintedEq24,
     PublicActor,
+    WithoutActor,
 )
 from experiments.variants.observations import Standardised, one_unit, unit_interval, with_bandwidth, with_ratios
 
@@ -135,6 +136,7 @@ ALL = (
     Grid("headline", LEARNERS + RULES, TEN_SEEDS, SIX_LOADS),
     Grid("headline_gpu", ("d2sac", "sac", "ppo"), TEN_SEEDS, SIX_LOADS, settings=dict(device="cuda")),
     Grid("headline_range", LEARNERS, TEN_SEEDS, SIX_LOADS, settings=ON_RANGE),
+    Grid("no_actor", ("sac",), TEN_SEEDS, LOADS_1_2, variants={"no actor": Variant(agent_class=WithoutActor)}),
     Grid("deploy", LEARNERS, TEN_SEEDS, SIX_LOADS, preset="deploy", settings=dict(eval_every=5)),
     Grid("headline_ratios", LEARNERS, SIX_SEEDS, SIX_LOADS, variants={"ratios": Variant(observe=with_ratios)}),
     Grid("table1", LEARNERS, SEEDS, SIX_LOADS, preset="paper", settings=dict(eval_every=50)),

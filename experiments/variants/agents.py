@@ -1,4 +1,4 @@
-"""Variants of d2sac that only ablations need, each a small child of `D2SAC`, and the equations behind them."""
+"""Variants of agents that only ablations need, each a small child of its agent, and the equations behind them."""
 
 import math
 from dataclasses import replace
@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from edgediff.learner.d2sac import D2SAC
 from edgediff.learner.diffusion import Schedule
+from edgediff.learner.sac import SAC
 
 
 def reverse_mean_printed(a_i: Tensor, eps_theta: Tensor, beta_i) -> Tensor:
@@ -136,3 +137,13 @@ class PublicActor(PosteriorVariance, Mish, BoundedHead):
         """Build it with all that its parents change, and L_d weighted 0."""
         self.config = replace(self.config, d2sac_diffusion_weight=0.0)
         super().build()
+
+
+class WithoutActor(SAC):
+    """sac with softmax(min_k Q_k / temperature), the maximiser of J for given values, in place of its actor."""
+
+    def build(self) -> None:
+        """Build sac, then let both actors, whose weights nothing reads or changes any more, return Q / temperature."""
+        super().build()
+        for actor, critics in ((self.actor, self.critics), (self.target_actor, self.target_critics)):
+            actor.forward = lambda state, critics=critics: critics.minimum(state) / self.config.entropy_temperature

@@ -179,7 +179,7 @@ def test_write_record_is_read_back(tmp_path):
     assert path.stat().st_mtime_ns == before
 
 
-IN_PIECES = {"deploy"}
+IN_PIECES = {"deploy", "no_actor"}
 
 
 @pytest.mark.parametrize("name", sorted(set(GRIDS) - {"smoke"}))

@@ -15,6 +15,7 @@ from edgediff.learner import diffusion as D
 from edgediff.learner.d2sac import D2SAC
 from edgediff.learner.losses import clean_latent
 from edgediff.learner.replay import Batch
+from edgediff.learner.sac import SAC
 from experiments.variants import agents as V
 
 STEPS = 10
@@ -229,3 +230,24 @@ def test_without_pessimism_both_critics_count_alike():
             critics.q2.load_state_dict(critics.q1.state_dict())
     found, usual = (each.update(b) for each in both)
     assert all(torch.equal(found[name], usual[name]) for name in usual)
+
+
+def test_without_an_actor_the_policy_is_the_maximiser_of_j():
+    """In behaviour, target and evaluation; nothing moves the weights of the actor that is not there."""
+    one = agent(V.WithoutActor, entropy_temperature=0.05, tau=0.25)
+    before = {name: {key: value.clone() for key, value in one.weights()[name].items()} for name in one.weights()}
+    given = batch()
+    with torch.no_grad():
+        q1, q2 = one.target_critics(given.next_state)
+        pi = torch.softmax(torch.minimum(q1, q2) / 0.05, dim=1)
+        target = given.n_step_return + given.discount * (pi * torch.minimum(q1, q2)).sum(1)
+    metrics = one.update(given)
+    torch.testing.assert_close(metrics["target"], target.mean())
+    assert all(torch.equal(one.weights()["actor"][key], value) for key, value in before["actor"].items())
+    assert not torch.equal(one.critics.q1[0].weight, before["critics"]["q1.0.weight"])
+    for policy, critics in ((one.training_policy, one.critics), (one.evaluation_policy, one.target_critics)):
+        expected = torch.softmax(torch.minimum(*critics(given.state)) / 0.05, dim=1)
+        torch.testing.assert_close(policy(given.state, one.act_stream), expected)
+    twin = SAC(S, A, one.config, np.random.SeedSequence(0))
+    twin.load_weights(before)
+    assert twin.update(given)["loss_q"] != metrics["loss_q"]  # its targets are of another policy
