@@ -48,21 +48,20 @@ def compare(runs: list[str], args: Namespace) -> tuple[str, dict[str, dict[str, 
         for name, value in vars(world).items():
             if (other := getattr(settings.world, name)) != value:
                 raise ConfigError(f"{name}: {other} in {run} is not {value}, as in {runs[0]}; give one of them")
-    policies = {label: (policy, "mlp") for label, policy in all_rules().items()}  # rules do not look at the state
-    found = {}
+    simulators, policies = {}, {}  # one simulator for every form of the state
     for run, (settings, _, _, agent) in loaded.items():
+        form = state_of(settings.learner.network)
+        if form not in simulators:
+            simulators[form] = Simulator(world, of_run.final_episodes, trace=trace, observe=form)
+        simulator = simulators[form]
         for mode in [args.mode] if args.mode else agent.MODES[: 2 if len(runs) == 1 else 1]:
             label, policy = agent_policy(agent, settings.run, mode)
-            found[label if len(runs) == 1 else f"{run}: {label}"] = policy, settings.learner.network
+            policies[label if len(runs) == 1 else f"{run}: {label}"] = policy, simulator
     epochs = ", ".join(f"{run} (epoch {epoch})" for run, (_, _, epoch, _) in loaded.items())
     heading = f"{epochs}, {args.weights} weights; {traffic_label(world)}; {of_run.final_episodes} held-out episodes"
     heading += f"\n{episode_quartiles(world, trace)}" if trace else ""
-    return heading, {
-        label: score(
-            Simulator(world, of_run.final_episodes, trace=trace, observe=state_of(network)), policy, HELD_OUT + 1
-        )
-        for label, (policy, network) in (found | policies).items()
-    }
+    policies |= {label: (rule, simulator) for label, rule in all_rules().items()}  # rules do not look at the state
+    return heading, {label: score(played, policy, HELD_OUT + 1) for label, (policy, played) in policies.items()}
 
 
 def main(argv: list[str]) -> int:

@@ -19,11 +19,12 @@ from edgediff.errors import ConfigError, NonFiniteError, first_line
 from edgediff.learner.agent import Agent
 from edgediff.learner.agents import AGENTS
 from edgediff.run import files
-from edgediff.run.checkpoint import Checkpointer, Parts, Progress, Stop, ended_by_signals, restore
+from edgediff.run.checkpoint import Checkpointer, Parts, Progress, Stop, restore, stop
 from edgediff.run.commandline import Parser, run_program
 from edgediff.run.folder import RunFolder, checkpoints
 from edgediff.run.report import Report, budget, mean_metrics, mean_outcome
 from edgediff.run.scores import agent_policy, score, table, traffic_label
+from edgediff.run.signals import StopSignals
 from edgediff.run.start import resume_run, start_run
 from edgediff.world.knowledge import state_of
 from edgediff.world.rules import GREEDY, PRICED, PRICED_BY_LOAD, all_rules
@@ -144,7 +145,7 @@ def main(argv: list[str]) -> int:
     args = parser.parse(argv)
     text, settings, trace, folder, saved = resume_run(args) if args.resume else start_run(args)
     path, run = folder.path, shlex.quote(str(folder.path))
-    with folder, ended_by_signals():
+    with folder, StopSignals(stop):
         try:
             print(f"{text}\n{budget(settings)}")
             agent = train(settings, folder, build(settings, trace), saved)

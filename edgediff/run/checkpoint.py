@@ -3,12 +3,10 @@
 import contextlib
 import json
 import os
-import signal
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import torch
 
@@ -29,20 +27,9 @@ class Stop(Exception):
     """A signal has ended a run, which is saved; `args[0]` is the number of the signal."""
 
 
-@contextlib.contextmanager
-def ended_by_signals() -> Iterator[None]:
-    """Raise `Stop` at SIGTERM and SIGHUP before the first checkpoint and after the last, so that a folder is closed."""
-
-    def stop(number: int, _) -> None:
-        raise Stop(number)
-
-    names = [number for name in ("SIGTERM", "SIGHUP") if (number := getattr(signal, name, None))]
-    before = {number: signal.signal(number, stop) for number in names if signal.getsignal(number) is signal.SIG_DFL}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def stop(number: int) -> NoReturn:
+    """Raise `Stop`: what a signal does before the first checkpoint and after the last."""
+    raise Stop(number)
 
 
 class Parts(NamedTuple):

@@ -8,7 +8,7 @@ import numpy as np
 
 from edgediff.world.decision import LEVELS
 from edgediff.world.delay import queueing_delay
-from edgediff.world.knowledge import held
+from edgediff.world.knowledge import all_outcomes, held
 from edgediff.world.rollout import Policy
 from edgediff.world.simulator import Simulator
 
@@ -63,10 +63,11 @@ class GreedyWithPrices:
         self.per_mbit, self.per_tflop, self.by_load = per_mbit, per_tflop, by_load
 
     def __call__(self, observation: np.ndarray, simulator: Simulator) -> np.ndarray:
-        result = simulator.outcomes()
+        view = simulator.view()
+        result = all_outcomes(simulator.world, view)
         held_bits, held_tflop = held(result)
         cost = self.per_mbit * 1e-6 * held_bits + self.per_tflop * held_tflop
-        load = simulator.view().load[:, None] if self.by_load else 1.0
+        load = view.load[:, None] if self.by_load else 1.0
         return (result.reward - load * cost).argmax(axis=1)
 
 

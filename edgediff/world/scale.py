@@ -67,7 +67,7 @@ def state_scale(world: WorldConfig) -> tuple[np.ndarray, np.ndarray]:
     """
     b, t, work = bandwidth_moments(world), deadline_moments(world), work_per_bit(world)
     data = data_moments(world)
-    tflop = Moments(work.mean() * data.mean, (work**2).mean() * data.square)
+    tflop = Moments(mean_work_tflop(world), (work**2).mean() * data.square)
     left = 1 - np.array([world.quiet_load, world.busy_load])
     share = Moments(left.mean() / 2, (left**2).mean() / 3)
     flows_per_s = world.arrival_rate * world.num_workshops / world.slot_s
