@@ -4,6 +4,7 @@ J. Schulman et al., "Proximal policy optimization algorithms", 2017 (Eq. 7 there
 J. Schulman et al., "High-dimensional continuous control using generalized advantage estimation", 2016 (Eq. 16).
 """
 
+import copy
 import math
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 
 from edgediff.learner.agent import Agent, detached
-from edgediff.learner.losses import entropy
+from edgediff.learner.losses import entropy, polyak
 from edgediff.learner.networks import mlp
 from edgediff.learner.optimiser import gradient_step
 from edgediff.learner.replay import Replay
@@ -62,12 +63,17 @@ class PPO(Agent):
         self.actor = self.action_network().to(self.device)
         critic = SharedValue(c.hidden) if self.shared else mlp(self.state_dim, c.hidden, 1)
         self.critic = critic.to(self.device)
-        self.networks = {"actor": self.actor, "critic": self.critic}
+        self.average_actor = copy.deepcopy(self.actor).requires_grad_(False)
+        self.networks = {"actor": self.actor, "critic": self.critic, "average_actor": self.average_actor}
         self.optimisers = {"actor": self.adam(self.actor, c.ppo_lr), "critic": self.adam(self.critic, c.ppo_lr)}
 
     def training_policy(self, state: Tensor, generator: torch.Generator) -> Tensor:
         """Return pi(. | s) = softmax of the actor's logits, (B, A)."""
         return torch.softmax(self.actor(state), dim=1)
+
+    def evaluation_policy(self, state: Tensor, generator: torch.Generator) -> Tensor:
+        """Return the policy of the averaged weights, Eq. (17), as for the other agents, (B, A)."""
+        return torch.softmax(self.average_actor(state), dim=1)
 
     def memory(self) -> Replay:
         """Create a buffer that holds exactly one rollout: what was collected since the last update."""
@@ -108,6 +114,7 @@ class PPO(Agent):
         taken = log_pi.gather(1, batch.action[:, None])[:, 0]
         objective = clipped_objective(taken, batch.old_log_pi, batch.advantage, c.ppo_clip) + c.ppo_entropy * h
         grad_pi = gradient_step(self.optimisers["actor"], -objective)
+        polyak(self.average_actor.parameters(), self.actor.parameters(), c.tau)
         loss_v = (self.critic(batch.state)[:, 0] - batch.value_target).square().mean()
         grad_v = gradient_step(self.optimisers["critic"], loss_v)
         return detached(objective=objective, loss_v=loss_v, entropy=h, grad_pi=grad_pi, grad_v=grad_v)

@@ -14,7 +14,7 @@ from edgediff.world.rules import all_rules
 from experiments.variants.planning import PLANNERS
 
 OWNER = {f.name: config for config, config_class in CONFIGS.items() for f in fields(config_class)}
-OF_POLICY = "mode", "eval_draws", "planner_horizon"  # how an agent is evaluated; the rest is of the world
+OF_POLICY = "mode", "eval_draws", "weights", "planner_horizon"  # how an agent is evaluated; the rest is of the world
 LONGEST_NAME = 150
 
 
@@ -33,6 +33,7 @@ class Scoring(NamedTuple):
     label: str
     settings: Settings
     mode: str = ""
+    weights: str = "averaged"
     planner_horizon: int = 0
 
 
@@ -69,7 +70,8 @@ class Job:
             usual = {name: value for name, value in given.items() if name != "mode"}
             if mode in modes and not ("mode" in given and mode == modes[0] and usual in self.evaluate):
                 label = ", ".join([self.label, *(f"{name} {given[name]}" for name in OF_POLICY if name in given)])
-                found.append(Scoring(label, self.evaluated(given), mode, given.get("planner_horizon", 0)))
+                how = given.get("weights", "averaged"), given.get("planner_horizon", 0)
+                found.append(Scoring(label, self.evaluated(given), mode, *how))
         return found
 
     def evaluated(self, given: dict[str, Any]) -> Settings:
@@ -85,7 +87,8 @@ class Grid:
     """Agents times variants times seeds; rules, which learn nothing, have no variants.
 
     `evaluate` lists what every frozen policy is scored on, `episodes` held out for each: settings of the world, and of
-    the policy `mode`, `eval_draws`, or `planner_horizon` for a planner that goes on with the greedy rule or the agent.
+    the policy `mode`, `eval_draws`, `weights` (averaged or last), or `planner_horizon` for a planner that goes on with
+    the greedy rule or the agent.
     """
 
     name: str  # also of the folder of results
@@ -137,4 +140,6 @@ class Grid:
                     raise ConfigError(f"{self.name}: evaluate: {name} cannot be changed after training")
             if given.get("mode", "sample") not in modes:
                 raise ConfigError(f"{self.name}: evaluate: mode: {given['mode']!r} is not one of {sorted(modes)}")
+            if given.get("weights", "last") not in ("averaged", "last"):
+                raise ConfigError(f"{self.name}: evaluate: weights: {given['weights']!r} is not one of averaged, last")
             job.evaluated(given)

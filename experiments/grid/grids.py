@@ -22,15 +22,17 @@ PLANNERS = tuple(f"planner, {horizon} flows ahead (sees the future)" for horizon
 D2SAC = ("d2sac",)
 
 SIX_SEEDS, TEN_SEEDS = tuple(range(6)), tuple(range(10))
-SEEDS, STATE_SEEDS, TUNING_SEEDS = (0, 1, 2), (10, 11, 12), (20, 21)
+TWO_SEEDS, SEEDS, STATE_SEEDS, TUNING_SEEDS = (0, 1), (0, 1, 2), (10, 11, 12), (20, 21)
 
 LOAD_1 = (dict(load=1.0),)
 LOADS_1_2 = dict(load=1.0), dict(load=2.0)
 SIX_LOADS = tuple(dict(load=load) for load in (0.5, 1.0, 1.5, 2.0, 2.5, 3.0))
+LAST_WEIGHTS = tuple(load | dict(weights="last") for load in LOADS_1_2)
 MODES = dict(mode="sample"), dict(mode="argmax"), *(dict(mode="mean", eval_draws=draws) for draws in (2, 4, 8, 16))
 
 SHORT = dict(epochs=50, eval_every=50, eval_episodes=1)
 ON_RANGE = dict(load_low=0.5, load_high=3.0)
+ON_GPU = dict(device="cuda")
 TINY_LEARNER = dict(actor_lr=0.001, critic_lr=0.001, hidden=16, d2sac_denoising_steps=2, batch_size=64)
 TINY_RUN = dict(epochs=4, updates_per_epoch=5, eval_every=4, eval_episodes=1, collect_per_epoch=200, num_envs=20)
 
@@ -89,6 +91,25 @@ GATEWAYS = {  # bandwidth and compute per flow stay the same
         (64, 10, 0.008, 24000.0, 2),
     )
 }
+SHARED = dict(  # one network for all gateways, equal rates for all networks of all agents
+    network="shared", hidden=64, actor_lr=0.001, critic_lr=0.001, sac_critic_lr=0.001, dqn_lr=0.001, epochs=20,
+    eval_every=10, collect_per_epoch=2000, buffer_size=100_000,
+)  # fmt: skip
+SIZES = {  # bandwidth and compute per flow stay the same; every environment sees some four seconds, or whole episodes
+    f"{gateways} gateways": Variant(dict(num_gateways=gateways, arrival_rate=gateways / 8000.0) | others)
+    for gateways, others in (
+        (8, dict(eval_episodes=16)),
+        (64, dict(num_envs=10, server_tflops=24000.0, num_slots=500, eval_episodes=2)),
+        (256, dict(num_envs=4, server_tflops=96000.0, num_slots=150, eval_episodes=1, eval_every=20)),
+    )
+}
+N_2 = dict(d2sac_denoising_steps=2)
+KINDS = {"shared": Variant(), "priced": Variant(dict(network="priced", d2sac_diffusion_weight=0.1))}
+CHAINS = {
+    f"{size}, N = {steps}": Variant(variant.settings | dict(d2sac_denoising_steps=steps))
+    for size, variant in SIZES.items()
+    for steps in (1, 2, 10)
+}
 ARRIVALS = dict(trace="none"), dict(trace="requests.csv")
 TRAFFIC = {
     "trained on Poisson arrivals": Variant(),
@@ -134,7 +155,7 @@ TUNING_PPO = {
 
 ALL = (
     Grid("headline", LEARNERS + RULES, TEN_SEEDS, SIX_LOADS),
-    Grid("headline_gpu", ("d2sac", "sac", "ppo"), TEN_SEEDS, SIX_LOADS, settings=dict(device="cuda")),
+    Grid("headline_gpu", ("d2sac", "sac"), TEN_SEEDS, SIX_LOADS, settings=ON_GPU),
     Grid("headline_range", LEARNERS, TEN_SEEDS, SIX_LOADS, settings=ON_RANGE),
     Grid("no_actor", ("sac",), TEN_SEEDS, LOADS_1_2, variants={"no actor": Variant(agent_class=WithoutActor)}),
     Grid("deploy", LEARNERS, TEN_SEEDS, SIX_LOADS, preset="deploy", settings=dict(eval_every=5)),
@@ -143,6 +164,7 @@ ALL = (
     Grid("ablation", D2SAC, SEEDS, LOADS_1_2, settings=SHORT, variants=ABLATED),
     Grid("chain_length", D2SAC, SEEDS, LOADS_1_2, variants={f"N = {n}": ABLATED[f"N = {n}"] for n in (1, 2, 5)}),
     Grid("modes", D2SAC, SEEDS, tuple(dict(**load, **mode) for load in LOADS_1_2 for mode in MODES), settings=SHORT),
+    Grid("weights", LEARNERS, SEEDS, LOADS_1_2 + LAST_WEIGHTS, settings=SHORT),
     Grid("foresight", ("d2sac", "sac"), SEEDS, LOADS_1_2, settings=ON_RANGE, variants=FORESIGHT),
     Grid("foresight_d2sac", D2SAC, SEEDS, LOADS_1_2, settings=ON_RANGE, variants=FORESIGHT_D2SAC),
     Grid("foresight_ppo", ("ppo",), SEEDS, LOADS_1_2, settings=ON_RANGE, variants=FORESIGHT_PPO),
@@ -157,6 +179,9 @@ ALL = (
         variants=STATE,
     ),
     Grid("gateways", LEARNERS, SEEDS, LOAD_1, episodes=16, variants=GATEWAYS),
+    Grid("shared_load_1", D2SAC, TEN_SEEDS, LOADS_1_2, settings=SHARED | N_2, variants=KINDS),
+    Grid("shared", ("sac",), TWO_SEEDS, LOAD_1, episodes=8, settings=SHARED | ON_GPU, variants=SIZES),
+    Grid("shared_chain", D2SAC, TWO_SEEDS, LOAD_1, episodes=8, settings=SHARED | ON_GPU, variants=CHAINS),
     Grid("traffic", ("d2sac", "round robin, level 2", GREEDY), SEEDS, ARRIVALS, settings=SHORT, variants=TRAFFIC),
     Grid("planner", (*PLANNERS, GREEDY), (0, 1), LOADS_1_2, episodes=4),
     Grid(

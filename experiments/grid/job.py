@@ -3,6 +3,7 @@
 `python -m experiments.grid` starts it as `python -m experiments.grid.job GRID JOB OUTPUT.csv`.
 """
 
+import copy
 import csv
 import os
 import signal
@@ -78,12 +79,19 @@ def rule_rows(labels: Row, job: Job) -> list[Row]:
 def agent_rows(labels: Row, agent: Agent, job: Job) -> list[Row]:
     """Score a frozen agent in every way that its job lists."""
     rows = []
-    for label, settings, mode, horizon in job.scorings():
-        _, policy = agent_policy(agent, settings.run, mode)
+    for label, settings, mode, weights, horizon in job.scorings():
+        _, policy = agent_policy(agent if weights == "averaged" else unaveraged(agent), settings.run, mode)
         if horizon:  # a planner that goes on with the better of the greedy rule and the agent
             policy = RolloutPlanner(horizon, follow=(one_step_greedy, policy))
         rows.append(frozen_row(labels | {"variant": label}, settings, policy, job.episodes, job.observe))
     return rows
+
+
+def unaveraged(agent: Agent) -> Agent:
+    """Return an agent that is evaluated with its last weights instead of their average."""
+    agent = copy.copy(agent)
+    agent.evaluation_policy = agent.training_policy  # type: ignore[method-assign]
+    return agent
 
 
 def frozen_row(labels: Row, settings: Settings, policy: Callable, episodes: int, observe: Callable = observe) -> Row:
