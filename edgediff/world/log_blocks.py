@@ -58,10 +58,10 @@ def read_quickly(block: bytes, layout: Layout, after_ns: int) -> Columns | None:
     if not layout.width or b'"' in block:
         return None
     text = np.frombuffer(b"0" * _WIDEST + block + b"\n" * (not block.endswith(b"\n")), np.uint8)
-    mark = np.flatnonzero((text == ord(",")) | (text == ord("\n")))
-    if mark.size % layout.width:
+    marks = np.flatnonzero((text == ord(",")) | (text == ord("\n")))
+    if marks.size % layout.width:
         return None
-    mark = mark.reshape(-1, layout.width)
+    mark = marks.reshape(-1, layout.width)
     if (text[mark] != np.array([ord(",")] * (layout.width - 1) + [ord("\n")])).any():
         return None
     start = np.column_stack([np.append(_WIDEST, mark[:-1, -1] + 1), mark[:, :-1] + 1])

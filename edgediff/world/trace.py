@@ -59,7 +59,7 @@ def fingerprint(trace: Trace | None) -> str:
         return ""
     digest = hashlib.sha256()
     for column in (trace.time_s, trace.context_tokens, trace.generated_tokens):
-        digest.update(np.ascontiguousarray(column))
+        digest.update(np.ascontiguousarray(column).data)
     return digest.hexdigest()
 
 
@@ -112,14 +112,15 @@ def _bounds(start: str, stop: str, layout: Layout, first_ns: int) -> tuple[int, 
 
 def _joined(parts: list[Columns], failed: int, layout: Layout, where: str) -> Trace:
     """Join the columns of all blocks."""
-    time_ns, sent, generated = (np.concatenate(column) for column in zip(*parts, strict=True)) if parts else [()] * 3
-    if len(time_ns) < 2 or time_ns[0] == time_ns[-1]:
+    joined = [np.concatenate(column) for column in zip(*parts, strict=True)] or [np.zeros(0)] * 3
+    time_ns, sent, generated = joined
+    if time_ns.size < 2 or time_ns[0] == time_ns[-1]:
         last = sum(1 for _ in lines_of(read_blocks(layout.path)))
         but = f", {failed} failed ones do not count" if failed else ""
         raise ConfigError(
             f"trace: {layout.path}, line {last}: needs requests at two different times{where} to have a rate{but}"
         )
-    trace = Trace((time_ns - time_ns[0]) / 1e9, sent, generated, failed, layout.format.source)
-    for column in trace[:3]:
+    time_s = (time_ns - time_ns[0]) / 1e9
+    for column in (time_s, sent, generated):
         column.flags.writeable = False  # the next who loads it gets the same
-    return trace
+    return Trace(time_s, sent, generated, failed, layout.format.source)
