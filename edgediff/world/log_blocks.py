@@ -14,7 +14,7 @@ from edgediff.errors import ConfigError
 from edgediff.world.log_formats import LATEST_NS, TIME, Format
 
 BLOCK = 2**19  # bytes: what is made of a block fits into the cache of a core
-_WIDEST = 40  # characters of a time or a number
+_BEFORE = 15  # characters before a block, so that a number can be looked at flush right; it has no more
 _ZERO, _POINT = ord("0"), ord(".")
 
 Columns = tuple[np.ndarray, np.ndarray, np.ndarray]  # nanoseconds, tokens sent, tokens generated, all (n,)
@@ -57,14 +57,14 @@ def read_quickly(block: bytes, layout: Layout, after_ns: int) -> Columns | None:
     """Return the columns of a block, None if anything in it is unusual or a time is earlier than the one before."""
     if not layout.width or b'"' in block:
         return None
-    text = np.frombuffer(b"0" * _WIDEST + block + b"\n" * (not block.endswith(b"\n")), np.uint8)
+    text = np.frombuffer(b"0" * _BEFORE + block + b"\n" * (not block.endswith(b"\n")), np.uint8)
     marks = np.flatnonzero((text == ord(",")) | (text == ord("\n")))
     if marks.size % layout.width:
         return None
     mark = marks.reshape(-1, layout.width)
     if (text[mark] != np.array([ord(",")] * (layout.width - 1) + [ord("\n")])).any():
         return None
-    start = np.column_stack([np.append(_WIDEST, mark[:-1, -1] + 1), mark[:, :-1] + 1])
+    start = np.column_stack([np.append(_BEFORE, mark[:-1, -1] + 1), mark[:, :-1] + 1])
     if returns := block.count(b"\r"):
         if returns != len(mark) or (text[mark[:, -1] - 1] != ord("\r")).any():
             return None
@@ -88,7 +88,7 @@ def _rows(text: np.ndarray, first: np.ndarray, width: int) -> np.ndarray:
 def _stamps(text: np.ndarray, start: np.ndarray, stop: np.ndarray) -> np.ndarray | None:
     """Return times in UTC as nanoseconds: those of one width have their digits where the first of them has them."""
     time_ns, width = np.empty(start.size, np.int64), stop - start
-    if width.min() < 1 or width.max() > _WIDEST:
+    if width.min() < 1:
         return None
     for wide in np.flatnonzero(np.bincount(width)):
         chosen = slice(None) if (width == wide).all() else np.flatnonzero(width == wide)
@@ -96,11 +96,11 @@ def _stamps(text: np.ndarray, start: np.ndarray, stop: np.ndarray) -> np.ndarray
         match = TIME.fullmatch(rows[0].tobytes().decode("latin-1"))
         if not match:
             return None
+        end = max(match.end(4), match.end(5))
         digit = (rows[0] >= _ZERO) & (rows[0] < _ZERO + 10)
-        digit[:2] = False  # the century, of which only two are allowed
+        digit[:2] = digit[end:] = False  # the century and the zone are the same in all
         if (rows[:, digit] - np.uint8(_ZERO) > 9).any() or (rows[:, ~digit] != rows[0, ~digit]).any():
             return None
-        end = max(match.end(4), match.end(5))  # without the zone
         try:
             days = np.ascontiguousarray(rows[:, :end]).view(f"S{end}")[:, 0].astype("datetime64[ns]")
         except ValueError:  # as 2023-02-30
@@ -115,7 +115,7 @@ def _numbers(
     """Return numbers in units, which must give whole ones: digits, in all rows with as many after a point, or none."""
     width = stop - start
     wide = int(width.max())
-    if not 1 <= wide <= 15:  # what 64 bits hold, with a point
+    if not 1 <= wide <= _BEFORE:
         return None
     rows = _rows(text, stop - wide, wide)
     rows[np.arange(wide) < (wide - width)[:, None]] = _ZERO  # flush right

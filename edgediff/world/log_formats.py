@@ -63,7 +63,7 @@ def nanoseconds(text: str, name: str, entry: Format, stamped: bool, place: str) 
             return moment
         raise ConfigError(f"{place}: {name} {text!r} is not a time in UTC like 2023-11-16 18:17:03.97")
     if NUMBER.fullmatch(text) and (value := Decimal(text) * entry.unit_ns) <= LATEST_NS:
-        return int(value)
+        return round(value)
     unit = "seconds" if entry.unit_ns == 10**9 else "milliseconds"
     raise ConfigError(f"{place}: {name} {text!r} is not a number of {unit}")
 

@@ -79,7 +79,7 @@ def test_evaluation_does_not_touch_training(call, tmp_path):
 def test_training_and_evaluating_on_a_request_log(call, tmp_path):
     (tmp_path / "log.csv").write_text(LOG)
     status, out, _ = call(train, "--run", "r", "--trace", "log.csv", *TINY)
-    assert status == 0 and "requests of log.csv" in out
+    assert status == 0 and "requests of log.csv" in out and "log (Azure): 50 requests in 0.0136 h, 1 per s, " in out
     (tmp_path / "other.csv").write_text(LOG.replace("2024", "2023"))
     status, out, _ = call(evaluate, "r", "--trace", "other.csv", "--load", 2, "--mode", "argmax", "--final-episodes", 3)
     assert status == 0 and "load 2, requests of other.csv; 3 held-out episodes" in out and "d2sac, argmax" in out

@@ -179,6 +179,64 @@ def test_a_log_is_read_once_until_it_changes(write, monkeypatch):
     assert load_trace(path).time_s.size == 4 and load_trace(path, stop="40").time_s.size == 2 and len(opened) == 3
 
 
+ORDINARY = "2024-05-10 00:00:00.25+00:00,note,{n},{n}\n"
+UNUSUAL = {  # what stands between ordinary lines
+    "quote": ORDINARY.replace("note", '"note"'),
+    "values missing and added": ORDINARY.replace(",note", "") + ORDINARY.replace("note", "note,note"),
+    "earlier time": ORDINARY.replace(".25", ".24"),
+    "another century": ORDINARY.replace("2024", "2124"),
+    "another zone": ORDINARY.replace("+00:00", "+01:00"),
+    "negative zone": ORDINARY.replace("+00:00", "-00:00"),
+    "no such day": ORDINARY.replace("05-10", "05-32"),
+    "no such hour": ORDINARY.replace("00:00:00", "24:00:00"),
+    "NUL byte in a time": ORDINARY.replace(".25", ".2\0"),
+    "space in a time": ORDINARY.replace(".25", ".2 "),
+    "no time": ORDINARY.replace("2024-05-10 00:00:00.25+00:00", ""),
+    "a word": ORDINARY.replace("2024-05-10 00:00:00.25+00:00", "yesterday"),
+    "empty count": "2024-05-10 00:00:00.25+00:00,note,,1\n",
+    "negative count": "2024-05-10 00:00:00.25+00:00,note,-1,1\n",
+    "count too large": "2024-05-10 00:00:00.25+00:00,note,1000000000,1\n",
+    "very long count": "2024-05-10 00:00:00.25+00:00,note,%s,1\n" % ("9" * 17),
+    "return inside": ORDINARY.replace("note", "no\rte"),
+    "return at one end": ORDINARY.replace("\n", "\r\n"),
+    "space before": " " + ORDINARY,
+    "empty line": "\n",
+}
+ALL_ALIKE = {"empty": "", "point at the end": "5.", "point alone": ".", "fraction": "5.5", "two points": "1.0.0",
+             "no digit before the point": ".0", "too large": "1000000000"}  # fmt: skip
+
+
+def quickly(write, block, after_ns=0):
+    header = AZURE.replace(",", ",note,", 1) + "\n"
+    layout, _ = open_log(write(header + ORDINARY.format(n=1)), "auto")
+    assert layout.width == 4 and layout.stamped
+    return read_quickly(block.encode(), layout, after_ns)
+
+
+@pytest.mark.parametrize("returns", ["", "\r"])
+@pytest.mark.parametrize("name", UNUSUAL)
+def test_read_quickly_leaves_an_unusual_block_to_the_exact_reader(write, name, returns):
+    before, unusual, after = ORDINARY.format(n=374), UNUSUAL[name].format(n=2), ORDINARY.format(n=3)
+    if name != "return at one end":
+        before, unusual, after = (text.replace("\n", returns + "\n") for text in (before, unusual, after))
+    time_ns, sent, generated = quickly(write, before + after)
+    assert sent.tolist() == generated.tolist() == [374, 3]
+    assert quickly(write, before + unusual + after) is None
+    assert quickly(write, before + after, int(time_ns[0])) is not None
+    assert quickly(write, before + after, int(time_ns[0]) + 1) is None
+
+
+@pytest.mark.parametrize("text", ALL_ALIKE.values(), ids=ALL_ALIKE)
+def test_read_quickly_takes_no_number_that_is_none(write, text):
+    assert quickly(write, 2 * ORDINARY.format(n=text)) is None
+    assert quickly(write, 2 * ORDINARY.format(n="5.00")) is not None
+
+
+def test_a_log_may_begin_with_a_byte_order_mark_and_hold_empty_lines(write):
+    for name in ("Vidur", "Mooncake"):
+        check_requests(load_trace(write(b"\xef\xbb\xbf" + LOGS[name].replace("\n", "\n\n", 2).encode())))
+
+
 def made_up(rng, count=400):
     """Write a log of random layout, with some unusual lines or none; return its text and the columns' names."""
     zone, mark = rng.choice(["", "Z", "+00:00", "+00", " UTC"]), rng.choice([" ", "T"])
