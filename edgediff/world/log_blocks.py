@@ -1,6 +1,6 @@
 """Read a request log in blocks of whole lines, and turn an ordinary block of CSV into numbers at once.
 
-Whatever is unusual in a block is left to the exact way, line by line in trace.py, which also names what is wrong.
+Whatever is unusual in a block is left to the exact way, line by line in log_lines.py, which also names what is wrong.
 """
 
 import gzip
@@ -102,10 +102,10 @@ def _stamps(text: np.ndarray, start: np.ndarray, stop: np.ndarray) -> np.ndarray
         if (rows[:, digit] - np.uint8(_ZERO) > 9).any() or (rows[:, ~digit] != rows[0, ~digit]).any():
             return None
         try:
-            days = np.ascontiguousarray(rows[:, :end]).view(f"S{end}")[:, 0].astype("datetime64[ns]")
+            moments = np.ascontiguousarray(rows[:, :end]).view(f"S{end}")[:, 0].astype("datetime64[ns]")
         except ValueError:  # as 2023-02-30
             return None
-        time_ns[chosen] = days.view(np.int64)
+        time_ns[chosen] = moments.view(np.int64)
     return time_ns
 
 

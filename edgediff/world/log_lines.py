@@ -98,7 +98,7 @@ def _record(text: str, place: str) -> dict[str, object]:
     try:
         record = json.loads(text, parse_int=str, parse_float=str)
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{place}: not JSON ({str(error)[:100]})") from None
+        raise ConfigError(f"{place}: not JSON ({getattr(error, 'msg', 'nested too deeply')})") from None
     if not isinstance(record, dict):
         raise ConfigError(f"{place}: not a JSON object")
     return record

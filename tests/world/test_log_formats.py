@@ -189,8 +189,8 @@ UNUSUAL = {  # what stands between ordinary lines
     "negative zone": ORDINARY.replace("+00:00", "-00:00"),
     "no such day": ORDINARY.replace("05-10", "05-32"),
     "no such hour": ORDINARY.replace("00:00:00", "24:00:00"),
-    "NUL byte in a time": ORDINARY.replace(".25", ".2\0"),
-    "space in a time": ORDINARY.replace(".25", ".2 "),
+    "NUL byte in a time": ORDINARY.replace(".25", ".3\0"),
+    "space in a time": ORDINARY.replace(".25", ".3 "),
     "no time": ORDINARY.replace("2024-05-10 00:00:00.25+00:00", ""),
     "a word": ORDINARY.replace("2024-05-10 00:00:00.25+00:00", "yesterday"),
     "empty count": "2024-05-10 00:00:00.25+00:00,note,,1\n",
@@ -221,7 +221,7 @@ def test_read_quickly_leaves_an_unusual_block_to_the_exact_reader(write, name, r
         before, unusual, after = (text.replace("\n", returns + "\n") for text in (before, unusual, after))
     time_ns, sent, generated = quickly(write, before + after)
     assert sent.tolist() == generated.tolist() == [374, 3]
-    assert quickly(write, before + unusual + after) is None
+    assert quickly(write, before + unusual + after) is None and quickly(write, before + unusual) is None
     assert quickly(write, before + after, int(time_ns[0])) is not None
     assert quickly(write, before + after, int(time_ns[0]) + 1) is None
 
@@ -307,3 +307,9 @@ def test_a_packed_log_that_was_cut_off_is_refused_at_the_line_where_it_ends(writ
     place, reason = str(error.value).split(": the gzip file is damaged or incomplete ")
     assert place.startswith(f"trace: {path}, line ") and "ended before" in reason
     assert int(place.split()[-1]) == pytest.approx(30_000 * kept, rel=0.1)
+
+
+def test_read_quickly_sees_a_value_too_few_before_a_value_too_many(write):
+    layout, _ = open_log(write(LOGS["Vidur"]), "auto")
+    assert read_quickly(b"1,5,4\n2,6,7\n", layout, 0) is not None
+    assert read_quickly(b"1,5\n2,6,7,8\n", layout, 0) is None
