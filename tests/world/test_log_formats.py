@@ -313,3 +313,21 @@ def test_read_quickly_sees_a_value_too_few_before_a_value_too_many(write):
     layout, _ = open_log(write(LOGS["Vidur"]), "auto")
     assert read_quickly(b"1,5,4\n2,6,7\n", layout, 0) is not None
     assert read_quickly(b"1,5\n2,6,7,8\n", layout, 0) is None
+
+
+@pytest.mark.parametrize("block", [20, 35, 50, 1000])
+def test_times_must_not_go_backwards_from_one_block_to_the_next(write, monkeypatch, block):
+    monkeypatch.setattr(log_blocks, "BLOCK", block)
+    for line in range(3, 12):
+        rows = [f"{time},1,1\n" for time in range(10, 20)]
+        rows[line - 2] = "9,1,1\n"
+        path = write(VIDUR_HEADER + "\n" + "".join(rows))
+        with pytest.raises(ConfigError, match=f", line {line}: arrived_at '9' is earlier than the line before"):
+            load_trace(path)
+
+
+@pytest.mark.parametrize("block", [1, 20, 35, 50, 1000])
+def test_a_quoted_value_may_go_over_lines_and_blocks(write, monkeypatch, block):
+    monkeypatch.setattr(log_blocks, "BLOCK", block)
+    text = table(VIDUR_HEADER + ",note", '{time},{sent},{generated},"of two\n, or three\n lines"')
+    check_requests(load_trace(write(text)))
