@@ -34,8 +34,8 @@ def picked(grids: str, metrics: str, loads: str, names: dict[str, str], of: Call
 
 
 def run(results: Path) -> str:
-    """Return the table at the end of a run, averaged over the seeds of the headline."""
-    frozen = read_together(["headline"], results).query("phase == 'frozen' and load == 1")
+    """Return the table at the end of a run of `deploy`, averaged over ten seeds."""
+    frozen = read_together(["deploy", "headline"], results).query("phase == 'frozen' and load == 1")
     shown = {"d2sac": "d2sac, mean of 8", **same(*SHOWN_RULES)}
     found = {text: frozen[frozen["variant"] == name] for name, text in shown.items()}
     means = {text: {key: float(iqm(rows[key].to_numpy())) for key in HEADINGS} for text, rows in found.items()}

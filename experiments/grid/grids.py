@@ -158,7 +158,7 @@ ALL = (
     Grid("headline_gpu", ("d2sac", "sac"), TEN_SEEDS, SIX_LOADS, settings=ON_GPU),
     Grid("headline_range", LEARNERS, TEN_SEEDS, SIX_LOADS, settings=ON_RANGE),
     Grid("no_actor", ("sac",), TEN_SEEDS, LOADS_1_2, variants={"no actor": Variant(agent_class=WithoutActor)}),
-    Grid("deploy", LEARNERS, TEN_SEEDS, SIX_LOADS, preset="deploy", settings=dict(eval_every=5)),
+    Grid("deploy", LEARNERS, TEN_SEEDS, SIX_LOADS, preset="deploy", settings=dict(eval_every=5, final_episodes=64)),
     Grid("headline_ratios", LEARNERS, SIX_SEEDS, SIX_LOADS, variants={"ratios": Variant(observe=with_ratios)}),
     Grid("table1", LEARNERS, SEEDS, SIX_LOADS, preset="paper", settings=dict(eval_every=50)),
     Grid("ablation", D2SAC, SEEDS, LOADS_1_2, settings=SHORT, variants=ABLATED),
