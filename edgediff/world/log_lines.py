@@ -6,7 +6,7 @@ import json
 from array import array
 from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
-from itertools import chain, islice
+from itertools import chain, islice, tee
 
 import numpy as np
 
@@ -32,9 +32,10 @@ def open_log(path: str, columns: str) -> tuple[Layout, Iterator[tuple[int, bytes
         found = recognise(header, columns, place)
         layout = Layout(path, found, [header.index(name) for name in found.columns], len(header), False)
         body = 2, block[len(first.encode(errors="surrogateescape")) :]
-    for _, (time, *_) in islice(_rows([body], layout), 1):
+    blocks, ahead = tee(chain([body], blocks))
+    for _, (time, *_) in islice(_rows(ahead, layout), 1):
         layout = layout._replace(stamped=not NUMBER.fullmatch(time.strip()))
-    return layout, chain([body], blocks)
+    return layout, blocks
 
 
 def read_exactly(blocks: Blocks, layout: Layout, after_ns: int) -> Columns:

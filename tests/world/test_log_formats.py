@@ -329,5 +329,5 @@ def test_times_must_not_go_backwards_from_one_block_to_the_next(write, monkeypat
 @pytest.mark.parametrize("block", [1, 20, 35, 50, 1000])
 def test_a_quoted_value_may_go_over_lines_and_blocks(write, monkeypatch, block):
     monkeypatch.setattr(log_blocks, "BLOCK", block)
-    text = table(VIDUR_HEADER + ",note", '{time},{sent},{generated},"of two\n, or three\n lines"')
+    text = table(AZURE + ",note", '2024-05-10 00:00:{time:02},{sent},{generated},"of two\n, or three\n lines"')
     check_requests(load_trace(write(text)))
