@@ -9,7 +9,7 @@ import pytest
 
 from edgediff.config import WorldConfig
 from edgediff.errors import ConfigError
-from edgediff.world import simulator
+from edgediff.world import simulator, windows
 from edgediff.world.log_blocks import BLOCK
 from edgediff.world.trace import Trace, fingerprint, load_trace
 from edgediff.world.windows import close_circle, describe_log, largest_window, trace_window
@@ -428,9 +428,10 @@ def test_playing_through_a_log_with_a_burst_draws_each_episode_once(monkeypatch)
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_the_largest_window_is_the_most_that_any_window_holds(seed):
+def test_the_largest_window_is_the_most_that_any_window_holds(seed, monkeypatch):
     """Against counting from every request on, and no episode holds more."""
     rng = np.random.default_rng(100 + seed)
+    monkeypatch.setattr(windows, "_PART", int(rng.integers(1, 30)))
     trace = irregular(rng)
     world = WorldConfig(num_slots=20, load=float(np.exp(rng.uniform(np.log(0.06), np.log(5)))))
     time = unrolled(world, trace, laps=3 + int(20 * world.flows_per_slot))
