@@ -15,11 +15,11 @@ FONT = Path(__file__).with_name("latin_modern_math_subset.woff2")
 FAMILY = "Page Math"
 CHARACTERS = (
     "".join(map(chr, range(0x20, 0x7F)))
-    + "\xa0¬±·×÷ˆˇ˘˙˜¯\u0302\u0303\u0304\u0305‐–—―‖…′″‴‾⁄"
-    + "".join(map(chr, (*range(0x391, 0x3A2), *range(0x3A3, 0x3CA), 0x3D1, 0x3D5, 0x3F5)))
+    + "\xa0¬±·×÷ˆˇ˘˙˜¯\u0302\u0303\u0304\u0305‐–—―‖…′″‴⁄"
+    + "".join(map(chr, (*range(0x391, 0x3A2), *range(0x3A3, 0x3AA), *range(0x3B1, 0x3CA), 0x3D1, 0x3D5, 0x3F5)))
     + "←→↦⇐⇒∀∂∈∉∏∑−∗√∝∞∣∥∩∪∫∼≈≠≡≤≥≪≫⋅⋯⌈⌉⌊⌋⏞⏟⟨⟩∇∅∘"
     + "ℎℬℰℱℒℳ"  # the italic h, and script capitals outside their block
-    + "".join(map(chr, range(0x1D434, 0x1D468)))  # italic Latin
+    + "".join(chr(c) for c in range(0x1D434, 0x1D468) if c != 0x1D455)  # italic Latin; the h is above
     + "".join(map(chr, range(0x1D6E2, 0x1D71C)))  # italic Greek
     + "𝒜𝒟𝒢𝒩𝒫𝒯𝒲𝔼ℝ"
 )
