@@ -1,7 +1,7 @@
 """The mathematics font of the page: `python -m experiments.page.font latinmodern-math.otf` makes it anew.
 
 What is made is `latin_modern_math_subset.woff2` beside this file, a subset of Latin Modern Math; `FONT.md` has its
-licence and where the whole font is from. Only making it needs fontTools and brotli: pip install fonttools brotli.
+licence and says where the whole font is from. Only making it needs fontTools and brotli: pip install fonttools brotli.
 """
 
 import base64
@@ -48,6 +48,8 @@ def make(source: Path, target: Path) -> None:
     for record in font["name"].names:
         if record.nameID in (1, 4, 16):  # a changed font has another name
             record.string = f"{FAMILY} (a subset of Latin Modern Math)"
+        elif record.nameID == 6:
+            record.string = "PageMath-Regular"
     subset.save_font(font, target, options)
 
 
