@@ -16,14 +16,13 @@ except ModuleNotFoundError:
 from edgediff.errors import ConfigError
 
 REPOSITORY = "repository:"  # begins a link to a file of the repository, until the page knows where it lies
-BAR = re.compile(r'<mover>((?:(?!<mover>).)*?)<mo stretchy="true">&#x000AF;</mo></mover>')
+ACCENT = re.compile(r'<mover>((?:(?!<mover>).)*?<mo stretchy="\w+">&#x000(?:AF|7E);</mo></mover>)')
 
 
 def maths(latex: str, display: str = "inline") -> str:
-    """Typeset LaTeX as MathML; indices that are words stand upright, and bars are as large as letters."""
+    """Typeset LaTeX as MathML; indices that are words stand upright, and a bar over a letter is as large as over a text."""
     upright = re.sub(r"([\^_])\{([a-z/]{2,})\}", r"\1{\\text{\2}}", latex)
-    accents = BAR.sub(r'<mover accent="true">\1<mo stretchy="true">&#x000AF;</mo></mover>', convert(upright, display=display))
-    return accents.replace("<mover><mi>a</mi>", '<mover accent="true"><mi>a</mi>')
+    return ACCENT.sub(r'<mover accent="true">\1', convert(upright, display=display)).replace("&#x0007E;", "&#x002DC;")
 
 
 def equation(latex: str, number: int, kind: str, says: str) -> str:
