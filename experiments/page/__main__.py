@@ -66,7 +66,8 @@ def legend(writer: Writer) -> str:
     return (f"<p>Where the code differs from the paper, a bar says so. There are {len(writer.rows)} such places, of three "
             f'kinds:</p><ul class="legend">{"".join(kinds)}</ul>'
             '<p>In a formula "as computed here", what is not as printed is <span class="new">coloured</span>. Grey boxes '
-            "derive what the paper only states.</p>")  # fmt: skip
+            "derive what the paper only states.</p>"
+            '<p class="narrow">An arrow below a formula or a table: it goes on, scroll it to the side.</p>')  # fmt: skip
 
 
 def chapters(results: Path, writer: Writer) -> Chapters:
@@ -78,7 +79,9 @@ def chapters(results: Path, writer: Writer) -> Chapters:
         if each.number == "4.2":
             made.add("algorithm-1", "Algorithm 1", "<p>Each line in short, with the code that does it and where it "
                      "differs.</p>", writer.algorithm())  # fmt: skip
-    made.add("table-1", "Table 1", "<p>The settings of the learner, and the fields that hold them.</p>", writer.table_1())
+    made.add(
+        "table-1", "Table 1", "<p>The settings of the learner, and the fields that hold them.</p>", writer.table_1()
+    )
     made.add("section-5.1", "5.1 Simulation setup",
              "<p>The fields of <code>WorldConfig</code>: what the paper says, and what a simulation needs besides.</p>",
              settings(), writer.deviations(lambda row: row.where == "Section 5.1"))  # fmt: skip

@@ -87,7 +87,7 @@ OBJECTIVE = Derivation(
         r"**What does not follow.** It does not follow that the actor only copies the critics. Critics are noisy and move "
         "at every step; the actor averages over many states and updates. This was measured: sac that acts by "
         r"\(\text{softmax}(\min_k Q_k / \alpha)\) itself, without its actor, has 0.06 to 0.08 less reward "
-        "([its class](experiments/variants/agents.py)). So the actor filters noisy critics. "
+        "([what the actor is for](experiments/README.md#what-the-actor-is-for)). So the actor filters noisy critics. "
         "Nor does it follow that all actors learn equally fast: the identity is about the optimum, not about the way to it. "
         "And where actions are continuous, no sum over actions and no softmax is at hand; there a chain may pay.",
     ),

@@ -70,7 +70,7 @@ KINDS = {
 # Plain text of the table -> LaTeX. A longer text goes before a shorter one that it holds.
 LATEX = {
     "beta_i / sqrt(alpha_i (1 - alpha_bar_i))": r"\beta_i / \sqrt{\alpha_i (1 - \bar\alpha_i)}",
-    "beta_i / alpha_i * sqrt(alpha_i)": r"\frac{\beta_i}{\alpha_i} \sqrt{\alpha_i}",
+    "beta_i / alpha_i * sqrt(alpha_i)": r"(\beta_i / \alpha_i) \sqrt{\alpha_i}",
     "sqrt(1 - alpha_bar_i)": r"\sqrt{1 - \bar\alpha_i}",
     "sqrt(1 - alpha_i)": r"\sqrt{1 - \alpha_i}",
     "1 - R_avail / R_max": r"1 - R^{avail} / R^{max}",

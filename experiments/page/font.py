@@ -24,6 +24,7 @@ CHARACTERS = (
     + "𝒜𝒟𝒢𝒩𝒫𝒯𝒲𝔼ℝ"
 )
 
+
 def has(character: str) -> bool:
     """Return whether the font holds a character, and its italic form where a lone letter is written in italics."""
     return character in CHARACTERS

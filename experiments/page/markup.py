@@ -16,13 +16,20 @@ except ModuleNotFoundError:
 from edgediff.errors import ConfigError
 
 REPOSITORY = "repository:"  # begins a link to a file of the repository, until the page knows where it lies
-ACCENT = re.compile(r'<mover>((?:(?!<mover>).)*?<mo stretchy="\w+">&#x000(?:AF|7E);</mo></mover>)')
+ACCENT = re.compile(r'<mover>((?:(?!<mover>).)*?)<mo stretchy="\w+">(&#x000AF;|&#x0007E;)</mo></mover>')
+SIGNS = {"&#x000AF;": "&#x000AF;", "&#x0007E;": "&#x002DC;"}  # a bar, and a tilde as large as an accent
+THIN = '<mspace width="0.167em" />'
 
 
 def maths(latex: str, display: str = "inline") -> str:
-    """Typeset LaTeX as MathML; indices that are words stand upright, and a bar over a letter is as large as over a text."""
+    """Typeset LaTeX as MathML; indices that are words stand upright, and a bar over a letter can be seen."""
     upright = re.sub(r"([\^_])\{([a-z/]{2,})\}", r"\1{\\text{\2}}", latex)
-    return ACCENT.sub(r'<mover accent="true">\1', convert(upright, display=display)).replace("&#x0007E;", "&#x002DC;")
+    html = ACCENT.sub(
+        lambda found: f'<mover accent="true">{found[1]}<mo>{SIGNS[found[2]]}</mo></mover>',
+        convert(upright, display=display),
+    )
+    html = html.replace("<mi>ln</mi>", f"{THIN}<mi>ln</mi>{THIN}")
+    return html.replace("<mi>&#x0007E;</mi>", "<mo>&#x0223C;</mo>")  # a relation, with space around it
 
 
 def equation(latex: str, number: int, kind: str, says: str) -> str:

@@ -74,7 +74,7 @@ class Writer:
             blocks.append(f'<div class="lines">{lines}{"".join(map(excerpt, excerpts))}{differs}</div>')
         rows = [row for row in sources.rows_of_algorithm() if row.lines]
         below = [
-            f"<h3>{escape(row.cell.capitalize())}: {escape(row.what)}</h3>"
+            f"<h3>{escape(row.cell.capitalize())}: {words(typeset(row.what))}</h3>"
             + "".join(derivations(f"line{n}") for n in sorted(row.lines))
             + self.row(row)
             for row in rows
