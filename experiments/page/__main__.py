@@ -54,20 +54,21 @@ def settings() -> str:
     """Return the table of Section 5.1."""
     lines = [f"<tr><td><code>{f.name}</code></td><td>{escape(str(f.default))}</td>"
              f"<td>{escape(f.metadata['text'])}</td></tr>" for f in sources.world_fields()]  # fmt: skip
-    return (f'<details><summary>All {len(lines)} settings</summary><div class="scroll" tabindex=0><table>{"".join(lines)}'
-            "</table></div></details>")  # fmt: skip
+    return (f"<details><summary>All {len(lines)} settings</summary>"
+            f'<div class="scroll" tabindex=0><table>{"".join(lines)}</table></div></details>')  # fmt: skip
 
 
 def legend(writer: Writer) -> str:
     """Return what the kinds of deviation mean, and how many there are of each."""
     count = Counter(map(kind_of, writer.rows))
-    kinds = (f'<li class="deviation {kind.name}"><span class="kind">{kind.word}</span> ({count[kind]}) {kind.legend}</li>'
-             for kind in KINDS)  # fmt: skip
-    return (f"<p>Where the code differs from the paper, a bar says so. There are {len(writer.rows)} such places, of three "
-            f'kinds:</p><ul class="legend">{"".join(kinds)}</ul>'
-            '<p>In a formula "as computed here", what is not as printed is <span class="new">coloured</span>. Grey boxes '
-            "derive what the paper only states.</p>"
-            '<p class="narrow">An arrow below a formula or a table: it goes on, scroll it to the side.</p>')  # fmt: skip
+    kinds = (f'<li class="deviation {kind.name}"><span class="kind">{kind.word}</span> ({count[kind]}) '
+             f"{kind.legend}</li>" for kind in KINDS)  # fmt: skip
+    return (f"<p>Where the code differs from the paper, a bar says so. There are {len(writer.rows)} such places, of "
+            f'three kinds:</p><ul class="legend">{"".join(kinds)}</ul>'
+            '<p>In a formula "as computed here", what is not as printed is <span class="new">coloured</span>. Grey '
+            "boxes derive what the paper only states.</p>"
+            '<p class="narrow">An arrow below a formula or a table: it goes on, scroll it to the side.'
+            "</p>")  # fmt: skip
 
 
 def chapters(results: Path, writer: Writer) -> Chapters:

@@ -13,8 +13,8 @@ AGENT = {
         r"y_i = r_i + \gamma \min_{k=1,2} Q_{\psi_k}(s'_i, \pi_\theta(s'_i))",
         "The target of the critics: rewards of the next steps, then the smaller estimate of what follows. A prime on "
         "a network marks its target network; a prime on a state marks the next state.",
-        r"y_t = \class{new}{\sum_{j < m} \gamma^j r_{t+j}} + \gamma^{\class{new}{m}} \class{new}{(1 - d_{t+m}) \sum_a \pi'(a | s_{t+m})}"
-        r" \min_{k=1,2} \class{new}{Q'_k}(s_{t+m}, a)",
+        r"y_t = \class{new}{\sum_{j < m} \gamma^j r_{t+j}} + \gamma^{\class{new}{m}} \class{new}{(1 - d_{t+m}) \sum_a "
+        r"\pi'(a | s_{t+m})} \min_{k=1,2} \class{new}{Q'_k}(s_{t+m}, a)",
     ),
     16: Equation(
         "Critic loss",
@@ -50,8 +50,8 @@ AGENT = {
         r"\mu_\theta(a_i, s_i, i) = \frac{1}{\sqrt{\alpha_i}} \left( a_i - \frac{\beta_i}{\sqrt{1 - \alpha_i}}"
         r" \epsilon_\theta(a_i, s_i, i) \right)",
         "The mean: subtract the noise that the network predicts, and scale up again.",
-        r"\mu_\theta(a_i, s_t, i) = \frac{1}{\sqrt{\alpha_i}} \left( a_i - \frac{\beta_i}{\sqrt{1 - \class{new}{\bar\alpha_i}}}"
-        r" \epsilon_\theta(a_i, s_t, i) \right)",
+        r"\mu_\theta(a_i, s_t, i) = \frac{1}{\sqrt{\alpha_i}} \left( a_i - \frac{\beta_i}{\sqrt{1 - "
+        r"\class{new}{\bar\alpha_i}}} \epsilon_\theta(a_i, s_t, i) \right)",
     ),
     22: Equation(
         "Variance schedule",
@@ -89,7 +89,8 @@ AGENT = {
         "Policy",
         r"\pi_\theta(s_t) = \frac{\exp(a_0^{(k)})}{\sum_{k'=1}^K \exp(a_0^{(k')})}, \quad k \in \{1, \ldots, K\}",
         "The logits become probabilities. This is the policy given one draw of the noise.",
-        r"\pi_\theta(\class{new}{k} | s_t, \class{new}{\text{noise}}) = \frac{\exp(a_0^{(k)})}{\sum_{k'=1}^K \exp(a_0^{(k')})}",
+        r"\pi_\theta(\class{new}{k} | s_t, \class{new}{\text{noise}}) = \frac{\exp(a_0^{(k)})}{\sum_{k'=1}^K "
+        r"\exp(a_0^{(k')})}",
     ),
     27: Equation(
         "Cost of an update",

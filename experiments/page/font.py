@@ -40,8 +40,15 @@ def make(source: Path, target: Path) -> None:
     """Write the subset of a font; the same source gives the same bytes with the same fontTools and brotli."""
     from fontTools import subset
 
-    options = subset.Options(flavor="woff2", layout_features=["ssty", "flac", "dtls"], hinting=False,
-                             desubroutinize=True, name_IDs=["*"], notdef_outline=True, recalc_timestamp=False)  # fmt: skip
+    options = subset.Options(
+        flavor="woff2",
+        layout_features=["ssty", "flac", "dtls"],  # letters for small sizes, flat accents, letters without dots
+        hinting=False,
+        desubroutinize=True,
+        name_IDs=["*"],
+        notdef_outline=True,
+        recalc_timestamp=False,
+    )
     font = subset.load_font(source, options)
     subsetter = subset.Subsetter(options)
     subsetter.populate(text=CHARACTERS)

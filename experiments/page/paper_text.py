@@ -39,8 +39,8 @@ SECTIONS = (
         (11, 12, 13, 14, 15, 16, 17),
         (("pictures/choices.png", "What the trained policy chooses: gateway (above) and level (below), by required "
           "bandwidth and load.", 12),
-         ("agent.png", "The paper's Figure 3, redrawn with the equation and the function of every arrow. Red: gradients. "
-          "Purple and dashed: targets that follow slowly.", 0)),
+         ("agent.png", "The paper's Figure 3, redrawn with the equation and the function of every arrow. Red: "
+          "gradients. Purple and dashed: targets that follow slowly.", 0)),
     ),
     Section(
         "4.2", "Diffusion-based policy generation",

@@ -108,7 +108,7 @@ def transition(axes) -> None:
     note(axes, 101.8, 51.5, "draw an action: Agent.explore, line 6", rotation=90, fontsize=7.5)
     box(axes, 101, 27, 9, 8, "edge\nnetwork", DATA)
     path(axes, [(101, 23), (101, 1.5), (5, 1.5), (5, 7)], FLOW)
-    note(axes, 48, 2.7, "$(s, a, r, s')$: Simulator.step, Eq. (13), line 7;  Replay.add, line 8")
+    note(axes, 48, 2.7, "$(s, a, r, s')$: Simulator.step, line 7;  Replay.add, line 8")
 
 
 def draw(out: Path) -> None:

@@ -49,7 +49,7 @@ def test_the_code_of_algorithm_1_is_not_clipped_on_a_laptop(shown):
 
 
 def test_the_contents_stay_beside_the_text(shown):
-    """On a wide screen a link of the contents can be clicked from anywhere; on a phone the contents stand at the top."""
+    """On a wide screen a link of the contents can be clicked from anywhere; on a phone they stand at the top."""
     shown.set_viewport_size({"width": 1280, "height": 800})
     shown.evaluate("window.scrollTo(0, 9000)")
     shown.locator("nav a[href='#eq21']").click()

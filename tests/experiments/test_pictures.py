@@ -117,8 +117,8 @@ def test_weights_of_the_noise_are_those_of_the_equations():
 
 def test_the_arrows_of_the_agent_name_functions_of_their_equations():
     """What stands in the picture as `name, Eq. (n)` is in row n of the equation index."""
-    text = Path(agent_picture.__file__).read_text()
-    named = re.findall(r"([A-Za-z_.]+)(?:, |\\n)Eq\. \((\d+)\)", text)
+    text = Path(agent_picture.__file__).read_text().replace("\\n", " ")
+    named = re.findall(r"([A-Za-z_.]+),? Eq\. \((\d+)\)", text)
     assert len(named) > 10
     for name, number in named:
         rows = [row for row in ROWS if int(number) in row.equations]
