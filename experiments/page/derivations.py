@@ -26,7 +26,7 @@ QUEUE = Derivation(
         "if that is less, and a queue is never negative:",
         r"$Q_g(t+1) = \max( Q_g(t) + A_g(t) - R_g^{total}(t) \Delta, \ 0)",
         "This is Lindley's recursion. Between two flows nothing arrives, and then many slots are one step: for "
-        r"amounts \(x, y \geq 0\),",
+        r"amounts \(x\) and \(y\) that are not negative",
         r"$\max( \max(Q - x, 0) - y, \ 0) = \max(Q - x - y, \ 0)",
         r"If \(Q \geq x\), the inner maximum is \(Q - x\) and both sides are the same. If \(Q < x\), both sides are 0, "
         r"since \(y \geq 0\). So the simulator jumps from one flow to the next and subtracts the sum of what the slots "

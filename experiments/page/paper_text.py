@@ -106,6 +106,6 @@ TABLE_1 = (
 RESULT_PICTURES = (
     ("pictures/timelines.png", "One episode at every gateway: round robin above, d2sac below, on the same traffic."),
     ("figure4.png", "Figure 4 of the paper, measured again: reward while training."),
-    ("figure5.png", "Figure 5, measured again: completion, in both readings of its x axis."),
-    ("figure6.png", "Figure 6, measured again: latency, in both readings of its x axis."),
+    ("figure5.png", "Figure 5, measured again: completion while the agents train, and against the load."),
+    ("figure6.png", "Figure 6, measured again: latency while the agents train, and against the load."),
 )

@@ -51,7 +51,7 @@ class Writer:
         wrong = corrected and says == "as computed here"
         rows = sources.rows_of_equation(number)
         return "\n".join([
-            f'<h3 id="eq{number}">Equation {number}: {title[0].lower()}{title[1:]}</h3>',
+            f'<h3 id="eq{number}">Equation {number}: {title}</h3>',
             f"<p>{words(text)}</p>",
             equation(printed, number, "wrong" if wrong else "", "as printed"),
             equation(corrected, number, "right" if wrong else "", says) if corrected else "",
@@ -63,7 +63,8 @@ class Writer:
 
     def row(self, row: Row) -> str:
         """Show functions and tests of a row of the index that is no equation."""
-        return f'{self.functions(sources.functions(row), 0)}<p class="tests">Tests: {tests([row])}</p>'
+        named = f'<p class="tests">Tests: {tests([row])}</p>' if row.tests() else ""
+        return self.functions(sources.functions(row), 0) + named
 
     def algorithm(self) -> str:
         """Show Algorithm 1 line by line, with the code of each."""
