@@ -34,13 +34,14 @@ def figure(rows: pd.DataFrame, rules: pd.DataFrame, ms: dict[str, float], path: 
     draw(by_time, {name: (steps * ms[name] / 60_000, values) for name, (steps, values) in curves.items()})
     for axes, label in ((by_steps, "thousand gradient steps"), (by_time, "minutes of gradient steps on one core")):
         axes.set(xlabel=label, ylim=(-0.3, 0.15))
-    by_steps.set(ylabel="held-out reward at load 1")
+    by_steps.set(ylabel="held-out reward", title="while learning, at load 1")
+    by_time.set(title="the same by time")
     frozen = by_agent(pd.concat([rows, rules]), "frozen", "load", "reward")
     level = frozen[PRICED][1]
     draw(
         by_load, {name: (x, values - level) for name, (x, values) in frozen.items() if name in (*AGENTS, *SHOWN_RULES)}
     )
-    by_load.set(xlabel="offered load", ylabel="reward less that of greedy with fixed prices, by seed")
+    by_load.set(xlabel="offered load", title="reward, less that of greedy with prices")
     finish(drawn, by_load, path)
 
 

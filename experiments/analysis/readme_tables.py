@@ -34,8 +34,8 @@ def picked(grids: str, metrics: str, loads: str, names: dict[str, str], of: Call
 
 
 def run(results: Path) -> str:
-    """Return the table at the end of a run, averaged over the seeds of the headline."""
-    frozen = read_together(["headline"], results).query("phase == 'frozen' and load == 1")
+    """Return the table at the end of a run of `deploy`, averaged over ten seeds."""
+    frozen = read_together(["deploy", "headline"], results).query("phase == 'frozen' and load == 1")
     shown = {"d2sac": "d2sac, mean of 8", **same(*SHOWN_RULES)}
     found = {text: frozen[frozen["variant"] == name] for name, text in shown.items()}
     means = {text: {key: float(iqm(rows[key].to_numpy())) for key in HEADINGS} for text, rows in found.items()}
@@ -167,14 +167,13 @@ FRONT = {"d2sac": "d2sac, deploy", **PRICES, **QUICK, **same("round robin, level
 DEPLOYED = {agent: f"{agent}, deploy" for agent in AGENTS} | PRICES | QUICK
 DEPLOYED_OTHERS = {agent: DEPLOYED[agent] for agent in ("sac", "dqn", "ppo")} | PRICES
 NO_ACTOR = same("sac", "sac, no actor", "d2sac", "dqn", "ppo")
-LOAD_1 = {"d2sac": "one MLP: quick, 10,000 updates", "d2sac, shared": "shared: 2,000 updates",
-          "d2sac, priced": "priced: 2,000 updates", **same(GREEDY)}  # fmt: skip
+LOAD_1 = {"d2sac": "priced, 2,000 updates", "d2sac of headline": "mlp, 10,000 updates (quick)", **same(GREEDY)}
 SHARED = {
     name: name
     for size in ("8 gateways", "64 gateways", "256 gateways")
     for name in (f"sac, {size}", *(f"d2sac, {size}, N = {steps}" for steps in (1, 2, 10)))
 }
-WEIGHTS = {f"{agent}{end}": f"{agent}, {text}" for agent in AGENTS
+WEIGHTS = {f"{agent}{end}": f"{agent}, {text}" for agent in ("sac", "ppo")
            for end, text in (("", "averaged"), (", weights last", "last"))}  # fmt: skip
 RATIOS = {f"{agent}, ratios": agent for agent in AGENTS}
 MAIN, CURVE = "late_area,completion,reward", "late_area,reward@5000,reward@10000,reward@50000,completion,reward"
@@ -204,7 +203,7 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "deploy": picked("deploy,headline", "completion,reward", "0.5,1,1.5,2,3", DEPLOYED),
     "deploy_differences": picked("deploy,headline", "completion,reward", "1,1.5,2,3", DEPLOYED_OTHERS, differences),
     "transfer": other_networks,
-    "load_1": picked("headline,shared_load_1", "completion,reward", "1,2", LOAD_1),
+    "load_1": picked("priced_load_1,headline", "completion,reward", "1,2", LOAD_1),
     "shared": picked("shared_chain,shared", "completion,reward", "1", SHARED),
     "weights": picked("weights", "completion,reward", "1,2", WEIGHTS),
     "no_actor": picked("headline,no_actor", "late_area,completion,reward", "1,2", NO_ACTOR),
