@@ -64,6 +64,7 @@ def test_acting_with_another_generator_leaves_training_alone():
 @pytest.mark.eq(17)
 @pytest.mark.line(18, 19)
 def test_an_update_moves_the_networks_and_their_targets_by_tau():
+    """Eq. (17), lines 18-19: each target moves by tau = 0.25 of its distance to the network after its step."""
     one = agent(tau=0.25)
     before = copy.deepcopy(one.weights())
     one.update(batch())
@@ -78,6 +79,7 @@ def test_an_update_moves_the_networks_and_their_targets_by_tau():
 @pytest.mark.eq(17)
 @pytest.mark.line(18, 19)
 def test_no_gradient_reaches_the_target_networks():
+    """Eq. (17): targets move by averaging alone, never by a gradient."""
     one = agent()
     one.update(batch())
     for network in (one.target_actor, one.target_critics):
@@ -97,6 +99,7 @@ def test_the_target_uses_target_networks_only():
 
 @pytest.mark.eq(15)
 def test_without_discount_the_target_is_the_return():
+    """Eq. (15): gamma^m (1 - d) = 0 leaves y = R."""
     b = batch()._replace(discount=torch.zeros(B))
     torch.testing.assert_close(agent().update(b)["target"], b.n_step_return.mean())
 
@@ -142,6 +145,7 @@ def test_modes_of_acting():
 
 @pytest.mark.line(20, 21, 22, 23, 24, 25)
 def test_training_explores_with_the_actor_and_evaluation_takes_the_target_actor():
+    """Line 23: pi_theta' is evaluated, while pi_theta explores. Each network is set to prefer one action: 2 and 4."""
     one, observation = agent(), np.random.default_rng(0).random((64, S), dtype=np.float32)
     for network, action in ((one.actor, 2), (one.target_actor, 4)):
         with torch.no_grad():

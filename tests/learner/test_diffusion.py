@@ -71,6 +71,10 @@ def posterior_mean(a_i, a_0, i):
 @pytest.mark.eq(21)
 @pytest.mark.parametrize("i", range(1, STEPS + 1))
 def test_mean_from_the_noise_equals_posterior_mean_from_a_0(i):
+    """Eq. (21) is Bayes' rule: the mean of a_{i-1} given a_i and the a_0 that the noise implies.
+
+    At i = 1 the printed form agrees, since alpha_bar_1 = alpha_1; from i = 2 on only the form with the bar does.
+    """
     a_0, eps = normal(5, 24, seed=1), normal(5, 24, seed=2)
     beta, alpha_bar = SCHEDULE.beta[i - 1].item(), SCHEDULE.alpha_bar[i - 1].item()
     a_i = D.forward_marginal(a_0, alpha_bar, eps)
@@ -81,6 +85,7 @@ def test_mean_from_the_noise_equals_posterior_mean_from_a_0(i):
 @pytest.mark.eq(24)
 @pytest.mark.parametrize("i", [1, 4, 10])
 def test_expanded_step_is_the_mean_plus_noise(i):
+    """Eq. (24) is Eq. (21) put into Eq. (23), for every i."""
     a_i, eps, z = normal(3, 24, seed=3), normal(3, 24, seed=4), normal(3, 24, seed=5)
     beta, alpha_bar = SCHEDULE.beta[i - 1].item(), SCHEDULE.alpha_bar[i - 1].item()
     by_parts = D.reverse_step(D.reverse_mean(a_i, eps, beta, alpha_bar), beta, z)
@@ -89,6 +94,7 @@ def test_expanded_step_is_the_mean_plus_noise(i):
 
 @pytest.mark.eq(20, 23)
 def test_reverse_step_has_the_given_variance():
+    """Eq. (23): mu + sqrt(variance) z = 1 + sqrt(0.25) * 3 = 2.5."""
     assert D.reverse_step(torch.tensor(1.0), 0.25, torch.tensor(3.0)).item() == 2.5  # 1 + 0.5 * 3
 
 
@@ -127,6 +133,7 @@ def test_the_chain_uses_each_noise_once_and_in_order():
 
 @pytest.mark.eq(19)
 def test_the_chain_counts_down_from_N_to_1():
+    """Eq. (19): eps_theta is asked at i = 10, 9, ... 1, once each."""
     asked = []
     D.denoise(lambda a, i: asked.append(i) or a, SCHEDULE, normal(STEPS, 1, 2))
     assert asked == list(range(STEPS, 0, -1))
@@ -148,5 +155,6 @@ def test_gradients_reach_all_steps():
 
 @pytest.mark.eq(26)
 def test_policy_is_a_softmax():
+    """Eq. (26): logits ln 1, ln 2, ln 5 give 1/8, 2/8, 5/8; 100 more on every logit changes nothing."""
     log_pi = D.log_policy(torch.log(torch.tensor([[1.0, 2.0, 5.0]])) + 100)
     torch.testing.assert_close(log_pi.exp(), torch.tensor([[0.125, 0.25, 0.625]]))

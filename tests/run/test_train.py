@@ -28,6 +28,7 @@ LARGER = [*TINY, *"--collect-per-epoch 40 --batch-size 64 --num-slots 60 --buffe
 
 @pytest.mark.line(1, 2, 3, 4, 20, 21, 22, 23, 24, 25)
 def test_a_run_from_start_to_end(call, tmp_path):
+    """Lines 1-25: four epochs of 40 transitions leave tables, curves, and the last and the best policy."""
     status, out, _ = call(train, "--preset", "quick", "--run", "r", *LARGER)
     assert status == 0
     budget = "4 epochs x 40 = 160 transitions (about 3 episodes of 60 flows), 9 gradient steps of 64 samples"

@@ -90,6 +90,7 @@ def test_an_emptied_network_holds_exactly_nothing():
 @pytest.mark.line(5, 6, 7, 8)
 @pytest.mark.parametrize("load", [0.05, 1.0, 8.0])
 def test_every_flow_is_decided_once_and_ends_in_one_way(load):
+    """Lines 5-8: each flow is completed, late or dropped, and an episode ends after its last flow."""
     world = replace(WorldConfig(num_slots=200), load=load)
     simulator = Simulator(world, 4)
     played = play(simulator, uniform(), 60)
@@ -112,6 +113,7 @@ def in_units(observation):
 
 @pytest.mark.line(20, 21, 22, 23, 24, 25)
 def test_truncation_shows_the_true_last_state_and_then_a_new_episode():
+    """Line 21: at the end, `successor` is the state after the last flow; the observation is of a fresh episode."""
     simulator = Simulator(WORLD, 1)
     played = play(simulator, uniform(), 400)
     cut = next(k for k, step in enumerate(played) if k and step[3][0])
@@ -162,6 +164,7 @@ def test_other_policy_same_traffic():
 
 @pytest.mark.line(5, 6, 7, 8)
 def test_three_environments_equal_three_runs_of_one():
+    """Lines 5-8: environments side by side do not touch each other."""
     together = play(Simulator(WORLD, 3), RoundRobin(1), 300)
     for env in range(3):
         alone = play(Simulator(WORLD, 1, first_env=env), RoundRobin(1), 300)
@@ -190,6 +193,7 @@ def test_observations_are_finite_and_within_what_is_possible():
 
 @pytest.mark.line(1, 2, 3, 4)
 def test_episodes_without_a_flow_are_passed_over():
+    """Line 2: an episode of 20 slots with 1.2 flows on average is often empty, and then the next one starts."""
     world = WorldConfig(num_workshops=1, num_slots=20, arrival_rate=0.06)  # about 1.2 flows an episode
     simulator = Simulator(world, 2)
     play(simulator, uniform(), 50)
