@@ -34,7 +34,8 @@ class Mine:
 
     def __init__(self, names: list[str]):
         self.names = names
-        tests = tests_of([row for row in ROWS if set(row.functions) & set(names)], names)
+        rows = [row for row in ROWS if set(row.functions) & set(names)]
+        tests = tests_of(rows, [*names, *(each for row in rows for each in row.functions)])
         self.place = {(str(ROOT / test.path), test.name): k for k, test in enumerate(tests)}
 
     def pytest_sessionstart(self, session):

@@ -131,9 +131,10 @@ def page_of_tests(rows: list[Row]) -> str:
     """Return tests/README.md: the tests of each equation and of each line of Algorithm 1."""
     parts = [
         "# Tests by equation\n",
-        "`pytest -k eq21` runs the tests of Eq. 21, `pytest -k line16` those of line 16 of Algorithm 1. Write two digits,",
-        f"`eq02`, since `-k eq2` selects Eqs. 2 and 20 to 27. {len(tests())} tests name their equations or lines by a marker,",
-        "`@pytest.mark.eq(21)`; each says in its docstring what it asks, with the number by hand where there is one.",
+        "`pytest -k eq21` runs the tests of Eq. 21, `pytest -k line16` those of line 16 of Algorithm 1. Write two",
+        "digits, `eq02`, since `-k eq2` selects Eqs. 2 and 20 to 27.",
+        f"{len(tests())} tests name their equations or lines by a marker, `@pytest.mark.eq(21)`.",
+        "Each says in its docstring what it asks, with the number by hand where there is one.",
         "The first test of a row is the simplest one.\n",
         "`pytest -x -k eq21 --mine my.py` lets them judge a function that you wrote",
         "([exercises](../experiments/exercises/README.md)).",

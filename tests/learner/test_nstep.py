@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from slips import named
 
 from edgediff.learner.nstep import n_step_return
 
@@ -27,7 +28,13 @@ def column(*flags):
 def test_adds_up_to_the_first_end(last, total, steps):
     """Rewards 1, 2, 4 at gamma = 1/2: 1 + 2/2 + 4/4 = 3; cut after the second 2, after the first 1."""
     value, length = n_step_return(REWARD, last, 0.5)
-    assert value.item() == total and length.item() == steps
+    assert value.item() == total, named(value.item(), {
+        total / 2: "the discount starts with gamma^0 = 1 at the first reward",
+        7.0: "gamma is missing",
+        3.0: "the window is not cut: nothing counts behind a step that is `last`",
+        total - 0.5 ** (steps - 1) * REWARD[steps - 1].item(): "the reward of the last step itself counts",
+    })  # fmt: skip
+    assert length.item() == steps, f"m = {length.item()}; {steps} rewards were added"
 
 
 @pytest.mark.eq(15)

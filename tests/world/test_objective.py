@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from slips import named
 
 from edgediff.world import objective
 
@@ -49,7 +50,12 @@ def test_violations_counts_each_constraint_once(case, count):
         requested_tflops=20.0,
         available_tflops=20.0,
     )
-    assert objective.violations(**within | case) == count
+    found = float(objective.violations(**within | case))
+    assert found == count, named(found, {
+        count + 1.0: "a limit that is reached exactly is not violated: Eq. (10) has <=",
+        count + 3.0: "a limit that is reached exactly is not violated: Eq. (10) has <=",
+        count - 2.0: "phi counts the violated constraints, 0 to 3; it is not only whether there is one",
+    })  # fmt: skip
 
 
 @pytest.mark.eq(13)
@@ -60,7 +66,12 @@ def test_worked_example_of_the_reward_docstring():
     phi = objective.violations(0.7, 0.5, 2.0, 1.0, 1.0, 1.0)
     cost = objective.objective(h_d, h_r)
     assert (round(h_d, 12), round(h_r, 12), round(cost, 12), phi) == (0.2, 0.6, 0.5, 2)
-    assert round(objective.reward(cost, phi), 12) == -2.5
+    found = float(objective.reward(cost, phi))
+    assert found == pytest.approx(-2.5), named(found, {
+        1.5: "the sign of kappa phi: the minus stands before the whole bracket",
+        2.5: "the minus before the bracket is missing: this is a cost",
+        -0.5: "the penalty kappa phi is missing",
+    })  # fmt: skip
     assert "H_d = 0.2, H_r = 0.6, O = 0.2 + 0.5 * 0.6 = 0.5" in objective.reward.__doc__
     assert "r = -(0.5 + 1 * 2) = -2.5" in objective.reward.__doc__.replace("\n    ", " ")
 
