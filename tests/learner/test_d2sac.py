@@ -244,6 +244,11 @@ def test_one_update_by_hand(change):
         torch.testing.assert_close(
             metrics[name], value.detach(), rtol=1e-3, atol=1e-5, msg=lambda m, n=name: f"{n}: {m}"
         )
+    for name in ("actor", "critics"):
+        networks = before[f"target_{name}"], one.networks[f"target_{name}"], one.networks[name]
+        for old, new, own in zip(*(network.parameters() for network in networks), strict=True):
+            words = f"lines 18-19: target_{name} did not move by tau"
+            torch.testing.assert_close(new.data, old + c.tau * (own.data - old), msg=words)
 
 
 def check(metrics, before, loss, after, name, lr, weight_decay):

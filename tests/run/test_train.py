@@ -229,7 +229,7 @@ def test_the_loop_stores_what_truncation_asks_for(call, monkeypatch):
     assert np.array([step[5] for step in stored]).any() and not np.array([step[4] for step in stored]).any()
     for now, later in zip(stored[:-1], stored[1:], strict=True):
         goes_on = (now[3] == later[0]).all(axis=1)  # is the stored next state where the next step starts?
-        assert np.array_equal(goes_on, ~now[5])
+        assert np.array_equal(goes_on, ~now[5]), "at an end, the stored next state is of the new episode"
 
 
 def test_a_full_disk_is_said_and_the_run_goes_on_once_there_is_space(call, tmp_path, monkeypatch):
