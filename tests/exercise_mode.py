@@ -15,11 +15,6 @@ import pytest
 from experiments.page.index import ROOT, ROWS, tests_of
 
 
-def pytest_addoption(parser):
-    """Add `--mine`."""
-    parser.addoption("--mine", metavar="FILE", help="test the functions in FILE in place of the package's")
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config):
     """Take the functions of FILE; keep what a failure prints short."""
