@@ -19,13 +19,14 @@ HOLDS_NOT = (
     "Two rules of three lines, greedy less a price on the bandwidth and compute that a flow holds, are better than "
     "every agent of the paper's form at loads 1 to 3 ([why prices win](experiments/README.md#headline)). A "
     "reservation is missed by the flows that come later; the state of Eq. (11) does not show an agent what an action "
-    "holds.",
+    "holds. An agent that is shown it, and learns two prices, is level with the better of these rules or above it "
+    "([the preset deploy](experiments/README.md#the-preset-deploy)).",
 )
 
 PAYS = (
     r"For given values, the maximiser of \(J\) is \(\text{softmax}(Q / \alpha)\), which an MLP can represent too "
     "([derivation](#derive-objective)). So the chain has no advantage in what it can represent. The measurements "
-    "agree: with 12 to 192 actions no size was found at which diffusion pays, and it takes the most time for a "
+    "agree: with 12 to 768 actions no size was found at which diffusion pays, and it takes the most time for a "
     "decision at each of them ([when does diffusion pay?](experiments/README.md#when-does-diffusion-pay)).",
     "The misprints hardly matter in training. With Eq. (21) as printed the agent trains about as well; with Eq. (24) "
     "as printed it loses a little. The network learns to make up for a wrong constant. In the chain itself the error "
