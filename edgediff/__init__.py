@@ -5,4 +5,4 @@ Five subpackages: `world`, the simulated network (NumPy alone); `gym`, its Gymna
 `control`. `config` holds every setting. Read them beside the paper in the order that each `__init__` gives.
 """
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"

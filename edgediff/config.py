@@ -36,7 +36,12 @@ class WorldConfig:
         0.0, "smallest load of a training episode, drawn log-uniformly (0: always `load`)", 0, 100
     )
     load_high: float = setting(0.0, "largest load of a training episode", 0, 100)
-    trace: str = setting("none", "CSV file of real arrivals to use in place of the Poisson process, or none")
+    trace: str = setting("none", "log of real requests to use in place of the Poisson process, or none")
+    trace_columns: str = setting(
+        "auto", "TIME,IN,OUT: columns of time, tokens sent, tokens generated in a log of no known format"
+    )
+    trace_from: str = setting("none", "first moment of the log that is used: seconds since its first request, or UTC")
+    trace_to: str = setting("none", "where the part of the log that is used ends: likewise")
 
     # What a flow asks for
     bandwidth_low_bps: float = setting(1e6, "required bandwidth b, smallest, bit/s", TINY, 1e12)
@@ -96,6 +101,19 @@ class WorldConfig:
             load = getattr(self, name)
             flows = self.num_slots * self.arrival_rate * self.num_workshops * load
             _require(1 <= flows <= 1e7, f"{name}: {load} gives {flows:g} flows per episode; allowed are 1 to 1e7")
+
+        self._check_log()
+
+    def _check_log(self) -> None:
+        given = self.trace_columns
+        names = [name.strip() for name in given.split(",")]
+        _require(
+            given == "auto" or len(set(names) - {""}) == len(names) == 3,
+            f"trace_columns: {given!r} is not auto or three different names TIME,IN,OUT",
+        )
+        for name, default in (("trace_columns", "auto"), ("trace_from", "none"), ("trace_to", "none")):
+            value = getattr(self, name)
+            _require(value == default or self.trace != "none", f"{name}: {value!r} is given without a trace")
 
     def at_load(self, load: float) -> "WorldConfig":
         """Return the same world with one load for all episodes."""
@@ -237,7 +255,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         epochs=60,
         collect_per_epoch=5000,
         batch_size=256,
-        eval_every=10,
+        eval_every=20,
+        final_episodes=32,
         buffer_size=300_000,
         gamma=0.985,
         n_step=10,

@@ -22,7 +22,7 @@ from edgediff.world.knowledge import state_of
 from edgediff.world.rules import all_rules
 from edgediff.world.simulator import Simulator
 from edgediff.world.trace import Trace
-from edgediff.world.windows import episode_quartiles
+from edgediff.world.windows import describe_log
 from edgediff.world.workload import HELD_OUT
 
 
@@ -59,7 +59,7 @@ def compare(runs: list[str], args: Namespace) -> tuple[str, dict[str, dict[str, 
             policies[label if len(runs) == 1 else f"{run}: {label}"] = policy, simulator
     epochs = ", ".join(f"{run} (epoch {epoch})" for run, (_, _, epoch, _) in loaded.items())
     heading = f"{epochs}, {args.weights} weights; {traffic_label(world)}; {of_run.final_episodes} held-out episodes"
-    heading += f"\n{episode_quartiles(world, trace)}" if trace else ""
+    heading += f"\n{describe_log(world, trace)}" if trace else ""
     policies |= {label: (rule, simulator) for label, rule in all_rules().items()}  # rules do not look at the state
     return heading, {label: score(played, policy, HELD_OUT + 1) for label, (policy, played) in policies.items()}
 

@@ -12,6 +12,7 @@ from edgediff.run.checkpoint import Checkpointer
 from edgediff.run.commandline import run_program
 from experiments.page.index import keywords
 
+pytest_plugins = ["exercise_mode"]
 torch.set_num_threads(1)
 
 

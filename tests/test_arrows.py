@@ -22,6 +22,8 @@ MAY_IMPORT = {  # of edgediff
     "evaluate": {"config", "errors", "world", "learner", "run"},
     "control": {"config", "errors", "world", "learner", "run", "control"},
     "__init__": set(),
+    "__main__": set(),
+    "pytest_option": set(),
 }
 MAY_USE = {
     "world": {"numpy"},
@@ -30,6 +32,8 @@ MAY_USE = {
     "config": set(),
     "errors": set(),
     "__init__": set(),
+    "__main__": set(),
+    "pytest_option": set(),
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -173,6 +173,7 @@ def damaged(line, text):
     return "".join([*LOG[: line - 1], text + "\n", *LOG[line:]])
 
 
+JSON = '{"timestamp": 0, "input_length": 374, "output_length": 44, "hash_ids": [0, 1]}\n'
 LINES = {  # what stands in line 1 or 4 of a log that is good otherwise
     "missing column": (1, "TIMESTAMP,ContextTokens"),
     "doubled column": (1, "TIMESTAMP,ContextTokens,ContextTokens,GeneratedTokens"),
@@ -215,19 +216,31 @@ TIMES = ["", "soon", "4", "1700158624.25", "18:17:04", "2023-11-16", "16/11/2023
          "2023-11-16 18:17:03.2499", "1999-11-16 18:17:04"]  # fmt: skip
 LINES |= {f"tokens {text:.12}": (4, f"2023-11-16 18:17:04,484,{text}") for text in TOKENS}
 LINES |= {f"time {text}": (4, f"{text},484,14") for text in TIMES}
-LOGS = {name: (line, damaged(line, text)) for name, (line, text) in LINES.items()} | {
-    "empty file": (1, ""),
-    "header only": (1, HEADER),
-    "one request": (2, LOG[0] + LOG[1]),
-    "all at one moment": (6, HEADER + 5 * LOG[1]),
-    "line ends of Windows": (4, damaged(4, "x").replace("\n", "\r\n")),
-    "line ends of old": (4, damaged(4, "x").replace("\n", "\r")),
-    "blank lines before": (7, damaged(4, "\n\n\nx")),
-    "line break in an earlier time": (None, damaged(4, '"\n2023-11-16 18:17:01",484,14')),  # two lines to blame
-    "UTF-16": (1, "".join(LOG).encode("utf-16")),
-    "compressed": (1, gzip.compress("".join(LOG).encode(), mtime=0)),
-    "every byte there is": (1, bytes(range(256))),
-}
+LOGS = (
+    {name: (line, damaged(line, text)) for name, (line, text) in LINES.items()}
+    | {
+        "empty file": (1, ""),
+        "header only": (1, HEADER),
+        "one request": (2, LOG[0] + LOG[1]),
+        "all at one moment": (6, HEADER + 5 * LOG[1]),
+        "line ends of Windows": (4, damaged(4, "x").replace("\n", "\r\n")),
+        "line ends of old": (4, damaged(4, "x").replace("\n", "\r")),
+        "blank lines before": (7, damaged(4, "\n\n\nx")),
+        "line break in an earlier time": (None, damaged(4, '"\n2023-11-16 18:17:01",484,14')),  # two lines to blame
+        "UTF-16": (1, "".join(LOG).encode("utf-16")),
+        "compressed and cut off": (2, gzip.compress("".join(LOG).encode(), mtime=0)[:-40]),
+        "compressed and changed": (9, gzip.compress("".join(LOG).encode(), mtime=0)[:-8] + bytes(8)),
+        "compressed and damaged": (4, gzip.compress(damaged(4, "x").encode(), mtime=0)),
+        "JSON cut off": (3, 2 * JSON + JSON[:-20]),
+        "JSON that is no object": (2, JSON + "17\n"),
+        "JSON without a column": (2, JSON + '{"timestamp": 1, "input_length": 1}\n'),
+        "JSON of negative tokens": (2, JSON + JSON.replace("44", "-44")),
+        "JSON of nothing": (2, JSON + JSON.replace("44", "null")),
+        "JSON of another kind": (1, '{"time": 0}\n'),
+        "JSON without end": (1, '{"a": ' + "[" * 100_000),
+        "every byte there is": (1, bytes(range(256))),
+    }
+)
 
 
 def refused(path):

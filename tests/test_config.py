@@ -102,6 +102,15 @@ def test_check_fields_refuses_nonsense_in_every_text_field():
         (WorldConfig, dict(max_delay_s=0.5), "deadline_high_s: 1.0 is not at most max_delay_s (0.5)"),
         (WorldConfig, dict(load=1e-4), "load: 0.0001 gives 0.1 flows per episode; allowed are 1 to 1e7"),
         (WorldConfig, dict(trace=""), "trace: '' is not a non-empty text"),
+        (WorldConfig, dict(trace="x", trace_columns="a,b"),
+         "trace_columns: 'a,b' is not auto or three different names TIME,IN,OUT"),
+        (WorldConfig, dict(trace="x", trace_columns="a, ,c"),
+         "trace_columns: 'a, ,c' is not auto or three different names TIME,IN,OUT"),
+        (WorldConfig, dict(trace="x", trace_columns="a,b, a"),
+         "trace_columns: 'a,b, a' is not auto or three different names TIME,IN,OUT"),
+        (WorldConfig, dict(trace_columns="a,b,c"), "trace_columns: 'a,b,c' is given without a trace"),
+        (WorldConfig, dict(trace_from="5"), "trace_from: '5' is given without a trace"),
+        (WorldConfig, dict(trace_to="5"), "trace_to: '5' is given without a trace"),
         (RunConfig, dict(device="tpu"), "device: 'tpu' is not one of cpu, cuda"),
         (WorldConfig, dict(slot_s=1e-7), "slot_s: 1e-07 is not at least max_delay_s / 100000 (2e-05)"),
     ],
@@ -220,6 +229,16 @@ def test_settings_beyond_the_memory_are_refused(sixteen_gigabytes, monkeypatch, 
     message = str(error.value)
     assert message.startswith("buffer_size, num_envs, final_episodes, num_slots, load: ")
     assert message.endswith(" GB in all is not below 80 % of the memory here, 16.0 GB")
+
+
+def test_a_request_log_beyond_the_memory_is_refused(sixteen_gigabytes, monkeypatch):
+    """Its three columns, and what is made of them at the start, are 48 bytes a request."""
+    settings = Settings(WorldConfig(), LearnerConfig(), RunConfig())
+    monkeypatch.setattr(start, "largest_window", lambda *_: 1)
+    column = np.broadcast_to(0.0, 270_000_000)
+    with pytest.raises(ConfigError, match=" GB in all is not below 80 % of the memory here"):
+        check_memory(settings, Trace(column, column, column))
+    check_memory(settings, Trace(column[:200_000_000], column, column))
 
 
 def test_ppo_needs_memory_for_one_rollout_not_for_a_buffer(sixteen_gigabytes):

@@ -90,7 +90,7 @@ class D2SAC(Agent):
         """Return pi(. | s) of the target actor given one draw of the chain's noise, (B, A).
 
         By Eq. (17) it is an average of the actor over about the last 1 / tau steps, and diffusion models are
-        sampled with averaged weights (Ho et al. 2020, Appendix B). Measured: 0.02 to 0.08 more reward.
+        sampled with averaged weights (Ho et al. 2020, Appendix B).
         """
         return self.policy(self.target_actor, state, self.draw_noise(state, generator))
 

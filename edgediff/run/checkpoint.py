@@ -84,6 +84,7 @@ class Checkpointer:
     def __init__(self, folder: RunFolder, settings: Settings, parts: Parts, progress: Progress):
         self.folder, self.settings, self.parts, self.progress = folder, settings, parts, progress
         self.signals = StopSignals(_say_stopping)
+        self.log = fingerprint(parts.simulator.trace)
 
     def __enter__(self) -> "Checkpointer":
         self.save()
@@ -115,7 +116,7 @@ class Checkpointer:
         content = {
             "identity": identity,
             "versions": versions(),
-            "trace": fingerprint(simulator.trace),
+            "trace": self.log,
             "progress": vars(self.progress),
             "agent": agent.snapshot(),
             "memory": memory.snapshot(),

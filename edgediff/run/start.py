@@ -22,8 +22,8 @@ from edgediff.run.commandline import given_settings
 from edgediff.run.folder import RunFolder, create, reopen
 from edgediff.run.scores import traffic_label
 from edgediff.run.weights import stored_settings
-from edgediff.world.trace import Trace, fingerprint, load_trace
-from edgediff.world.windows import episode_quartiles, largest_window
+from edgediff.world.trace import Trace, fingerprint, log_of
+from edgediff.world.windows import describe_log, largest_window
 
 CHANGEABLE_ON_RESUME = "epochs", "checkpoint_every_s", "trace"  # a request log may move; its content is compared
 
@@ -45,7 +45,7 @@ def check(settings: Settings, learning: bool = True) -> Trace | None:
     A run that is only scored needs neither its buffer nor the environments of training.
     """
     set_up_torch(settings.run)
-    trace = load_trace(settings.world.trace) if settings.world.trace != "none" else None
+    trace = log_of(settings.world)
     check_memory(settings, trace, learning)
     return trace
 
@@ -78,7 +78,7 @@ def check_memory(settings: Settings, trace: Trace | None = None, learning: bool 
     busiest = world.at_load(world.load_high) if world.load_high else world
     flows = envs * max(world.largest_episode, largest_window(busiest, trace) if trace else 0)
     timelines = envs * (world.num_slots + world.max_delay_s / world.slot_s) * world.num_gateways
-    log = 10 * trace.time_s.size if trace else 0  # three columns, and what `largest_window` makes of them
+    log = 6 * trace.time_s.size if trace else 0  # three columns, and what `close_circle` makes of them
     numbers = world.num_workshops * world.num_gateways + 3 * timelines + 8 * flows + log
     needed_gb = buffer_gb + 8 * numbers / 1e9
     present_gb = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9
@@ -102,11 +102,11 @@ def start_run(args: argparse.Namespace) -> Start:
     settings = preset_settings(preset, given_settings(args))
     trace = check(settings)
     name = args.run or f"runs/{settings.learner.agent}-{preset}-{datetime.now():%Y%m%d-%H%M%S}"
-    quartiles = f"\n{episode_quartiles(settings.world.at_load(settings.world.load), trace)}" if trace else ""
+    log = f"\n{describe_log(settings.world.at_load(settings.world.load), trace)}" if trace else ""
     folder = create(Path(name), unique=not args.run)
     text = (
         f"edgediff, agent {settings.learner.agent}, preset {preset}, seed {settings.run.seed}, "
-        f"{traffic_label(settings.world)}; run folder {folder.path}{departures(settings)}{quartiles}"
+        f"{traffic_label(settings.world)}; run folder {folder.path}{departures(settings)}{log}"
     )
     return Start(text, settings, trace, folder, None)
 

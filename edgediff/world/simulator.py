@@ -16,7 +16,7 @@ from edgediff.world.decision import Outcome, View, observe, outcome
 from edgediff.world.delay import drain_backlog
 from edgediff.world.knowledge import RECENT_SLOTS, all_outcomes, recent_load
 from edgediff.world.reservations import reserve, slots_of, timeline_shape
-from edgediff.world.trace import Trace, load_trace
+from edgediff.world.trace import Trace, log_of
 from edgediff.world.windows import close_circle
 from edgediff.world.workload import FLOW, draw_topology, draw_traffic
 
@@ -36,7 +36,7 @@ class Simulator:
         observe: Callable[[WorldConfig, View], np.ndarray] = observe,
     ):
         self.world, self.num_envs, self.first_env, self.observe = world, num_envs, first_env, observe
-        self.trace = load_trace(world.trace) if world.trace != "none" and trace is None else trace
+        self.trace = log_of(world) if trace is None else trace
         self._circle = close_circle(world, self.trace) if self.trace else None
         self.topology = draw_topology(world)
         slots, gateways = world.num_slots + 1, world.num_gateways

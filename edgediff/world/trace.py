@@ -1,25 +1,20 @@
-"""Real arrivals: read a request log in the public LLM-inference format."""
+"""Real arrivals: read a log of requests to large language models."""
 
-import csv
 import hashlib
-import re
-from array import array
 from collections.abc import Iterator
-from datetime import date
+from decimal import Decimal
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from edgediff.config import WorldConfig
 from edgediff.errors import ConfigError
-
-COLUMNS = ("TIMESTAMP", "ContextTokens", "GeneratedTokens")
-_TIME = re.compile(
-    r"((?:19|20)\d\d-\d\d-\d\d)[ T]([01]\d|2[0-3]):([0-5]\d):([0-5]\d)(?:\.(\d{1,9}))?(?:Z| ?UTC|\+00(?::?00)?)?",
-    re.ASCII,
-)
-_COUNT = re.compile(r"(\d{1,9})(?:\.0+)?", re.ASCII)  # pandas writes 374.0 where a column has a gap
+from edgediff.world.log_blocks import Columns, Layout, read_blocks, read_quickly
+from edgediff.world.log_formats import LATEST_NS, NUMBER, stamp_ns
+from edgediff.world.log_lines import lines_of, open_log, read_exactly
 
 
 class Trace(NamedTuple):
@@ -28,20 +23,28 @@ class Trace(NamedTuple):
     time_s: np.ndarray
     context_tokens: np.ndarray
     generated_tokens: np.ndarray
+    failed: int = 0  # requests without output tokens, which are left out
+    source: str = "made here"  # whose format it is
 
 
-def load_trace(path: str) -> Trace:
-    """Read a request log.
+def log_of(world: WorldConfig) -> Trace | None:
+    """Read the request log of a world, if it has one."""
+    if world.trace == "none":
+        return None
+    return load_trace(world.trace, world.trace_columns, world.trace_from, world.trace_to)
 
-    Raises `ConfigError` with file, line and reason on a missing column, an unreadable time or number, a
-    negative count, times out of order, or too few requests to have a rate.
+
+def load_trace(path: str, columns: str = "auto", start: str = "none", stop: str = "none") -> Trace:
+    """Read a request log, or the part of it from `start` on and before `stop`.
+
+    Raises `ConfigError` with file, line and reason on an unknown header, an unreadable time or number, a
+    negative count, times out of order, or too few requests to have a rate. The last log is kept.
     """
     try:
-        if Path(path).exists() and not Path(path).is_file():
+        state = Path(path).stat()
+        if not Path(path).is_file():
             raise ConfigError(f"trace: {path}: not a file")
-        # A byte that is no UTF-8 becomes a character that no column allows, so that its line is named.
-        with Path(path).open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
-            return _parse(csv.reader(file, strict=True), path)
+        return _load(path, columns, start, stop, (state.st_mtime_ns, state.st_size, state.st_ino))
     except (OSError, ValueError) as error:
         if isinstance(error, ConfigError):
             raise
@@ -54,78 +57,70 @@ def fingerprint(trace: Trace | None) -> str:
     """Return a digest of what a trace holds, empty for none: whether a file is still the one a run began with."""
     if trace is None:
         return ""
-    return hashlib.sha256(b"".join(np.ascontiguousarray(column).tobytes() for column in trace)).hexdigest()
+    digest = hashlib.sha256()
+    for column in (trace.time_s, trace.context_tokens, trace.generated_tokens):
+        digest.update(np.ascontiguousarray(column).data)
+    return digest.hexdigest()
 
 
-def _parse(reader: Any, path: str) -> Trace:
-    header = [name.strip() for name in next(_rows(reader, path), [])]
-    where = _columns(header, f"trace: {path}, line 1")
-    time_ns, context, generated = array("q"), array("d"), array("d")  # 24 bytes a line, whatever its length
-    for row in _rows(reader, path):
-        if not row:
+@lru_cache(maxsize=1)
+def _load(path: str, columns: str, start: str, stop: str, _state: tuple[int, ...]) -> Trace:
+    layout, blocks = open_log(path, columns)
+    parts: list[Columns] = []
+    failed, bounds = 0, None
+    for time_ns, sent, generated in _read(layout, blocks):
+        bounds = bounds or _bounds(start, stop, layout, int(time_ns[0]))
+        inside = slice(*np.searchsorted(time_ns, bounds))
+        answered = generated[inside] > 0
+        failed += int((~answered).sum())
+        parts.append((time_ns[inside][answered], sent[inside][answered], generated[inside][answered]))
+        if time_ns[-1] >= bounds[1]:
+            break
+    return _joined(parts, failed, layout, " between trace_from and trace_to" * (start != "none" or stop != "none"))
+
+
+def _read(layout: Layout, blocks: Iterator[tuple[int, bytes]]) -> Iterator[Columns]:
+    """Go through the columns of the blocks that hold a request."""
+    after_ns = -LATEST_NS
+    for line, block in blocks:
+        columns = read_quickly(block, layout, after_ns)
+        if columns is None:
+            endless = layout.width and b'"' in block  # a quoted value may go on behind the block
+            columns = read_exactly(chain([(line, block)], blocks if endless else []), layout, after_ns)
+        if columns[0].size:
+            after_ns = int(columns[0][-1])
+            yield columns
+
+
+def _bounds(start: str, stop: str, layout: Layout, first_ns: int) -> tuple[int, int]:
+    """Return from which time on and before which the requests belong to the part that is asked for."""
+    bounds = [first_ns, LATEST_NS + 1]
+    for k, (name, text) in enumerate((("trace_from", start), ("trace_to", stop))):
+        if text == "none":
             continue
-        place = f"trace: {path}, line {reader.line_num}"
-        if len(row) != len(header):
-            raise ConfigError(f"{place}: {len(row)} values under {len(header)} columns")
-        time, *tokens = (row[k] for k in where)
-        time_ns.append(_nanoseconds(time, place))
-        if len(time_ns) > 1 and time_ns[-1] < time_ns[-2]:
-            raise ConfigError(f"{place}: TIMESTAMP {time!r} is earlier than the line before")
-        context.append(_count(tokens[0], COLUMNS[1], place))
-        generated.append(_count(tokens[1], COLUMNS[2], place))
-    if len(time_ns) < 2 or time_ns[0] == time_ns[-1]:
+        if NUMBER.fullmatch(text) and (after_ns := Decimal(text) * 10**9) <= LATEST_NS:
+            bounds[k] = first_ns + int(after_ns)
+        elif (moment := stamp_ns(text)) is not None and layout.stamped:
+            bounds[k] = moment
+        else:
+            also = " or a time in UTC like 2023-11-16T18:17:03" * layout.stamped
+            raise ConfigError(f"{name}: {text!r} is not a number of seconds since the log's first request{also}")
+    if bounds[0] >= bounds[1]:
+        raise ConfigError(f"trace_to: {stop} is not later than trace_from ({start})")
+    return bounds[0], bounds[1]
+
+
+def _joined(parts: list[Columns], failed: int, layout: Layout, where: str) -> Trace:
+    """Join the columns of all blocks."""
+    joined = [np.concatenate(column) for column in zip(*parts, strict=True)] or [np.zeros(0)] * 3
+    time_ns, sent, generated = joined
+    if time_ns.size < 2 or time_ns[0] == time_ns[-1]:
+        last = sum(1 for _ in lines_of(read_blocks(layout.path)))
+        but = f", {failed} failed ones do not count" if failed else ""
         raise ConfigError(
-            f"trace: {path}, line {reader.line_num}: needs requests at two different times to have a rate"
+            f"trace: {layout.path}, line {last}: needs requests at two different times{where} to have a rate{but}"
         )
-    since_first_ns = np.frombuffer(time_ns, np.int64) - time_ns[0]
-    return Trace(since_first_ns / 1e9, np.frombuffer(context), np.frombuffer(generated))
-
-
-def _columns(header: list[str], place: str) -> list[int]:
-    """Return where the columns stand."""
-    if not header:
-        raise ConfigError(f"{place}: no header, expected the columns {', '.join(COLUMNS)}")
-    for name in COLUMNS:
-        if (count := header.count(name)) != 1:
-            found = repr(",".join(header)[:100])  # of a file that is no log at all, any bytes
-            raise ConfigError(
-                f"{place}: column {name} appears {count} times, expected once; the header is {found}, "
-                f"expected {', '.join(COLUMNS)}"
-            )
-    return [header.index(name) for name in COLUMNS]
-
-
-def _rows(reader: Any, path: str) -> Iterator[list[str]]:
-    """Go through the rows; a row that is not CSV, as where a quote is never closed, is named by its first line."""
-    while True:
-        first = reader.line_num + 1
-        try:
-            row = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise ConfigError(f"trace: {path}, line {first}: not CSV ({error})") from None
-        yield row
-
-
-def _nanoseconds(text: str, place: str) -> int:
-    """Return a time in UTC as nanoseconds."""
-    try:
-        if match := _TIME.fullmatch(text.strip()):
-            day, hours, minutes, seconds, fraction = match.groups(default="")
-            in_day_s = (_day_number(day) * 24 + int(hours)) * 3600 + int(minutes) * 60 + int(seconds)
-            return in_day_s * 10**9 + int(fraction.ljust(9, "0"))
-    except ValueError:  # as 2023-02-30
-        pass
-    raise ConfigError(f"{place}: TIMESTAMP {text!r} is not a time in UTC like 2023-11-16 18:17:03.97") from None
-
-
-@lru_cache
-def _day_number(day: str) -> int:
-    return date.fromisoformat(day).toordinal() - date(1970, 1, 1).toordinal()
-
-
-def _count(text: str, name: str, place: str) -> int:
-    if match := _COUNT.fullmatch(text.strip()):
-        return int(match[1])
-    raise ConfigError(f"{place}: {name} {text!r} is not a whole number from 0 to 999999999")
+    time_s = (time_ns - time_ns[0]) / 1e9
+    for column in (time_s, sent, generated):
+        column.flags.writeable = False  # the next who loads it gets the same
+    return Trace(time_s, sent, generated, failed, layout.format.source)

@@ -8,6 +8,8 @@ import numpy as np
 from edgediff.config import WorldConfig
 from edgediff.world.trace import Trace
 
+_PART = 2**16  # requests looked at together
+
 
 class Circle(NamedTuple):
     """A log that goes round, closed by one mean gap, with the means by which sizes and work are divided."""
@@ -50,19 +52,33 @@ def trace_window(world: WorldConfig, log: Circle, rng: np.random.Generator) -> t
 
 def largest_window(world: WorldConfig, trace: Trace) -> int:
     """Return the largest number of requests that an episode of this log can hold."""
+    log, largest = close_circle(world, trace), 0
+    position = _position(world, log, trace.time_s)
+    for first in range(0, position.size, _PART):
+        start = position[first : first + _PART]
+        stop = _requests_before_all(world, log, position, start + world.num_slots)
+        largest = max(largest, int((stop - np.arange(first, first + start.size)).max()))
+    return largest
+
+
+def describe_log(world: WorldConfig, trace: Trace, windows: int = 10_000) -> str:
+    """Say what was read, and how unequal its episodes are: a busy hour may hold a hundred times the flows of another.
+
+    The loads are those at which Poisson arrivals bring as many flows as the quartiles of the log.
+    """
     log = close_circle(world, trace)
     position = _position(world, log, trace.time_s)
-    return int((_requests_before_all(world, log, position + world.num_slots) - np.arange(position.size)).max())
-
-
-def episode_quartiles(world: WorldConfig, trace: Trace, windows: int = 10_000) -> str:
-    """Say how unequal the episodes of a log are: a busy hour may hold a hundred times the flows of a quiet one."""
-    log = close_circle(world, trace)
     start = (np.arange(windows) + 0.5) / windows * _lap_slots(world, log)
-    count = _requests_before_all(world, log, start + world.num_slots) - _requests_before_all(world, log, start)
-    count = np.maximum(count, 1)  # a window without a request is moved to the next one
-    quartiles = ", ".join(f"{value:.0f}" for value in np.quantile(count, [0.25, 0.5, 0.75]))
-    return f"flows per episode at load {world.load:g}: quartiles {quartiles} (mean {count.mean():.0f})"
+    before, until = (_requests_before_all(world, log, position, time) for time in (start, start + world.num_slots))
+    flows = np.maximum(until - before, 1)  # a window without a request is moved to the next one
+    quartiles = np.quantile(flows, [0.25, 0.5, 0.75])
+    loads = ", ".join(f"{world.load * value / (world.num_slots * world.flows_per_slot):.2g}" for value in quartiles)
+    return (
+        f"log ({trace.source}): {trace.time_s.size:,} requests in {trace.time_s[-1] / 3600:.3g} h, "
+        f"{trace.time_s.size / log.length_s:.3g} per s, {trace.failed:,} failed ones (no output tokens) left out; "
+        f"flows per episode at load {world.load:g}: quartiles "
+        f"{', '.join(f'{value:.0f}' for value in quartiles)} (mean {flows.mean():.0f}), as at loads {loads}"
+    )
 
 
 def _size_and_work(world: WorldConfig, trace: Trace, index: np.ndarray | slice) -> tuple[np.ndarray, np.ndarray]:
@@ -77,7 +93,9 @@ def _lap_slots(world: WorldConfig, log: Circle) -> float:
 
 def _position(world: WorldConfig, log: Circle, time_s: np.ndarray) -> np.ndarray:
     """Return times of the log in slots."""
-    return time_s / log.length_s * _lap_slots(world, log)
+    share = time_s / log.length_s
+    share *= _lap_slots(world, log)  # in place: a log may be of millions
+    return share
 
 
 def _requests_before(world: WorldConfig, log: Circle, time: float) -> int:
@@ -88,10 +106,9 @@ def _requests_before(world: WorldConfig, log: Circle, time: float) -> int:
     )
 
 
-def _requests_before_all(world: WorldConfig, log: Circle, time: np.ndarray) -> np.ndarray:
-    """Count the requests before each of many times on the repeated log."""
+def _requests_before_all(world: WorldConfig, log: Circle, position: np.ndarray, time: np.ndarray) -> np.ndarray:
+    """Count the requests, whose positions are given, before each of many times on the repeated log."""
     laps, rest = np.divmod(time, _lap_slots(world, log))
-    position = _position(world, log, log.trace.time_s)
     return np.int64(laps) * position.size + np.searchsorted(position, rest)
 
 

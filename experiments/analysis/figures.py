@@ -14,6 +14,7 @@ from edgediff.learner.agents import AGENTS
 from edgediff.run.commandline import Parser, run_program
 from edgediff.world.rules import GREEDY, PRICED_BY_LOAD
 from experiments import RESULTS
+from experiments.analysis.gateways import times
 from experiments.analysis.reading import COLOURS, by_agent, interval, read
 from experiments.pictures.drawing import plt
 
@@ -39,26 +40,32 @@ def finish(figure, legend_from, path: Path) -> None:
     print(path)
 
 
-def figure4(rows: pd.DataFrame, path: Path) -> None:
-    """Draw Figure 4, the reward while the agents learn, against the flows seen, the same number for all agents.
+def figure4(rows: pd.DataFrame, update_ms: dict[str, float], path: Path) -> None:
+    """Draw Figure 4, the reward while the agents learn, on held-out traffic.
 
-    Thick lines: held-out traffic between epochs. Thin lines: the exploring decisions of training. Horizontal lines:
-    rules, on held-out traffic. Right: the end of the held-out curves, larger.
+    Left and middle: against the flows seen, the same number for all agents; the middle is the end, larger. Right:
+    against the time that the gradient steps take. Thin lines: the exploring decisions of training. Horizontal lines:
+    rules.
     """
-    figure, (whole, end) = plt.subplots(1, 2, figsize=(10, 4.6))
+    figure, (whole, end, timed) = plt.subplots(1, 3, figsize=(14, 4.6))
     held_out = by_agent(rows, "held-out", "flows", "reward")
+    by_steps = by_agent(rows, "held-out", "gradient_steps", "reward")
+    minutes = {name: (steps * update_ms[name] / 6e4, values) for name, (steps, values) in by_steps.items()}
     frozen = by_agent(rows[rows["load"] == 1.0], "frozen", "load", "reward")
     rules = {name: interval(frozen[name][1][:, 0])[0] for name in SHOWN_RULES if name in frozen}
-    for axes in (whole, end):
-        draw(axes, held_out, scale=1000)
+    draw(whole, held_out, scale=1000)
+    draw(end, held_out, scale=1000)
+    draw(timed, minutes)
+    for axes in (whole, end, timed):
         for name, reward in rules.items():
             axes.axhline(reward, color="0.4", ls=SHOWN_RULES[name], label=name)
-        axes.set(xlabel="thousand flows seen while training (load 1)")
+        axes.set(xlabel="thousand flows seen while training (load 1)", ylim=(-1.4, 0.2))
     for name, (x, values) in by_agent(rows, "training", "flows", "reward").items():
         whole.plot(x / 1000, values.mean(axis=0), color=COLOURS.get(name), lw=0.7, alpha=0.8)
     whole.plot([], [], color="0.5", lw=0.7, label="thin: while exploring")
-    whole.set(ylabel="mean reward per decision, held-out traffic", ylim=(-1.4, 0.2))
-    end.set(ylim=(-0.2, 0.1))
+    whole.set(ylabel="mean reward per decision, held-out traffic", title="by flows seen")
+    end.set(ylim=(-0.2, 0.1), title="the same, the end larger")
+    timed.set(xlabel="minutes of gradient steps on one core", xscale="log", title="by time")
     finish(figure, whole, path)
 
 
@@ -112,7 +119,8 @@ def main(argv: list[str]) -> int:
     results, with_range = Path(args.results), f"{args.grid}_range"
     rows = read(args.grid, results)
     of_range = read(with_range, results) if any((results / with_range).glob("*.csv")) else None
-    figure4(rows, results / "figure4.png")
+    timed = times(results)["update_ms"].xs(8, level="gateways")
+    figure4(rows, timed.to_dict(), results / "figure4.png")
     readings(rows, of_range, "completion", "share of flows completed in time", results / "figure5.png")
     readings(rows, of_range, "latency_s", "mean latency, s (a dropped flow counts 2 s)", results / "figure6.png")
     return 0

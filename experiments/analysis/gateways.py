@@ -38,9 +38,16 @@ def all_sizes(results: Path) -> pd.DataFrame:
 
 
 def times(results: Path) -> pd.DataFrame:
-    """Return the timed cases by agent and gateways, d2sac with the mean of 8 draws as it is evaluated."""
-    cases = read_csv(results / "latency.csv", TIMES, ("agent",))
+    """Return the timed cases of Table 1 by agent and gateways, d2sac with the mean of 8 draws as it is evaluated."""
+    cases = read_times(results, "paper")
     return cases[(cases["agent"] != "d2sac") | (cases["draws"] == 8)].set_index(["agent", "gateways"])
+
+
+def read_times(results: Path, preset: str) -> pd.DataFrame:
+    """Return the timed cases of a preset, those of the project if a folder of results has none of its own."""
+    path = results / "latency.csv"
+    cases = read_csv(path if path.exists() else RESULTS / path.name, TIMES, ("preset", "agent"))
+    return cases[cases["preset"] == preset]
 
 
 def records(results: Path) -> dict[tuple[int, str], dict[str, np.ndarray]]:

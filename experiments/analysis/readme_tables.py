@@ -9,7 +9,7 @@ from edgediff.run.scores import HEADINGS
 from edgediff.run.scores import table as run_table
 from edgediff.train import SHOWN_RULES
 from edgediff.world.rules import GREEDY, PRICED, PRICED_BY_LOAD
-from experiments.analysis import gateways, sizes
+from experiments.analysis import gateways, sizes, transfer
 from experiments.analysis.reading import read_csv, read_together, score_text
 from experiments.analysis.score_tables import columns_of, differences, markdown, of_variant, paired, scores
 from experiments.analysis.stats import iqm, probability_of_improvement
@@ -34,8 +34,8 @@ def picked(grids: str, metrics: str, loads: str, names: dict[str, str], of: Call
 
 
 def run(results: Path) -> str:
-    """Return the table at the end of a run, averaged over the seeds of the headline."""
-    frozen = read_together(["headline"], results).query("phase == 'frozen' and load == 1")
+    """Return the table at the end of a run of `deploy`, averaged over ten seeds."""
+    frozen = read_together(["deploy", "headline"], results).query("phase == 'frozen' and load == 1")
     shown = {"d2sac": "d2sac, mean of 8", **same(*SHOWN_RULES)}
     found = {text: frozen[frozen["variant"] == name] for name, text in shown.items()}
     means = {text: {key: float(iqm(rows[key].to_numpy())) for key in HEADINGS} for text, rows in found.items()}
@@ -43,22 +43,30 @@ def run(results: Path) -> str:
 
 
 def front(results: Path) -> str:
-    """Return the headline in short, with intervals at load 1 only."""
-    columns = columns_of(read_together(["headline"], results), ("completion", "reward", "area"), ("1", "1.5", "2"))
-    names = {"d2sac": "d2sac (diffusion actor)", "sac": "sac (plain MLP actor)", **same("dqn", "ppo"),
-             **same("round robin, level 2", GREEDY, PRICED, PRICED_BY_LOAD)}  # fmt: skip
+    """Return the result in short: the deployed agent, the rules, the agents of the paper; intervals at load 1 only."""
+    loads = "1", "1.5", "2", "3"
+    columns = columns_of(read_together(["deploy", "headline"], results), ("completion", "reward"), loads)
     body = []
-    for variant, text in names.items():
+    for variant, text in FRONT.items():
         values = {heading: of_variant(column, variant).to_numpy() for heading, column in columns.items()}
-        short = {heading: f"{iqm(found):.3f}" if len(found) else "-" for heading, found in values.items()}
-        body.append([text, *(score_text(values[h]) if h.endswith("load 1") else short[h] for h in columns)])
+        cells = [score_text(found) if h.endswith("load 1") else f"{iqm(found):.3f}" for h, found in values.items()]
+        body.append([text, *cells])
     return markdown(["scheduler", *columns], body)
+
+
+def other_networks(results: Path) -> str:
+    """Return what agents and rules score on networks that the agents were not trained for."""
+    rows = read_csv(results / "transfer.csv", transfer.COLUMNS, ("scheduler", "network"))
+    networks, by = list(rows["network"].unique()), rows.groupby(["scheduler", "network"])
+    cells = {key: f"{iqm(of['completion'].to_numpy()):.3f} / {iqm(of['reward'].to_numpy()):+.3f}" for key, of in by}
+    body = [[name, *(cells[name, network] for network in networks)] for name in rows["scheduler"].unique()]
+    return markdown(["completion / reward", *networks], body)
 
 
 def ratios_change(results: Path) -> str:
     """Return what ratios as further inputs change, on the same seeds."""
     rows = read_together(["headline_ratios", "headline"], results)
-    columns = columns_of(rows, ("area", "completion", "reward"), ("1", "1.5", "2"))
+    columns = columns_of(rows, ("late_area", "completion", "reward"), ("1", "1.5", "2"))
     found = {name: [paired(column, f"{name}, ratios", name) for column in columns.values()] for name in AGENTS}
     texts = {name: [f"{score_text(values, '+.3f')} {probability_of_improvement(values):.2f}" for values in each]
              for name, each in found.items()}  # fmt: skip
@@ -96,7 +104,7 @@ def cartpole(results: Path) -> str:
 
 def latency(results: Path) -> str:
     """Return the times of one decision and one update with eight gateways."""
-    cases = read_csv(results / "latency.csv", gateways.TIMES, ("agent",)).query("gateways == 8")
+    cases = read_csv(results / "latency.csv", gateways.TIMES, ("preset", "agent")).query("gateways == 8")
     names = [
         f"{row.agent}, N = {row.denoising_steps:.0f}, "
         + ("one draw" if row.draws == 1 else f"mean of {row.draws:.0f} draws")
@@ -104,9 +112,10 @@ def latency(results: Path) -> str:
         else row.agent
         for row in cases.itertuples()
     ]
+    names = [f"deploy: {name}" * (preset == "deploy") or name for name, preset in zip(names, cases.preset, strict=True)]
     body = [
         [name, *(f"{value:.2f}" for value in each[:3]), f"{each[3]:.1f}"]
-        for name, each in zip(names, cases[[*gateways.TIMES[4:]]].to_numpy(), strict=True)
+        for name, each in zip(names, cases[[*gateways.TIMES[5:]]].to_numpy(), strict=True)
     ]
     return markdown(["agent", "p50 ms", "p95 ms", "p99 ms", "ms per update"], body)
 
@@ -149,8 +158,25 @@ CHAIN = {
     **{f"d2sac, N = {steps}": f"d2sac, N = {steps}" for steps in (1, 2, 5)},
     "d2sac": "d2sac, N = 10 (Table 1)", **same("sac", "dqn", "ppo"),
 }  # fmt: skip
+QUICK = {
+    "d2sac of headline": "d2sac (diffusion actor), quick", "sac of headline": "sac (plain MLP actor), quick",
+    "dqn of headline": "dqn, quick", "ppo of headline": "ppo, quick",
+}  # fmt: skip
+PRICES = same(PRICED_BY_LOAD, PRICED, GREEDY)
+FRONT = {"d2sac": "d2sac, deploy", **PRICES, **QUICK, **same("round robin, level 2")}
+DEPLOYED = {agent: f"{agent}, deploy" for agent in AGENTS} | PRICES | QUICK
+DEPLOYED_OTHERS = {agent: DEPLOYED[agent] for agent in ("sac", "dqn", "ppo")} | PRICES
+NO_ACTOR = same("sac", "sac, no actor", "d2sac", "dqn", "ppo")
+LOAD_1 = {"d2sac": "priced, 2,000 updates", "d2sac of headline": "mlp, 10,000 updates (quick)", **same(GREEDY)}
+SHARED = {
+    name: name
+    for size in ("8 gateways", "64 gateways", "256 gateways")
+    for name in (f"sac, {size}", *(f"d2sac, {size}, N = {steps}" for steps in (1, 2, 10)))
+}
+WEIGHTS = {f"{agent}{end}": f"{agent}, {text}" for agent in ("sac", "ppo")
+           for end, text in (("", "averaged"), (", weights last", "last"))}  # fmt: skip
 RATIOS = {f"{agent}, ratios": agent for agent in AGENTS}
-MAIN, CURVE = "area,completion,reward", "area,late_area,reward@5000,reward@10000,reward@50000,completion,reward"
+MAIN, CURVE = "late_area,completion,reward", "late_area,reward@5000,reward@10000,reward@50000,completion,reward"
 RANGE, OTHERS = "headline_range,headline", same("sac", "dqn", "ppo", GREEDY)
 OTHER_RATIOS, WITH_RATIOS = (
     {k: v for k, v in RATIOS.items() if v != "d2sac"},
@@ -174,4 +200,11 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "cartpole": cartpole,
     "latency": latency,
     "sizes": by_size,
+    "deploy": picked("deploy,headline", "completion,reward", "0.5,1,1.5,2,3", DEPLOYED),
+    "deploy_differences": picked("deploy,headline", "completion,reward", "1,1.5,2,3", DEPLOYED_OTHERS, differences),
+    "transfer": other_networks,
+    "load_1": picked("priced_load_1,headline", "completion,reward", "1,2", LOAD_1),
+    "shared": picked("shared_chain,shared", "completion,reward", "1", SHARED),
+    "weights": picked("weights", "completion,reward", "1,2", WEIGHTS),
+    "no_actor": picked("headline,no_actor", "late_area,completion,reward", "1,2", NO_ACTOR),
 }

@@ -44,7 +44,7 @@ def of_curve(rows: pd.DataFrame, metric: str) -> dict[str, pd.Series]:
     if metric == "area":
         return {"area": areas(rows)}
     if metric == "late_area":
-        return {"area without the untrained agent": areas(rows, start=1)}
+        return {"trained area": areas(rows, start=1)}
     curves = held_out_curves(rows)
     if not (asked := re.fullmatch(r"reward@([0-9]{1,12})", metric)):
         raise ConfigError(f"metric: {metric} is not one of area, late_area, reward@N, {', '.join(SCORES)}")

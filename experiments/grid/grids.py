@@ -103,8 +103,7 @@ SIZES = {  # bandwidth and compute per flow stay the same; every environment see
         (256, dict(num_envs=4, server_tflops=96000.0, num_slots=150, eval_episodes=1, eval_every=20)),
     )
 }
-N_2 = dict(d2sac_denoising_steps=2)
-KINDS = {"shared": Variant(), "priced": Variant(dict(network="priced", d2sac_diffusion_weight=0.1))}
+PRICED_N_2 = dict(network="priced", d2sac_denoising_steps=2, d2sac_diffusion_weight=0.1)
 CHAINS = {
     f"{size}, N = {steps}": Variant(variant.settings | dict(d2sac_denoising_steps=steps))
     for size, variant in SIZES.items()
@@ -158,13 +157,13 @@ ALL = (
     Grid("headline_gpu", ("d2sac", "sac"), TEN_SEEDS, SIX_LOADS, settings=ON_GPU),
     Grid("headline_range", LEARNERS, TEN_SEEDS, SIX_LOADS, settings=ON_RANGE),
     Grid("no_actor", ("sac",), TEN_SEEDS, LOADS_1_2, variants={"no actor": Variant(agent_class=WithoutActor)}),
-    Grid("deploy", LEARNERS, TEN_SEEDS, SIX_LOADS, preset="deploy", settings=dict(eval_every=5)),
+    Grid("deploy", LEARNERS, TEN_SEEDS, SIX_LOADS, preset="deploy", settings=dict(eval_every=5, final_episodes=64)),
     Grid("headline_ratios", LEARNERS, SIX_SEEDS, SIX_LOADS, variants={"ratios": Variant(observe=with_ratios)}),
     Grid("table1", LEARNERS, SEEDS, SIX_LOADS, preset="paper", settings=dict(eval_every=50)),
     Grid("ablation", D2SAC, SEEDS, LOADS_1_2, settings=SHORT, variants=ABLATED),
     Grid("chain_length", D2SAC, SEEDS, LOADS_1_2, variants={f"N = {n}": ABLATED[f"N = {n}"] for n in (1, 2, 5)}),
     Grid("modes", D2SAC, SEEDS, tuple(dict(**load, **mode) for load in LOADS_1_2 for mode in MODES), settings=SHORT),
-    Grid("weights", LEARNERS, SEEDS, LOADS_1_2 + LAST_WEIGHTS, settings=SHORT),
+    Grid("weights", ("sac", "ppo"), SEEDS, LOADS_1_2 + LAST_WEIGHTS, settings=SHORT),
     Grid("foresight", ("d2sac", "sac"), SEEDS, LOADS_1_2, settings=ON_RANGE, variants=FORESIGHT),
     Grid("foresight_d2sac", D2SAC, SEEDS, LOADS_1_2, settings=ON_RANGE, variants=FORESIGHT_D2SAC),
     Grid("foresight_ppo", ("ppo",), SEEDS, LOADS_1_2, settings=ON_RANGE, variants=FORESIGHT_PPO),
@@ -179,7 +178,7 @@ ALL = (
         variants=STATE,
     ),
     Grid("gateways", LEARNERS, SEEDS, LOAD_1, episodes=16, variants=GATEWAYS),
-    Grid("shared_load_1", D2SAC, TEN_SEEDS, LOADS_1_2, settings=SHARED | N_2, variants=KINDS),
+    Grid("priced_load_1", D2SAC, TEN_SEEDS, LOADS_1_2, settings=SHARED | PRICED_N_2),
     Grid("shared", ("sac",), TWO_SEEDS, LOAD_1, episodes=8, settings=SHARED | ON_GPU, variants=SIZES),
     Grid("shared_chain", D2SAC, TWO_SEEDS, LOAD_1, episodes=8, settings=SHARED | ON_GPU, variants=CHAINS),
     Grid("traffic", ("d2sac", "round robin, level 2", GREEDY), SEEDS, ARRIVALS, settings=SHORT, variants=TRAFFIC),

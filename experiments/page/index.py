@@ -6,7 +6,9 @@ The table in README.md names the functions; tests say theirs by markers, `@pytes
 
 import ast
 import re
+from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
 from experiments import ROOT
@@ -25,8 +27,8 @@ class Row(NamedTuple):
     functions: tuple[str, ...]  # dotted names: edgediff.learner.diffusion.reverse_mean
 
     def tests(self) -> list["Test"]:
-        """Return the tests whose markers name an equation or a line of this row."""
-        return [test for test in tests() if test.equations & self.equations or test.lines & self.lines]
+        """Return the tests whose markers name an equation or a line of this row, those of its first function first."""
+        return tests_of([self], self.functions)
 
 
 class Test(NamedTuple):
@@ -78,6 +80,21 @@ def tests() -> list[Test]:
     return found
 
 
+def tests_of(rows: list[Row], functions: Sequence[str]) -> list[Test]:
+    """Return the tests of some rows: first those in the files of the functions' own modules, in order of the functions.
+
+    The tests of `learner.diffusion.reverse_mean` in tests/learner/test_diffusion.py come before all others; a file has
+    the simplest test of an equation first.
+    """
+    equations, lines = ({n for row in rows for n in each(row)} for each in (lambda r: r.equations, lambda r: r.lines))
+
+    def place(test: Test) -> int:
+        stem = Path(test.path).stem.removeprefix("test_")
+        return next((k for k, name in enumerate(functions) if stem in name.split(".")), len(functions))
+
+    return sorted((test for test in tests() if test.equations & equations or test.lines & lines), key=place)
+
+
 def _marked(node: ast.FunctionDef, marker: str) -> frozenset[int]:
     """Return the numbers in the markers of a test: 21 for `@pytest.mark.eq(21)`."""
     calls = [each for each in node.decorator_list if isinstance(each, ast.Call)]
@@ -114,8 +131,13 @@ def page_of_tests(rows: list[Row]) -> str:
     """Return tests/README.md: the tests of each equation and of each line of Algorithm 1."""
     parts = [
         "# Tests by equation\n",
-        "`pytest -k eq21` runs the tests of Eq. 21, `pytest -k line16` those of line 16 of Algorithm 1. A test names",
-        "its equations by a marker, `@pytest.mark.eq(21)`.",
+        "`pytest -k eq21` runs the tests of Eq. 21, `pytest -k line16` those of line 16 of Algorithm 1. Write two",
+        "digits, `eq02`, since `-k eq2` selects Eqs. 2 and 20 to 27.",
+        f"{len(tests())} tests name their equations or lines by a marker, `@pytest.mark.eq(21)`.",
+        "Each says in its docstring what it asks, with the number by hand where there is one.",
+        "The first test of a row is the simplest one.\n",
+        "`pytest -x -k eq21 --mine my.py` lets them judge a function that you wrote",
+        "([exercises](../experiments/exercises/README.md)).",
         '`pytest -m "not slow"` leaves out the tests that start processes.',
         "This page is written by `python -m experiments.page.index`.\n",
     ]

@@ -1,4 +1,4 @@
-"""Turn LaTeX, Markdown, Python and pictures into parts of a page that needs nothing from outside."""
+"""Turn LaTeX, short texts, Python and pictures into parts of a page that needs nothing from outside."""
 
 import base64
 import re
@@ -15,33 +15,59 @@ except ModuleNotFoundError:
 
 from edgediff.errors import ConfigError
 
+REPOSITORY = "repository:"  # begins a link to a file of the repository, until the page knows where it lies
+ACCENT = re.compile(r'<mover>((?:(?!<mover>).)*?)<mo stretchy="\w+">(&#x000AF;|&#x0007E;)</mo></mover>')
+SIGNS = {"&#x000AF;": "&#x000AF;", "&#x0007E;": "&#x002DC;"}  # a bar, and a tilde as large as an accent
+THIN = '<mspace width="0.167em" />'
+
 
 def maths(latex: str, display: str = "inline") -> str:
-    """Typeset LaTeX as MathML; indices that are words stand upright."""
+    """Typeset LaTeX as MathML; indices that are words stand upright, and a bar over a letter can be seen."""
     upright = re.sub(r"([\^_])\{([a-z/]{2,})\}", r"\1{\\text{\2}}", latex)
-    return convert(upright, display=display)
+    html = ACCENT.sub(
+        lambda found: f'<mover accent="true">{found[1]}<mo>{SIGNS[found[2]]}</mo></mover>',
+        convert(upright, display=display),
+    )
+    html = html.replace("<mi>ln</mi>", f"{THIN}<mi>ln</mi>{THIN}")
+    return html.replace("<mi>&#x0007E;</mi>", "<mo>&#x0223C;</mo>")  # a relation, with space around it
 
 
 def equation(latex: str, number: int, kind: str, says: str) -> str:
     """Typeset a numbered equation in a box that scrolls."""
     return (f'<div class="equation {kind}"><span class="says">{says}</span>'
-            f'<div class="scroll">{maths(latex, "block")}</div><span>({number})</span></div>')  # fmt: skip
+            f'<div class="scroll" tabindex=0>{maths(latex, "block")}</div><span>({number})</span></div>')  # fmt: skip
 
 
-def formulas(text: str) -> str:
-    r"""Escape a text and typeset what stands between \( and \)."""
+def display(latex: str) -> str:
+    """Typeset a formula without a number in a box that scrolls."""
+    return f'<div class="scroll" tabindex=0>{maths(latex, "block")}</div>'
+
+
+def words(text: str) -> str:
+    r"""Escape a text and typeset what stands between \( and \); `code`, **bold** and [links](file) are as in Markdown.
+
+    A link that does not start with # is to a file of the repository.
+    """
     parts = re.split(r"\\\((.*?)\\\)", text)
-    return "".join(maths(part) if k % 2 else escape(part) for k, part in enumerate(parts))
+    return "".join(maths(part) if k % 2 else _plain(part) for k, part in enumerate(parts))
 
 
-def words(markdown: str) -> str:
-    """Escape a cell of a table in Markdown, and mark what stands between backticks as code."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(markdown, quote=False))
+def _plain(text: str) -> str:
+    """Escape a text without LaTeX."""
+    html = re.sub(r"`([^`]+)`", lambda found: f"<code>{breakable(found[1])}</code>", escape(text, quote=False))
+    html = re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", html)
+    html = re.sub(r"\[([^\]]+)\]\((#[^)]+)\)", r'<a href="\2">\1</a>', html)
+    return re.sub(r"\[([^\]]+)\]\((?:\.\./)?(\w[^)]+)\)", rf'<a href="{REPOSITORY}\2">\1</a>', html)
 
 
-def tests(names) -> str:
-    """List names of tests."""
-    return ", ".join(f"<code>{name}</code>" for name in names)
+def breakable(name: str) -> str:
+    """Allow a line to end after each underscore and dot of a long name."""
+    return re.sub(r"([_.])(?=\w)", r"\1<wbr>", name)
+
+
+def to_file(file: str, line: int, text: str) -> str:
+    """Link to a file of the repository, or to a line of it."""
+    return f'<a href="{REPOSITORY}{file}{f"#L{line}" if line else ""}">{text}</a>'
 
 
 def code(source: str) -> str:
@@ -68,8 +94,8 @@ def picture(path: Path, caption: str) -> str:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise ConfigError(f"pictures: {path} cannot be read ({error.strerror}); pictures.py and figures.py draw them "
-                          "all") from None  # fmt: skip
+        raise ConfigError(f"pictures: {path} cannot be read ({error.strerror}); experiments.pictures and "
+                          "experiments.analysis.figures draw them all") from None  # fmt: skip
     width, height = struct.unpack(">II", data[16:24])  # in the header of every PNG
     text, size = base64.b64encode(data).decode(), f'width="{width}" height="{height}"'
     return (f'<figure><img src="data:image/png;base64,{text}" {size} alt="{escape(caption)}">'

@@ -5,19 +5,20 @@ import inspect
 import re
 import textwrap
 from dataclasses import fields
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from edgediff.config import LearnerConfig, WorldConfig
-from edgediff.learner.d2sac import D2SAC
-from edgediff.train import train
 from experiments.page.index import ROOT, ROWS, Row, equations, lines, spans
 
 
 class Function(NamedTuple):
-    """A function or class of the index: its name there, without the folder, and its source."""
+    """A function or class of the index: its name there, without the folder, its source and where that is."""
 
     name: str
     source: str
+    file: str  # from the folder of the project
+    line: int
 
 
 class Deviation(NamedTuple):
@@ -32,20 +33,22 @@ class Deviation(NamedTuple):
 
 
 class Excerpt(NamedTuple):
-    """Code that carries the numbers of lines of Algorithm 1."""
+    """Code that carries the numbers of lines of Algorithm 1, and where it is."""
 
     function: str
     lines: frozenset[int]
     code: str
+    file: str
+    line: int
 
 
 def functions(row: Row) -> list[Function]:
     """Return the functions of a row of the index, with their sources."""
-    return [Function(name.removeprefix("edgediff."), source(name)) for name in row.functions]
+    return [function(name) for name in row.functions]
 
 
-def source(name: str) -> str:
-    """Return the source of a function, class or method by its dotted name."""
+def function(name: str) -> Function:
+    """Return a function, class or method by its dotted name."""
     parts = name.split(".")
     for depth in range(len(parts) - 1, 0, -1):
         try:
@@ -54,8 +57,17 @@ def source(name: str) -> str:
             continue
         for part in parts[depth:]:
             found = getattr(found, part)
-        return textwrap.dedent(inspect.getsource(inspect.unwrap(found))).rstrip()
+        code, line = inspect.getsourcelines(inspect.unwrap(found))
+        return Function(name.removeprefix("edgediff."), textwrap.dedent("".join(code)).rstrip(), *_place(found, line))
     raise LookupError(f"{name}: the equation index names what does not exist")
+
+
+def _place(found: Any, line: int) -> tuple[str, int]:
+    """Return the file of code, from the folder of the project, and the line of its `def` or `class`."""
+    code, _ = inspect.getsourcelines(inspect.unwrap(found))
+    decorators = next(k for k, text in enumerate(code) if text.lstrip().startswith(("def ", "class ")))
+    file = inspect.getsourcefile(inspect.unwrap(found)) or ""
+    return Path(file).relative_to(ROOT).as_posix(), line + decorators
 
 
 def rows_of_equation(number: int) -> list[Row]:
@@ -88,8 +100,9 @@ def excerpts() -> list[Excerpt]:
     no number. A comment of its own numbers what follows, up to an empty line.
     """
     found = []
-    for function in (train, D2SAC.update):
-        code = inspect.getsource(function).splitlines()
+    for name in ("edgediff.train.train", "edgediff.learner.d2sac.D2SAC.update"):
+        shown = function(name)
+        code = shown.source.splitlines()
         for k, line in enumerate(code):
             if comment := re.search(r"# [Ll]ines? (\d+)(?:-(\d+))?", line):
                 if line.lstrip().startswith("#"):
@@ -97,15 +110,17 @@ def excerpts() -> list[Excerpt]:
                 else:
                     opens = line[: comment.start()].rstrip().endswith(":")
                     stop = k + (2 if opens and "# line" not in code[k + 1] else 1)
-                found.append(Excerpt(function.__qualname__, spans([comment.groups()]),
-                                     textwrap.dedent("\n".join(code[k:stop])).strip()))  # fmt: skip
+                found.append(Excerpt(shown.name, spans([comment.groups()]),
+                                     textwrap.dedent("\n".join(code[k:stop])).strip(), shown.file,
+                                     shown.line + k))  # fmt: skip
     return found
 
 
 def algorithm(count: int) -> list[tuple[list[int], list[Excerpt]]]:
     """Group the lines 1 .. count by the code beside them: that with the fewest numbers, and others where they begin.
 
-    Lines without code form a group if the same deviation is about them.
+    Lines without code form a group if the same deviation is about them. A line with neither, as the end of a block,
+    joins the group before it.
     """
     every, groups, before = excerpts(), [], None
     for number in range(1, count + 1):
@@ -113,11 +128,11 @@ def algorithm(count: int) -> list[tuple[list[int], list[Excerpt]]]:
         nearest = [e for e in mine if len(e.lines) == len(mine[0].lines)]
         wider = [e for e in mine if e not in nearest and min(e.lines) == number]
         key = nearest or [row for row in deviations() if number in row.lines]
-        if key and key == before:
+        if groups and (not key or key == before):
             groups[-1][0].append(number)
         else:
             groups.append(([number], wider + nearest))
-        before = key
+            before = key
     return groups
 
 

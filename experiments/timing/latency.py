@@ -1,6 +1,6 @@
-"""Time one decision and one update, by agent, gateways and denoising steps: `python -m experiments.timing.latency`.
+"""Time one decision and one update, by preset, agent, gateways and steps: `python -m experiments.timing.latency`.
 
-One state, or one batch of Table 1, on one thread. The times go to results/latency.csv, which
+One state, or one batch of the preset, on one thread. The times go to results/latency.csv, which
 `experiments.analysis.gateways` draws, or to another new file.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from edgediff.config import LearnerConfig, RunConfig, WorldConfig
+from edgediff.config import RunConfig, preset_settings
 from edgediff.errors import ConfigError
 from edgediff.learner.agent import Agent
 from edgediff.learner.agents import build_agent
@@ -24,10 +24,15 @@ from experiments import RESULTS
 from experiments.timing.benchmark import seconds_per_call
 
 PATH = RESULTS / "latency.csv"
-COLUMNS = "agent", "gateways", "denoising_steps", "draws", "p50_ms", "p95_ms", "p99_ms", "update_ms"
-CHAINS = [("d2sac", 8, steps, 1) for steps in (1, 2, 5, 10, 20)]
-SIZES = [(agent, gateways, 10 if agent == "d2sac" else 0, 8 if agent == "d2sac" else 1)
-         for gateways in (4, 8, 16, 32, 64) for agent in ("d2sac", "sac", "dqn", "ppo")]  # fmt: skip
+COLUMNS = "preset", "agent", "gateways", "denoising_steps", "draws", "p50_ms", "p95_ms", "p99_ms", "update_ms"
+AGENTS = "d2sac", "sac", "dqn", "ppo"
+CASES = [  # preset, agent, gateways, denoising steps, draws
+    *(("paper", "d2sac", 8, steps, 1) for steps in (1, 2, 5, 10, 20)),
+    *(("paper", "d2sac", gateways, 10, 8) for gateways in (4, 8, 16, 32, 64)),
+    *(("paper", agent, gateways, 0, 1) for gateways in (4, 8, 16, 32, 64) for agent in AGENTS[1:]),
+    ("deploy", "d2sac", 8, 2, 8),
+    *(("deploy", agent, 8, 0, 1) for agent in AGENTS[1:]),
+]
 WARM_UP, DECISIONS = 100, 2000
 
 
@@ -51,8 +56,9 @@ def update_ms(agent: Agent) -> float:
 
 
 def fill(memory: Replay, rng: np.random.Generator, envs: int, agent: Agent) -> None:
-    """Store 1,000 random transitions: one rollout of ppo, a batch and more for the others."""
-    no, states = np.zeros(envs, bool), rng.standard_normal((1 + 1000 // envs, envs, agent.state_dim), dtype=np.float32)
+    """Store the random transitions of an epoch: one rollout of ppo, a batch and more for the others."""
+    steps, no = agent.config.collect_per_epoch // envs, np.zeros(envs, bool)
+    states = rng.standard_normal((1 + steps, envs, agent.state_dim), dtype=np.float32)
     for state, after in zip(states[:-1], states[1:], strict=True):
         memory.add(state, rng.integers(agent.num_actions, size=envs), rng.standard_normal(envs), after, no, no)
 
@@ -67,8 +73,8 @@ def main(argv: list[str]) -> int:
     set_up_torch(RunConfig())
     rows = []
     print(f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|")
-    for name, gateways, steps, draws in CHAINS + SIZES:
-        rows.append((name, gateways, steps or "", draws, *times(name, gateways, steps or 10, draws)))
+    for preset, name, gateways, steps, draws in CASES:
+        rows.append((preset, name, gateways, steps or "", draws, *times(preset, name, gateways, steps or 1, draws)))
         print(f"| {' | '.join(map(str, rows[-1]))} |", flush=True)
     try:
         with path.open("x", newline="") as file:
@@ -78,11 +84,11 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def times(name: str, gateways: int, steps: int, draws: int) -> list[str]:
+def times(preset: str, name: str, gateways: int, steps: int, draws: int) -> list[str]:
     """Return the quantiles of a decision's time, and the median time of an update, in ms."""
-    world = WorldConfig(num_gateways=gateways)
-    config = LearnerConfig(agent=name, d2sac_denoising_steps=steps, buffer_size=10_000)
-    agent = build_agent(world.state_dim, world.num_actions, config, np.random.SeedSequence(0))
+    learner = dict(agent=name, d2sac_denoising_steps=steps, buffer_size=10_000)
+    world, config, _ = settings = preset_settings(preset, {"world": dict(num_gateways=gateways), "learner": learner})
+    agent = build_agent(settings.state_dim, world.num_actions, config, np.random.SeedSequence(0))
     quantiles = np.quantile(decision_ms(agent, draws, DECISIONS), [0.5, 0.95, 0.99])
     return [f"{ms:.3g}" for ms in (*quantiles, update_ms(agent))]
 

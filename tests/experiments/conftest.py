@@ -1,3 +1,4 @@
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -28,3 +29,28 @@ def write_result():
         path.write_text("".join(",".join(f'"{cell}"' for cell in line) + "\n" for line in lines))
 
     return _write_result
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """Start a headless browser. `pip install playwright` and any chromium on the path, as of apt, are enough."""
+    api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+    path = shutil.which("chromium")
+    if not path:
+        pytest.skip("needs chromium")
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def browser_page(chromium):
+    """Open an empty tab. The test fails if what it shows writes an error to the console, or wants the network."""
+    page, wrong = chromium.new_page(), []
+    page.on("console", lambda message: message.type == "error" and wrong.append(message.text))
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("request", lambda request: request.url.startswith(("file:", "data:", "blob:")) or wrong.append(request.url))
+    yield page
+    page.close()
+    assert not wrong

@@ -129,10 +129,22 @@ def test_a_variant_is_used_in_its_job(tiny, variant):
 
 def test_scorings_have_each_mode_where_it_exists_and_once(tiny):
     evaluate = (dict(load=1.0), dict(load=1.0, mode="mean"), dict(load=1.0, mode="argmax"),
-                dict(load=1.0, mode="mean", eval_draws=2))  # fmt: skip
+                dict(load=1.0, mode="mean", eval_draws=2), dict(load=1.0, weights="last"))  # fmt: skip
     given = tiny(evaluate=evaluate, agents=("d2sac", "sac", "random")).jobs().values()
     found = [[scoring.label for scoring in job.scorings()] for job in given]
-    assert found == [["d2sac", "d2sac, mode argmax", "d2sac, mode mean, eval_draws 2"], ["sac"], ["random"]]
+    of_d2sac = ["d2sac", "d2sac, mode argmax", "d2sac, mode mean, eval_draws 2", "d2sac, weights last"]
+    assert found == [of_d2sac, ["sac", "sac, weights last"], ["random"]]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("agent", ["d2sac", "sac", "dqn", "ppo"])
+def test_the_last_weights_are_scored_without_their_average(tiny, agent):
+    """With tau = 1 the average is the last weights; with the usual one it is not."""
+    evaluate = dict(load=1.0), dict(load=1.0, weights="last")
+    for tau, same in ((1.0, True), (0.005, False)):
+        (job,) = tiny(agents=(agent,), evaluate=evaluate, settings=dict(tau=tau)).jobs().values()
+        averaged, last = [row["reward"] for row in jobs.run_job(job) if row["phase"] == "frozen"]
+        assert (averaged == last) is same
 
 
 def test_evaluated_is_at_one_load(tiny):
@@ -286,6 +298,7 @@ BAD = [
     (dict(evaluate=(dict(gamma=0.9),)), "evaluate: gamma cannot be changed after training"),
     (dict(evaluate=(dict(num_gateways=4),)), "evaluate: num_gateways cannot be changed after training"),
     (dict(evaluate=(dict(mode="best"),)), "mode: 'best' is not one of"),
+    (dict(evaluate=(dict(weights="best"),)), "weights: 'best' is not one of averaged, last"),
     (dict(evaluate=(dict(mode="mean", eval_draws=0),)), "eval_draws: 0 is not"),
 ]
 

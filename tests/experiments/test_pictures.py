@@ -1,5 +1,6 @@
 """The pictures: what they show is what the package computes; another agent or a missing run is one line."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,9 @@ from edgediff.world.decision import observe
 from edgediff.world.rules import RoundRobin
 from edgediff.world.simulator import Simulator
 from edgediff.world.workload import HELD_OUT
+from experiments.page.index import ROWS
 from experiments.pictures import __main__ as pictures
+from experiments.pictures import agent as agent_picture
 from experiments.pictures import choices, denoising, network, schedule, timelines
 
 RESULTS = Path(pictures.__file__).parents[1] / "results"
@@ -50,10 +53,11 @@ def test_pictures_are_drawn_into_the_folder_of_the_run(run, monkeypatch):
     assert {path: path.stat().st_mtime_ns for path in RESULTS.rglob("*.png")} == committed
 
 
-def test_network_is_drawn_into_the_current_folder(tmp_path, monkeypatch):
+def test_network_and_agent_are_drawn_into_the_current_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     network.main([])
-    assert [path.name for path in tmp_path.iterdir()] == ["network.png"]
+    agent_picture.main([])
+    assert {path.name for path in tmp_path.iterdir()} == {"network.png", "agent.png"}
 
 
 def test_mistakes_are_one_line(tmp_path, capsys):
@@ -109,3 +113,13 @@ def test_weights_of_the_noise_are_those_of_the_equations():
     assert torch.allclose(right, betas.beta / (betas.alpha * (1 - betas.alpha_bar)).sqrt())
     assert torch.allclose(printed_21, (betas.beta / betas.alpha).sqrt())
     assert torch.allclose(printed_24, betas.beta / betas.alpha.sqrt())
+
+
+def test_the_arrows_of_the_agent_name_functions_of_their_equations():
+    """What stands in the picture as `name, Eq. (n)` is in row n of the equation index."""
+    text = Path(agent_picture.__file__).read_text().replace("\\n", " ")
+    named = re.findall(r"([A-Za-z_.]+),? Eq\. \((\d+)\)", text)
+    assert len(named) > 10
+    for name, number in named:
+        rows = [row for row in ROWS if int(number) in row.equations]
+        assert any(function.endswith(f".{name}") for row in rows for function in row.functions), (name, number)

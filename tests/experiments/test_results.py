@@ -179,7 +179,7 @@ def test_write_record_is_read_back(tmp_path):
     assert path.stat().st_mtime_ns == before
 
 
-IN_PIECES = {"deploy", "no_actor"}
+IN_PIECES = {"weights", "priced_load_1"}
 
 
 @pytest.mark.parametrize("name", sorted(set(GRIDS) - {"smoke"}))

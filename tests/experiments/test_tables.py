@@ -295,6 +295,7 @@ def sizes(tmp_path):
                 write_csv(tmp_path / f"headline/sac-{seed}.csv", [*usual, usual[-1] | dict(load=2.0, reward=-9)])
                 write_csv(tmp_path / f"headline/random-{seed}.csv", job("random", seed, -1.0))
     times = ["d2sac,4,10,1,9,9,9,9", "d2sac,4,10,8,0.6,1,1,41", "sac,4,,1,0.1,1,1,10", "sac,8,,1,0.2,1,1,11"]
+    times = [f"paper,{line}" for line in times] + ["deploy,sac,8,,1,7,7,7,7"]
     (tmp_path / "latency.csv").write_text("\n".join([",".join(gateways.TIMES), *times]) + "\n")
     yield tmp_path
     reading.read.cache_clear()
@@ -310,6 +311,26 @@ def test_the_table_of_gateways(sizes):
 def test_the_figure_of_gateways_is_drawn_beside_its_results(sizes, call):
     pytest.importorskip("matplotlib")
     assert call(gateways, "--results", sizes)[0] == 0 and (sizes / "gateways.png").exists()
+
+
+def test_the_figure_of_deploy_is_drawn_beside_its_results(tmp_path, call):
+    pytest.importorskip("matplotlib")
+    from experiments.analysis import deployed
+
+    reading.read.cache_clear()
+    for name, reward in (("headline", -0.3), ("deploy", -0.2)):
+        for agent in ("d2sac", "sac"):
+            write_csv(tmp_path / f"{name}/{agent}-0.csv", job(agent, 0, reward))
+    for rule in deployed.SHOWN_RULES:
+        rows = [row for row in job("random", 0, -0.5)]
+        name = re.sub(r"[^a-zA-Z0-9.-]", "_", f"{rule}-0")
+        write_csv(tmp_path / f"headline/{name}.csv", [row | dict(agent=rule, variant=rule) for row in rows])
+    assert call(deployed, "--results", tmp_path)[0] == 0 and (tmp_path / "deploy.png").exists()
+
+
+def test_read_times_takes_those_of_the_project_where_a_folder_has_none(tmp_path, sizes):
+    assert len(gateways.read_times(sizes, "deploy")) == 1
+    assert len(gateways.read_times(tmp_path / "none", "paper")) > 20
 
 
 def test_read_csv_names_other_columns(tmp_path):

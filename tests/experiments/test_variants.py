@@ -94,6 +94,7 @@ def test_the_printed_step_leaves_noise_behind_even_with_perfect_predictions():
 @pytest.mark.eq(19)
 @pytest.mark.parametrize("variance", [SCHEDULE.variance, V.posterior_variance(SCHEDULE)])
 def test_a_chain_with_perfect_predictions_returns_a_0(variance):
+    """Eq. (19): with the true noise for a prediction the chain ends at a_0, for either choice of the variance."""
     a_0, schedule = normal(6, 24, seed=6), SCHEDULE._replace(variance=variance)
     found = D.denoise(perfect(a_0), schedule, normal(STEPS, 6, 24, seed=7))
     torch.testing.assert_close(found, a_0, rtol=1e-9, atol=1e-9)

@@ -110,10 +110,10 @@ def test_every_agent_learns_a_problem_with_a_known_best_action(name):
     assert taken.tolist() == list(range(A))
 
 
-@pytest.mark.parametrize("name", ["dqn", "sac"])
-def test_the_target_network_is_what_is_evaluated(name):
+@pytest.mark.parametrize("name, averaged", [("dqn", "target_q"), ("sac", "target_actor"), ("ppo", "average_actor")])
+def test_the_averaged_network_is_what_is_evaluated(name, averaged):
     agent = AGENTS[name](A, A, replace(CONFIG, agent=name), np.random.SeedSequence(0))
-    online, target = (agent.q, agent.target_q) if name == "dqn" else (agent.actor, agent.target_actor)
+    online, target = agent.q if name == "dqn" else agent.actor, getattr(agent, averaged)
     for network, action in ((online, 0), (target, 1)):
         with torch.no_grad():
             network[-1].weight.zero_()
@@ -121,7 +121,7 @@ def test_the_target_network_is_what_is_evaluated(name):
     state = np.zeros((200, A), np.float32)
     for mode in ("sample", "argmax"):
         assert (agent.act(state, torch.Generator(), mode) == 1).all()
-    if name == "sac":
+    if name != "dqn":
         assert (agent.explore(state) == 0).all()
 
 

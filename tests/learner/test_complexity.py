@@ -35,11 +35,13 @@ def test_parameters_by_hand(agent):
 
 @pytest.mark.eq(27)
 def test_printed_cost():
+    """Eq. (27): K P_d + P_a + P_c = 10 * 100 + 7 + 20 = 1027."""
     assert complexity.printed_cost(10, p_d=100, p_a=7, p_c=20) == 1027
 
 
 @pytest.mark.eq(27)
 def test_cost_of_a_decision_is_what_runs(agent):
+    """Eq. (27): K P_d, counted in the products that run: N passes of the noise network for each state."""
     embedding = N * (2 * TIME_DIM * 2 * TIME_DIM + TIME_DIM * H)  # once per batch
     run = counted(lambda: agent.act(np.zeros((B, S), np.float32), agent.act_stream))
     assert run - embedding == B * complexity.chain_cost(agent.actor, N)

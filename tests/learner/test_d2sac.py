@@ -64,20 +64,25 @@ def test_acting_with_another_generator_leaves_training_alone():
 @pytest.mark.eq(17)
 @pytest.mark.line(18, 19)
 def test_an_update_moves_the_networks_and_their_targets_by_tau():
+    """Eq. (17), lines 18-19: each target moves by tau = 0.25 of its distance to the network after its step."""
     one = agent(tau=0.25)
     before = copy.deepcopy(one.weights())
     one.update(batch())
     after = one.weights()
     for name in ("actor", "critics"):
         for key, value in after[name].items():
-            assert not torch.equal(value, before[name][key])
+            assert not torch.equal(value, before[name][key]), f"lines 13-17: {name} did not move"
             target = before[f"target_{name}"][key]
-            torch.testing.assert_close(after[f"target_{name}"][key], target + 0.25 * (value - target))
+            now = after[f"target_{name}"][key]
+            assert not torch.equal(now, target), f"lines 18-19: target_{name} did not move"
+            words = f"lines 18-19: target_{name} did not move by tau"
+            torch.testing.assert_close(now, target + 0.25 * (value - target), msg=words)
 
 
 @pytest.mark.eq(17)
 @pytest.mark.line(18, 19)
 def test_no_gradient_reaches_the_target_networks():
+    """Eq. (17): targets move by averaging alone, never by a gradient."""
     one = agent()
     one.update(batch())
     for network in (one.target_actor, one.target_critics):
@@ -92,11 +97,13 @@ def test_the_target_uses_target_networks_only():
     with torch.no_grad():
         for p in [*two.actor.parameters(), *two.critics.parameters()]:
             p.add_(1.0)
-    assert torch.equal(one.update(batch())["target"], two.update(batch())["target"])
+    same = torch.equal(one.update(batch())["target"], two.update(batch())["target"])
+    assert same, "line 12: y depends on the online networks; it takes the targets, theta' and psi'"
 
 
 @pytest.mark.eq(15)
 def test_without_discount_the_target_is_the_return():
+    """Eq. (15): gamma^m (1 - d) = 0 leaves y = R."""
     b = batch()._replace(discount=torch.zeros(B))
     torch.testing.assert_close(agent().update(b)["target"], b.n_step_return.mean())
 
@@ -142,6 +149,7 @@ def test_modes_of_acting():
 
 @pytest.mark.line(20, 21, 22, 23, 24, 25)
 def test_training_explores_with_the_actor_and_evaluation_takes_the_target_actor():
+    """Line 23: pi_theta' is evaluated, while pi_theta explores. Each network is set to prefer one action: 2 and 4."""
     one, observation = agent(), np.random.default_rng(0).random((64, S), dtype=np.float32)
     for network, action in ((one.actor, 2), (one.target_actor, 4)):
         with torch.no_grad():
@@ -233,14 +241,22 @@ def test_one_update_by_hand(change):
     check(metrics, before["actor"], loss, one.actor, "pi", c.actor_lr, c.weight_decay)
     expected = dict(loss_q=loss_q, loss_d=loss_d, objective=objective, entropy=h, q=(pi * q).sum(1).mean())
     for name, value in expected.items():
-        torch.testing.assert_close(metrics[name], value.detach(), rtol=1e-3, atol=1e-5)
+        torch.testing.assert_close(
+            metrics[name], value.detach(), rtol=1e-3, atol=1e-5, msg=lambda m, n=name: f"{n}: {m}"
+        )
+    for name in ("actor", "critics"):
+        networks = before[f"target_{name}"], one.networks[f"target_{name}"], one.networks[name]
+        for old, new, own in zip(*(network.parameters() for network in networks), strict=True):
+            words = f"lines 18-19: target_{name} did not move by tau"
+            torch.testing.assert_close(new.data, old + c.tau * (own.data - old), msg=words)
 
 
 def check(metrics, before, loss, after, name, lr, weight_decay):
     """The gradient has the logged norm, and Adam's first step is lr times the sign of gradient plus decay."""
     gradients = torch.autograd.grad(loss, list(before.parameters()))
     norm = torch.cat([g.flatten() for g in gradients]).norm()
-    torch.testing.assert_close(metrics[f"grad_{name}"], norm, rtol=1e-3, atol=1e-6)
+    words = {"q": "lines 13-14: the gradient of L_Q", "pi": "lines 15-17: the gradient of w L_d - J"}[name]
+    torch.testing.assert_close(metrics[f"grad_{name}"], norm, rtol=1e-3, atol=1e-6, msg=lambda m: f"{words}: {m}")
     for old, new, g in zip(before.parameters(), after.parameters(), gradients, strict=True):
         g = g + weight_decay * old
         clear = g.abs() > 1e-3  # elsewhere rounding decides the sign

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from slips import named
 
 from edgediff.learner import diffusion as D
 
@@ -11,8 +12,40 @@ STEPS = 10
 SCHEDULE = D.variance_schedule(STEPS)
 
 
+# What slips give for a_i = 2, eps = 1, beta_i = 0.36 and alpha_bar_i = 0.19, without noise.
+MEANS = {
+    (2 - 0.36 / 0.6)
+    / 0.8: "this is Eq. (21) as printed, the bar forgotten: sqrt(1 - alpha_i) is the noise of one step, "
+    "but eps_theta predicts the noise of all i steps",
+    2 / 0.8 - 0.36 / 0.64 * 0.8: "this is Eq. (24) as printed: it divides the noise by no sqrt(1 - alpha_bar_i) at all",
+    (2 + 0.36 / 0.9) / 0.8: "the predicted noise is added, not subtracted",
+    2 - 0.36 / 0.9: "the factor 1 / sqrt(alpha_i) is missing",
+    (2 - 0.36 / 0.9) / 0.64: "divided by alpha_i, not by its square root",
+}
+
+
 def normal(*shape, seed=0):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+@pytest.mark.eq(22)
+def test_betas_by_hand():
+    """N = 10: beta_1 = 1 - exp(-0.01 - 0.0495), beta_10 = 1 - exp(-0.01 - 0.0495 * 19).
+
+    alpha_bar_2 = alpha_1 alpha_2 = exp(-0.0595 - 0.1585).
+    """
+    beta, alpha, alpha_bar, variance = D.variance_schedule(STEPS, 0.1, 10.0)
+    first, second = float(beta[0]), float(alpha_bar[1])
+    assert first == pytest.approx(1 - math.exp(-0.0595)), named(first, {
+        1 - math.exp(0.0595): "the minus in the exponent is missing",
+        1 - math.exp(-0.01 + 0.0495): "i counts from 0: the steps are 1 .. N",
+        1 - math.exp(-0.01 - 0.495): "the last factor is divided by N, not by N^2",
+        1 - math.exp(-0.01 - 0.099): "the factor 0.5 is missing",
+    })  # fmt: skip
+    assert beta[9].item() == pytest.approx(1 - math.exp(-0.9505)) and (beta.diff() > 0).all()
+    assert second == pytest.approx(math.exp(-0.218)), named(second, {
+        math.exp(-0.1585): "the bar is forgotten: alpha_bar_i is the product of alpha_1 .. alpha_i",
+    })  # fmt: skip
 
 
 @pytest.mark.eq(22)
@@ -27,18 +60,22 @@ def test_alpha_bar_in_closed_form(steps):
     assert torch.equal(variance, beta) and torch.equal(alpha, 1 - beta) and ((0 < beta) & (beta < 1)).all()
 
 
-@pytest.mark.eq(22)
-def test_betas_by_hand():
-    """N = 10: beta_1 = 1 - exp(-0.01 - 0.0495), beta_10 = 1 - exp(-0.01 - 0.0495 * 19)."""
-    assert SCHEDULE.beta[0].item() == pytest.approx(1 - math.exp(-0.0595))
-    assert SCHEDULE.beta[9].item() == pytest.approx(1 - math.exp(-0.9505))
-    assert (SCHEDULE.beta.diff() > 0).all()
-
-
 @pytest.mark.eq(18)
 def test_forward_step_by_hand():
     """alpha = 0.64: sqrt is 0.8, and sqrt(1 - 0.64) is 0.6: 0.8 * 2 + 0.6 * 3 = 3.4."""
-    assert D.forward_step(torch.tensor(2.0), 0.64, torch.tensor(3.0)).item() == pytest.approx(3.4)
+    found = float(D.forward_step(torch.tensor(2.0), 0.64, torch.tensor(3.0)))
+    assert found == pytest.approx(3.4), named(found, {
+        0.64 * 2 + 0.36 * 3: "the square roots are forgotten: alpha_i is a variance",
+        0.8 * 2 + 0.36 * 3: "1 - alpha_i is the variance of the noise; its square root is the factor",
+        0.6 * 2 + 0.8 * 3: "alpha_i and 1 - alpha_i are exchanged",
+    })  # fmt: skip
+
+
+@pytest.mark.eq(18)
+def test_forward_marginal_by_hand():
+    """Two steps with alpha = 0.8 have alpha_bar = 0.64: 0.8 * 2 + 0.6 * 3 = 3.4."""
+    found = float(D.forward_marginal(torch.tensor(2.0), 0.64, torch.tensor(3.0)))
+    assert found == pytest.approx(3.4), named(found, {0.64 * 2 + 0.36 * 3: "the square roots are forgotten"})
 
 
 @pytest.mark.eq(18)
@@ -69,8 +106,19 @@ def posterior_mean(a_i, a_0, i):
 
 
 @pytest.mark.eq(21)
+def test_reverse_mean_by_hand():
+    """a_i = 2, eps = 1, beta_i = 0.36, so alpha_i = 0.64; alpha_bar_i = 0.19: (2 - 0.36 / 0.9 * 1) / 0.8 = 2."""
+    found = float(D.reverse_mean(torch.tensor(2.0), torch.tensor(1.0), 0.36, 0.19))
+    assert found == pytest.approx(2.0), named(found, MEANS)
+
+
+@pytest.mark.eq(21)
 @pytest.mark.parametrize("i", range(1, STEPS + 1))
 def test_mean_from_the_noise_equals_posterior_mean_from_a_0(i):
+    """Eq. (21) is Bayes' rule: the mean of a_{i-1} given a_i and the a_0 that the noise implies.
+
+    At i = 1 the printed form agrees, since alpha_bar_1 = alpha_1; from i = 2 on only the form with the bar does.
+    """
     a_0, eps = normal(5, 24, seed=1), normal(5, 24, seed=2)
     beta, alpha_bar = SCHEDULE.beta[i - 1].item(), SCHEDULE.alpha_bar[i - 1].item()
     a_i = D.forward_marginal(a_0, alpha_bar, eps)
@@ -79,8 +127,17 @@ def test_mean_from_the_noise_equals_posterior_mean_from_a_0(i):
 
 
 @pytest.mark.eq(24)
+def test_expanded_step_by_hand():
+    """As for Eq. (21), 2 / 0.8 - 0.36 / sqrt(0.64 * 0.81) * 1 = 2; plus sqrt(0.36) * 3 = 1.8."""
+    found = float(D.reverse_step_expanded(torch.tensor(2.0), torch.tensor(1.0), 0.36, 0.19, torch.tensor(3.0)))
+    slips = {mean + 1.8: words for mean, words in MEANS.items()} | {2 + 0.36 * 3: "beta_i z in place of sqrt(beta_i) z"}
+    assert found == pytest.approx(3.8), named(found, slips)
+
+
+@pytest.mark.eq(24)
 @pytest.mark.parametrize("i", [1, 4, 10])
 def test_expanded_step_is_the_mean_plus_noise(i):
+    """Eq. (24) is Eq. (21) put into Eq. (23), for every i."""
     a_i, eps, z = normal(3, 24, seed=3), normal(3, 24, seed=4), normal(3, 24, seed=5)
     beta, alpha_bar = SCHEDULE.beta[i - 1].item(), SCHEDULE.alpha_bar[i - 1].item()
     by_parts = D.reverse_step(D.reverse_mean(a_i, eps, beta, alpha_bar), beta, z)
@@ -89,6 +146,7 @@ def test_expanded_step_is_the_mean_plus_noise(i):
 
 @pytest.mark.eq(20, 23)
 def test_reverse_step_has_the_given_variance():
+    """Eq. (23): mu + sqrt(variance) z = 1 + sqrt(0.25) * 3 = 2.5."""
     assert D.reverse_step(torch.tensor(1.0), 0.25, torch.tensor(3.0)).item() == 2.5  # 1 + 0.5 * 3
 
 
@@ -100,6 +158,25 @@ def oracle(a_0):
         return (a_i - alpha_bar.sqrt() * a_0) / (1 - alpha_bar).sqrt()
 
     return predict
+
+
+@pytest.mark.eq(19)
+def test_two_steps_by_hand():
+    """alpha_2 = 0.36, alpha_1 = 0.64, a_2 = 3, z = 1, eps_theta = 0: a_1 = 3 / 0.6 + 0.8 * 1 = 5.8, a_0 = 5.8 / 0.8."""
+    beta = torch.tensor([0.36, 0.64], dtype=torch.float64)
+    schedule = D.Schedule(beta, 1 - beta, torch.cumprod(1 - beta, 0), variance=beta)
+    noise = torch.tensor([[[3.0]], [[1.0]]], dtype=torch.float64)
+    try:
+        found = float(D.denoise(lambda a, i: torch.zeros_like(a), schedule, noise))
+    except IndexError:
+        pytest.fail("noise at i = 1: `noise` holds a_N and the z of steps N .. 2, so there is none for the last step")
+    assert found == pytest.approx(7.25), named(found, {
+        7.25 + 0.6 * 1: "noise at i = 1: the last step adds none",
+        7.25 + 0.6 * 3: "noise at i = 1: the last step adds none",
+        3 / 0.6 / 0.8: "step 2 adds no noise",
+        3 / 0.8 / 0.6 + 0.8: "the steps are counted up: the chain goes from N down to 1",
+        3 / 0.8 / 0.6 + 0.6 / 0.6: "the steps are counted up: the chain goes from N down to 1",
+    })  # fmt: skip
 
 
 @pytest.mark.eq(19)
@@ -127,6 +204,7 @@ def test_the_chain_uses_each_noise_once_and_in_order():
 
 @pytest.mark.eq(19)
 def test_the_chain_counts_down_from_N_to_1():
+    """Eq. (19): eps_theta is asked at i = 10, 9, ... 1, once each."""
     asked = []
     D.denoise(lambda a, i: asked.append(i) or a, SCHEDULE, normal(STEPS, 1, 2))
     assert asked == list(range(STEPS, 0, -1))
@@ -148,5 +226,6 @@ def test_gradients_reach_all_steps():
 
 @pytest.mark.eq(26)
 def test_policy_is_a_softmax():
+    """Eq. (26): logits ln 1, ln 2, ln 5 give 1/8, 2/8, 5/8; 100 more on every logit changes nothing."""
     log_pi = D.log_policy(torch.log(torch.tensor([[1.0, 2.0, 5.0]])) + 100)
     torch.testing.assert_close(log_pi.exp(), torch.tensor([[0.125, 0.25, 0.625]]))

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from slips import named
 
 from edgediff.learner import losses
 
@@ -14,7 +15,12 @@ A = 24
 def test_state_value_by_hand():
     """0.25 * 4 + 0.75 * 8 = 7; and 1 * (-2) = -2."""
     pi = torch.tensor([[0.25, 0.75], [1.0, 0.0]])
-    assert losses.state_value(pi, torch.tensor([[4.0, 8.0], [-2.0, 9.0]])).tolist() == [7.0, -2.0]
+    value = losses.state_value(pi, torch.tensor([[4.0, 8.0], [-2.0, 9.0]]))
+    assert value.shape == (2,), f"shape {tuple(value.shape)} is not (B,): one value per sample"
+    assert value.tolist() == [7.0, -2.0], named(value[0].item(), {
+        8.0: "this is the max backup of Eq. (14); Eq. (15) takes the expectation over pi",
+        6.0: "the mean over all actions alike: weigh them by pi",
+    })  # fmt: skip
 
 
 @pytest.mark.eq(15)
@@ -22,7 +28,10 @@ def test_state_value_by_hand():
 def test_td_target_by_hand():
     """1 + 0.9 * 10 = 10; where the episode truly ended the discount is 0, and the next state does not matter."""
     target = losses.td_target(torch.tensor([1.0, 1.0]), torch.tensor([0.9, 0.0]), torch.tensor([10.0, 1e6]))
-    assert target.tolist() == [10.0, 1.0]
+    assert target.shape == (2,), f"shape {tuple(target.shape)}: (B,) with (B, 1) becomes (B, B), one column too many"
+    words = "a backup without mask: where the episode ended, nothing follows, so y = R"
+    assert target[1] == 1.0, words if target[1] > 1e3 else named(target[1].item(), {})
+    assert target[0] == 10.0, named(target[0].item(), {11.0: "gamma is missing", -8.0: "the next value is subtracted"})
 
 
 @pytest.mark.eq(14)
@@ -42,12 +51,20 @@ def test_a_greedy_policy_turns_the_target_into_the_max_backup():
 def test_critic_loss_by_hand():
     """Q1(s, a) = 1, 4 and Q2(s, a) = 2, 0 against y = 2, 1: (1 + 9) / 2 + (0 + 1) / 2 = 5.5."""
     q1, q2 = torch.tensor([[1.0, 7.0], [7.0, 4.0]]), torch.tensor([[2.0, 7.0], [7.0, 0.0]])
-    assert losses.critic_loss(q1, q2, torch.tensor([0, 1]), torch.tensor([2.0, 1.0])).item() == 5.5
+    loss = float(losses.critic_loss(q1, q2, torch.tensor([0, 1]), torch.tensor([2.0, 1.0])))
+    assert loss == 5.5, named(loss, {
+        5.0: "(B, 1) minus (B,) is (B, B): every error is taken with every target",
+        2.75: "the mean of both critics; the losses add up",
+        11.0: "the sum over the batch; Eq. (16) has 1 / B",
+        5.0 / 2: "(B, 1) minus (B,) is (B, B): every error is taken with every target",
+        (1 + 25 + 36 + 9) / 4 + (0 + 25 + 36 + 1) / 4: "all actions count; the loss is of the action taken",
+    })  # fmt: skip
 
 
 @pytest.mark.eq(16)
 @pytest.mark.line(11, 12, 13, 14)
 def test_critic_loss_touches_only_the_actions_taken():
+    """Eq. (16): dL/dQ is 2 (Q - y) / B at the action taken, here B = 3 and y = 0, and 0 at the 23 others."""
     q1, q2 = (torch.randn(3, A, requires_grad=True) for _ in range(2))
     action = torch.tensor([0, 5, 23])
     losses.critic_loss(q1, q2, action, torch.zeros(3)).backward()
@@ -59,9 +76,26 @@ def test_critic_loss_touches_only_the_actions_taken():
 
 @pytest.mark.eq(26)
 def test_entropy_of_known_distributions():
+    """H(pi) of Eq. (26): ln 24 = 3.18 if all 24 actions are alike, 0 if one is certain."""
     uniform, sure = torch.full((1, A), -math.log(A)), torch.log_softmax(torch.tensor([[50.0] + [0.0] * 23]), 1)
     assert losses.entropy(uniform).item() == pytest.approx(math.log(A))
     assert losses.entropy(sure).item() == pytest.approx(0.0, abs=1e-6)
+
+
+@pytest.mark.line(15, 16)
+def test_actor_objective_averages_over_the_batch_and_sums_over_actions():
+    """pi = (1/2, 1/2): (1 + 3) / 2 + 0.1 ln 2, and (5 + 5) / 2 + 0.1 ln 2; the mean is 3.5 + 0.1 ln 2."""
+    log_pi = torch.full((2, 2), math.log(0.5))
+    value = float(losses.actor_objective(log_pi, torch.tensor([[1.0, 3.0], [5.0, 5.0]]), 0.1))
+    bonus = 0.1 * math.log(2)
+    assert value == pytest.approx(3.5 + bonus), named(value, {
+        3.5 - bonus: "the sign of the entropy: J grows with H(pi), and H = -sum pi log pi",
+        -3.5 - bonus: "this is the loss -J; J itself is maximised",
+        -3.5 + bonus: "this is a loss, and the sign of the entropy is wrong in it",
+        3.5: "the entropy is missing",
+        3.5 + math.log(2): "the temperature before the entropy is missing",
+        7.0 + 2 * bonus: "the sum over the batch; J is a mean over states",
+    })  # fmt: skip
 
 
 @pytest.mark.line(15, 16)
@@ -79,16 +113,24 @@ def test_actor_gradient_vanishes_at_logits_q_over_temperature():
     assert worse < best and elsewhere.grad.abs().max() > 1e-4
 
 
-@pytest.mark.line(15, 16)
-def test_actor_objective_averages_over_the_batch_and_sums_over_actions():
-    """pi = (1/2, 1/2): (1 + 3) / 2 + 0.1 ln 2, and (5 + 5) / 2 + 0.1 ln 2; the mean is 3.5 + 0.1 ln 2."""
-    log_pi = torch.full((2, 2), math.log(0.5))
-    value = losses.actor_objective(log_pi, torch.tensor([[1.0, 3.0], [5.0, 5.0]]), 0.1)
-    assert value.item() == pytest.approx(3.5 + 0.1 * math.log(2))
+@pytest.mark.eq(25)
+def test_clean_latent_by_hand():
+    """A = 4 at 90 %: c = ln(0.9 * 3 / 0.1) = ln 27 = 3.296; the best action gets 3/4 c = 2.472, the others -c/4."""
+    latent, c = losses.clean_latent(torch.tensor([[0.0, 7.0, 1.0, 2.0]]))[0], math.log(27)
+    best = latent[1].item()
+    assert best == pytest.approx(0.75 * c), named(best, {
+        c: "not centred: 1 / A is subtracted from the one-hot vector",
+        0.75 * math.log(36): "c has A where A - 1 belongs: the other actions are A - 1",
+        0.75 * math.log(9): "c has no A - 1: the other 10 % are shared by A - 1 actions",
+        0.75: "the factor c is missing",
+        -0.25 * c: "another action than argmax Q is preferred",
+    })  # fmt: skip
+    assert latent[0].item() == pytest.approx(-0.25 * c)
 
 
 @pytest.mark.eq(25)
 def test_clean_latent_gives_the_preferred_action_its_confidence():
+    """Eq. (25): softmax(a_0) gives argmax Q 90 %; a_0 is centred; c = ln(0.9 * 23 / 0.1) = 5.33 for A = 24."""
     q = torch.randn(9, A)
     latent = losses.clean_latent(q)
     pi = torch.softmax(latent, 1)
@@ -102,13 +144,27 @@ def test_clean_latent_gives_the_preferred_action_its_confidence():
 @pytest.mark.line(17)
 def test_diffusion_loss_by_hand():
     """Squared norms 1 + 4 = 5 and 0 + 9 = 9, mean 7."""
-    assert losses.diffusion_loss(torch.tensor([[1.0, 2.0], [3.0, 3.0]]), torch.tensor([[0.0, 0.0], [3.0, 0.0]])) == 7
+    eps, found = torch.tensor([[1.0, 2.0], [3.0, 3.0]]), torch.tensor([[0.0, 0.0], [3.0, 0.0]])
+    loss = float(losses.diffusion_loss(eps, found))
+    assert loss == 7, named(loss, {
+        3.5: "the mean over coordinates too: ||.||^2 is the sum over the A coordinates",
+        14.0: "the sum over the batch: E is a mean",
+        (5**0.5 + 3) / 2: "the norm, not its square",
+    })  # fmt: skip
 
 
 @pytest.mark.eq(17)
 def test_polyak_moves_by_tau():
+    """Eq. (17), in place: 0.25 * 3 + 0.75 * 1 = 1.5, and 0.25 * 6 + 0.75 * 2 = 3; tau = 1 copies."""
     target, online = [torch.tensor([1.0, 2.0])], [torch.tensor([3.0, 6.0])]
     losses.polyak(target, online, 0.25)
+    assert online[0].tolist() == [3.0, 6.0], "the online network moved; only its target follows"
+    found = target[0][0].item()
+    assert found == 1.5, named(found, {
+        2.5: "tau and 1 - tau are exchanged: the target keeps 1 - tau of itself",
+        1.0: "the target did not move: change it in place",
+        1.75: "tau of the online network was added, but the target kept all of itself",
+    })  # fmt: skip
     assert target[0].tolist() == [1.5, 3.0] and online[0].tolist() == [3.0, 6.0]
     losses.polyak(target, online, 1.0)
     assert target[0].tolist() == [3.0, 6.0]

@@ -37,6 +37,7 @@ def test_the_cheap_chain_equals_the_definition():
 
 @pytest.mark.eq(21)
 def test_the_prediction_depends_on_latent_state_and_step():
+    """eps_theta(a_i, s, i) of Eq. (21) changes with each of its three arguments."""
     net = network()
     a, s, i = torch.randn(B, A).double(), torch.randn(B, S).double(), torch.arange(1, B + 1)
     base = net(a, s, i)
@@ -65,11 +66,13 @@ def test_embedding_by_hand():
 
 @pytest.mark.eq(21)
 def test_steps_are_embedded_from_1_to_N():
+    """eps_theta of Eq. (21): row i - 1 of the stored embedding is that of step i."""
     assert torch.equal(network().embedding.float(), sinusoidal_embedding(torch.arange(1, N + 1)))
 
 
 @pytest.mark.eq(15)
 def test_the_critics_are_two_and_the_minimum_is_the_smaller():
+    """min_k Q_k of Eq. (15): everywhere the smaller of two critics that differ."""
     critics = TwinCritics(mlp(S, H, A), mlp(S, H, A))
     state = torch.randn(50, S)
     q1, q2 = critics(state)

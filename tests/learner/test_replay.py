@@ -36,24 +36,28 @@ def test_a_full_window():
 
 @pytest.mark.eq(15)
 def test_one_step():
+    """Eq. (15) as printed, n = 1: t = 2 of environment 1 gives r = 21, then gamma = 1/2 from state 3."""
     got = window(fill(Replay(20, E, 1, E), 8), 2, 1)
     assert got == dict(state=2.0, action=1, n_step_return=21.0, discount=0.5, next_state=3.0)
 
 
 @pytest.mark.eq(15)
 def test_truncation_cuts_the_window_and_bootstraps_from_the_true_last_state():
+    """Eq. (15): cut at t = 3, R = 21 + 31/2, then gamma^2 = 1/4 times the value of the last state, 3.5."""
     got = window(fill(Replay(20, E, 1, E), 8, cut=[3]), 2, 3)
     assert got["n_step_return"] == 21 + 31 / 2 and got["discount"] == 0.25 and got["next_state"] == 3.5
 
 
 @pytest.mark.eq(15)
 def test_termination_cuts_the_window_and_does_not_bootstrap():
+    """Eq. (15): ended at t = 3, R = 21 + 31/2, and (1 - d) = 0: nothing follows."""
     got = window(fill(Replay(20, E, 1, E), 8, terminated=[3]), 2, 3)
     assert got["n_step_return"] == 21 + 31 / 2 and got["discount"] == 0.0
 
 
 @pytest.mark.eq(15)
 def test_termination_behind_the_window_does_not_matter():
+    """Eq. (15): rewards of t = 2, 3, 4; an end at t = 5 is later, so gamma^3 = 1/8."""
     assert window(fill(Replay(20, E, 1, E), 8, terminated=[5]), 2, 3)["discount"] == 0.125
 
 
@@ -79,12 +83,14 @@ def test_no_window_reaches_from_the_newest_row_to_the_oldest(count):
 
 @pytest.mark.line(5, 6, 7, 8)
 def test_the_oldest_row_is_overwritten_first():
+    """Line 8: three rows of room, five steps: t = 2, 3, 4 are left."""
     replay = fill(Replay(6, E, 1, E), 5)
     assert sorted(replay.state[:, 0, 0].tolist()) == [2.0, 3.0, 4.0]
 
 
 @pytest.mark.line(9, 10)
 def test_samples_are_uniform_over_all_that_is_stored(generator):
+    """Line 10: 20 stored transitions, 20,000 draws: 1,000 each, within five standard deviations."""
     replay = fill(Replay(20, E, 1, E), 14)
     batch = replay.sample(20_000, 1, 0.9, generator)
     key = (batch.state[:, 0] * E + batch.action).long()
@@ -94,6 +100,7 @@ def test_samples_are_uniform_over_all_that_is_stored(generator):
 
 @pytest.mark.line(9, 10)
 def test_sampling_repeats_with_its_generator():
+    """Line 10: the same generator draws the same batch."""
     replay = fill(Replay(20, E, 1, E), 8)
     one, two = (replay.sample(50, 3, 0.9, torch.Generator().manual_seed(4)) for _ in range(2))
     assert all(torch.equal(a, b) for a, b in zip(one, two, strict=True))

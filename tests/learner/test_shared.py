@@ -108,6 +108,7 @@ def test_an_untrained_priced_critic_prefers_what_the_greedy_rule_prefers():
 
 @pytest.mark.eq(21)
 def test_the_cheap_form_for_a_whole_chain_is_the_definition():
+    """eps_theta of Eq. (21) for the shared network: its form for a chain gives what `forward` gives, at every i."""
     noise, state, a = SharedNoiseNetwork(H, N), states(6), latents(6)
     predict = noise.predictor(state)
     outputs = [noise(a, state, torch.full((B,), i)) for i in range(1, N + 1)]

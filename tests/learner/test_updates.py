@@ -201,7 +201,7 @@ def test_ppo_rollout_by_hand(seed):
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_ppo_update_by_hand(seed):
-    """A gain counts up to ratio 1 + clip, a loss from 1 - clip on; the entropy is a bonus; values by squared error."""
+    """A gain counts up to ratio 1 + clip, a loss from 1 - clip on; entropy is a bonus; tau averages weights."""
     agent = build("ppo", seed)
     memory, _ = collect(agent, seed)
     c, b = agent.config, agent.batch(memory, 0, torch.Generator().manual_seed(seed))
@@ -217,6 +217,10 @@ def test_ppo_update_by_hand(seed):
     entropy = pi.entropy().mean()
     objective = (counted * b.advantage).mean() + c.ppo_entropy * entropy
     grad_pi = check_step(before["actor"], agent.actor, -objective, c.ppo_lr, c.weight_decay)
+    for old, new, average in zip(
+        before["average_actor"].parameters(), agent.actor.parameters(), agent.average_actor.parameters(), strict=True
+    ):
+        torch.testing.assert_close(average, (1 - c.tau) * old + c.tau * new)
     loss_v = ((before["critic"](b.state).squeeze(1) - b.value_target) ** 2).mean()
     grad_v = check_step(before["critic"], agent.critic, loss_v, c.ppo_lr, c.weight_decay)
     expected = dict(objective=objective, loss_v=loss_v, entropy=entropy, grad_pi=grad_pi, grad_v=grad_v)

@@ -6,11 +6,13 @@ import signal
 import subprocess
 import sys
 import threading
+from importlib.util import find_spec
 
 import pytest
 from tiny import TINY, TRAIN, wait_for
 
 from edgediff import train
+from edgediff.__main__ import main as programs
 from edgediff.run.commandline import run_program
 
 
@@ -58,3 +60,12 @@ def test_an_interrupt_while_importing_prints_no_traceback(tmp_path):
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=10)
     assert process.returncode == -signal.SIGINT and out == b""
+
+
+@pytest.mark.parametrize("argv, status", [([], 0), (["train"], 2)])
+def test_the_package_lists_its_programs_and_each_exists(argv, status, capsys):
+    """Also where somebody takes it for one of them."""
+    assert programs(argv) == status
+    out, err = capsys.readouterr()
+    listed = re.findall(r"python -m (edgediff\.\w+)", out or err)
+    assert len(listed) == 3 and all(find_spec(name) for name in listed) and not (out and err)

@@ -28,6 +28,7 @@ LARGER = [*TINY, *"--collect-per-epoch 40 --batch-size 64 --num-slots 60 --buffe
 
 @pytest.mark.line(1, 2, 3, 4, 20, 21, 22, 23, 24, 25)
 def test_a_run_from_start_to_end(call, tmp_path):
+    """Lines 1-25: four epochs of 40 transitions leave tables, curves, and the last and the best policy."""
     status, out, _ = call(train, "--preset", "quick", "--run", "r", *LARGER)
     assert status == 0
     budget = "4 epochs x 40 = 160 transitions (about 3 episodes of 60 flows), 9 gradient steps of 64 samples"
@@ -79,7 +80,7 @@ def test_evaluation_does_not_touch_training(call, tmp_path):
 def test_training_and_evaluating_on_a_request_log(call, tmp_path):
     (tmp_path / "log.csv").write_text(LOG)
     status, out, _ = call(train, "--run", "r", "--trace", "log.csv", *TINY)
-    assert status == 0 and "requests of log.csv" in out
+    assert status == 0 and "requests of log.csv" in out and "log (Azure): 50 requests in 0.0136 h, 1 per s, " in out
     (tmp_path / "other.csv").write_text(LOG.replace("2024", "2023"))
     status, out, _ = call(evaluate, "r", "--trace", "other.csv", "--load", 2, "--mode", "argmax", "--final-episodes", 3)
     assert status == 0 and "load 2, requests of other.csv; 3 held-out episodes" in out and "d2sac, argmax" in out
@@ -228,7 +229,7 @@ def test_the_loop_stores_what_truncation_asks_for(call, monkeypatch):
     assert np.array([step[5] for step in stored]).any() and not np.array([step[4] for step in stored]).any()
     for now, later in zip(stored[:-1], stored[1:], strict=True):
         goes_on = (now[3] == later[0]).all(axis=1)  # is the stored next state where the next step starts?
-        assert np.array_equal(goes_on, ~now[5])
+        assert np.array_equal(goes_on, ~now[5]), "at an end, the stored next state is of the new episode"
 
 
 def test_a_full_disk_is_said_and_the_run_goes_on_once_there_is_space(call, tmp_path, monkeypatch):

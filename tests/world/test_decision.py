@@ -31,6 +31,7 @@ def of(result, k=0):
 
 @pytest.mark.eq(12)
 def test_actions_are_gateway_and_level():
+    """Eq. (12): action k is gateway k // 3 and level k % 3, so 10 is gateway 3, level 1."""
     gateway, level = decode_action(np.arange(24))
     assert gateway.tolist() == [g for g in range(8) for _ in range(3)]
     assert level.tolist() == [0, 1, 2] * 8
@@ -55,6 +56,7 @@ def test_an_idle_gateway_by_hand():
 @pytest.mark.eq(12)
 @pytest.mark.parametrize("level, eta", [(0, 1.0), (1, 1.5), (2, 2.0)])
 def test_the_level_scales_both_resources(level, eta):
+    """Eq. (12): 10 Mbit/s and 4 / (0.25 * 0.4) = 40 TFLOP/s, times eta = 1, 1.5, 2; delays fall as 1 / eta."""
     result = of(outcome(WORLD, view(), np.array([[level]])))
     assert result["rate_bps"] == eta * 10e6 and result["compute_tflops"] == pytest.approx(eta * 40)
     assert result["delay_s"] == pytest.approx(0.2 / eta + 0.1 / eta + 1e-7)
@@ -79,6 +81,7 @@ def test_a_full_gateway_gives_what_it_has():
 
 @pytest.mark.eq(4, 7, 10)
 def test_a_full_server_gives_what_it_has():
+    """Eq. (7): 10 of 40 TFLOP/s: 4 / 10 = 0.4 s, late, so (10a) and (10c) are violated."""
     result = of(outcome(WORLD, view(server=10.0), np.array([[0]])))
     assert result["compute_tflops"] == 10 and result["delay_s"] == pytest.approx(0.2 + 0.4 + 1e-7)
     assert result["violations"] == 2
@@ -87,6 +90,7 @@ def test_a_full_server_gives_what_it_has():
 @pytest.mark.eq(13)
 @pytest.mark.parametrize("case", [dict(available=(0.0, 160e6)), dict(server=0.0), dict(backlog=(300e6, 0.0))])
 def test_a_hopeless_flow_is_dropped_and_takes_nothing(case):
+    """Eq. (13) at the drop limit: T_act = 2, so r = -(2 - 0.4 + 0.5 H_r + phi), and nothing is granted."""
     result = of(outcome(WORLD, view(**case), np.array([[2]])))
     assert result["dropped"] and result["delay_s"] == 2.0 and not result["completed"]
     assert result["rate_bps"] == 0 and result["compute_tflops"] == 0
@@ -99,6 +103,7 @@ def test_a_hopeless_flow_is_dropped_and_takes_nothing(case):
 
 @pytest.mark.eq(9)
 def test_priorities_may_weigh_the_delay():
+    """Eq. (9): weight 3 on H_d changes the reward by -2 H_d; other priorities keep theirs."""
     world = replace(WORLD, priority3_weight=3.0)
     plain, weighted = (of(outcome(w, view(priority=3), np.array([[0]]))) for w in (WORLD, world))
     assert weighted["reward"] - plain["reward"] == pytest.approx(-2 * (plain["delay_s"] - 0.4))
@@ -158,6 +163,7 @@ def test_available_compute_is_standardised_as_a_poisson_number_of_flows(rng):
     "policy", [RoundRobin(0), RoundRobin(2), one_step_greedy], ids=["level 0", "level 2", "greedy"]
 )
 def test_every_entry_of_the_state_has_about_mean_0_and_the_chosen_deviation(policy):
+    """Eq. (11) under three schedulers: no entry of the state is far from mean 0 and deviation 2."""
     simulator = Simulator(WorldConfig(), 16)
     observation, states = simulator.reset(5), []
     for _ in range(900):

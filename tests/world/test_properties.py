@@ -73,6 +73,7 @@ def check_held(world, view, info, total_bps, before, after):
 @pytest.mark.eq(4, 7)
 @pytest.mark.parametrize("name, policy, seed, load", list(draw_cases()))
 def test_at_every_step(name, policy, seed, load):
+    """Eqs. (4), (7): at every decision, grants are within what is free, and exactly they are reserved."""
     world = WorldConfig(load=load, **WORLDS[name])
     simulator = Simulator(world, ENVS)
     policy = UniformRandom(stream(ACTIONS, seed)) if policy == "random" else most_available

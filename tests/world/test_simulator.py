@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from slips import named
 
 from edgediff.config import WorldConfig
 from edgediff.world.decision import STATE_GAIN, state_scale
@@ -63,6 +64,41 @@ def test_reservations_sum_to_what_was_granted_at_every_moment(load):
         assert (view.available_bps < 1).any()  # the test saw full gateways
 
 
+@pytest.mark.line(5, 6, 7, 8)
+def test_reserve_by_hand():
+    """Slots 1 .. 3 of six get 2; a second reservation of 3 in slots 3 .. 4 is added."""
+    held = np.zeros((1, 6))
+    for start, stop, amount in ((1, 4, 2.0), (3, 5, 3.0)):
+        reserve(held, (np.array([0]),), np.array([start]), np.array([stop]), np.array([amount]))
+    words = {
+        (0, 2, 2, 2 + 3, 2 + 3, 3): "slot `stop` itself is reserved too: the last one is stop - 1",
+        (0, 2, 2, 3, 3, 0): "a second reservation overwrites the first: amounts are added",
+        (0, 0, 0, 0, 0, 0): "nothing is reserved: change `held` in place",
+    }
+    assert held[0].tolist() == [0, 2, 2, 5, 3, 0], words.get(tuple(held[0].tolist()), f"{held[0].tolist()}")
+
+
+@pytest.mark.line(5, 6, 7, 8)
+def test_one_step_by_hand():
+    """In an empty network, action 10 sends at 1.5 b through gateway 3: reward, reservation, queue, next flow."""
+    simulator = Simulator(WORLD, 1)
+    simulator.reset(0)
+    flows, expected = simulator.flows[0], simulator.outcomes()
+    now, later = flows["slot"][:2]
+    _, reward, terminated, truncated, info = simulator.step(np.array([10]))
+    assert not terminated.any() and not truncated.any(), "this episode has more flows: it is not at its end"
+    assert reward[0] == expected.reward[0, 10], named(reward[0], {
+        expected.reward[0, 0]: "the reward is that of action 0, not of the action given",
+    })  # fmt: skip
+    assert info["gateway"].tolist() == [3], f"gateway of action 10 is 10 // 3 = 3, not {info['gateway']}"
+    held = simulator.held_bps[0, now, 3]
+    assert held == info["rate_bps"][0], "nothing is reserved: commit the outcome" if held == 0 else f"{held} bit/s held"
+    assert simulator.cursor[0] == 1, "time stands still: go to the next flow"
+    left = max(flows["data_bits"][0] - simulator.total_bps[0, now:later, 3].sum() * 0.01, 0)
+    assert simulator.backlog_bits[0, 3] == pytest.approx(left), "the queue of gateway 3 has not been served since"
+    assert info["priority"].tolist() == [flows["priority"][0]], "info has the priority of the flow that was decided"
+
+
 def test_reserve_adds_to_each_stretch_and_nothing_else(rng):
     held, amount = np.zeros((5, 30, 3)), rng.uniform(1, 2, 4)
     rows, gateways = np.array([0, 1, 2, 4]), np.array([2, 0, 0, 1])
@@ -90,6 +126,7 @@ def test_an_emptied_network_holds_exactly_nothing():
 @pytest.mark.line(5, 6, 7, 8)
 @pytest.mark.parametrize("load", [0.05, 1.0, 8.0])
 def test_every_flow_is_decided_once_and_ends_in_one_way(load):
+    """Lines 5-8: each flow is completed, late or dropped, and an episode ends after its last flow."""
     world = replace(WorldConfig(num_slots=200), load=load)
     simulator = Simulator(world, 4)
     played = play(simulator, uniform(), 60)
@@ -112,17 +149,21 @@ def in_units(observation):
 
 @pytest.mark.line(20, 21, 22, 23, 24, 25)
 def test_truncation_shows_the_true_last_state_and_then_a_new_episode():
+    """Line 21: at the end, `successor` is the state after the last flow; the observation is of a fresh episode."""
     simulator = Simulator(WORLD, 1)
     played = play(simulator, uniform(), 400)
     cut = next(k for k, step in enumerate(played) if k and step[3][0])
     flows = draw_traffic(WORLD, 0, 0, 0).flows
+    words = "info['successor'] is of the new episode: take the observation before the next episode starts"
     final, fresh = in_units(played[cut][4]["successor"][0]), in_units(played[cut][0][0])
-    assert final[3] == pytest.approx(flows["deadline_s"][-1], rel=1e-5)  # the flow that would come next
+    # The flow that would come next.
+    assert final[3] == pytest.approx(flows["deadline_s"][-1], rel=1e-5), words
     assert final[4:12].max() > 0.01  # the backlog the episode ended with
     assert fresh[3] == pytest.approx(draw_traffic(WORLD, 0, 0, 1).flows["deadline_s"][0], rel=1e-5)
     assert fresh[4:12].max() < 1e-6 and fresh[-1] == pytest.approx(
         WORLD.server_tflops
     )  # nothing waits, nothing is held
+    assert not np.array_equal(played[cut][0], played[cut][4]["successor"]), "at the end, start the next episode"
     for step in played[1:cut]:
         assert np.array_equal(step[0], step[4]["successor"])
 
@@ -162,6 +203,7 @@ def test_other_policy_same_traffic():
 
 @pytest.mark.line(5, 6, 7, 8)
 def test_three_environments_equal_three_runs_of_one():
+    """Lines 5-8: environments side by side do not touch each other."""
     together = play(Simulator(WORLD, 3), RoundRobin(1), 300)
     for env in range(3):
         alone = play(Simulator(WORLD, 1, first_env=env), RoundRobin(1), 300)
@@ -190,6 +232,7 @@ def test_observations_are_finite_and_within_what_is_possible():
 
 @pytest.mark.line(1, 2, 3, 4)
 def test_episodes_without_a_flow_are_passed_over():
+    """Line 2: an episode of 20 slots with 1.2 flows on average is often empty, and then the next one starts."""
     world = WorldConfig(num_workshops=1, num_slots=20, arrival_rate=0.06)  # about 1.2 flows an episode
     simulator = Simulator(world, 2)
     play(simulator, uniform(), 50)

@@ -23,6 +23,7 @@ def within(sample, mean, deviations=5):
 
 @pytest.mark.eq(1)
 def test_marginal_laws_of_a_flow(flows):
+    """Eq. (1): b ~ U(1, 20) Mbit/s with mean 10.5, T_req ~ U(0.1, 1) s with mean 0.55, p uniform on 1, 2, 3."""
     assert within(flows["bandwidth_bps"], 10.5e6) and within(flows["deadline_s"], 0.55)
     assert flows["bandwidth_bps"].min() >= 1e6 and flows["bandwidth_bps"].max() <= 20e6
     assert flows["deadline_s"].min() >= 0.1 and flows["deadline_s"].max() <= 1.0
@@ -33,11 +34,13 @@ def test_marginal_laws_of_a_flow(flows):
 
 @pytest.mark.eq(1)
 def test_sending_at_the_required_bandwidth_takes_half_the_deadline(flows):
+    """Eq. (1): D = 0.5 b T_req, so D / b is half the deadline."""
     np.testing.assert_allclose(flows["data_bits"] / flows["bandwidth_bps"], flows["deadline_s"] / 2)
 
 
 @pytest.mark.eq(1)
 def test_work_follows_size_and_kind(flows):
+    """Eq. (1): text, image and scene take 0.5, 1 and 2 TFLOP per Mbit."""
     per_mbit = flows["work_tflop"] / (flows["data_bits"] / 1e6)
     np.testing.assert_allclose(per_mbit, np.array([0.5, 1.0, 2.0])[flows["kind"]])
 
@@ -61,6 +64,7 @@ def test_arrivals_are_binomial(load):
 
 @pytest.mark.eq(1)
 def test_arrivals_come_in_order_at_most_one_per_workshop_and_slot():
+    """Eq. (1): a workshop sends at most one flow per slot."""
     flows = draw_traffic(replace(WORLD, num_workshops=20, arrival_rate=0.2), 0, 0, 0).flows
     cell = flows["slot"] * 20 + flows["workshop"]
     assert (np.diff(cell) > 0).all()
@@ -85,6 +89,7 @@ def test_background_starts_in_its_stationary_law():
 
 @pytest.mark.eq(1)
 def test_traffic_is_a_pure_function_of_seed_environment_and_episode():
+    """Eq. (1): the same three numbers draw the same flows, and any other three draw others."""
     one = draw_traffic(WORLD, 3, 1, 2)
     again = draw_traffic(WORLD, 3, 1, 2)
     assert np.array_equal(one.flows, again.flows) and np.array_equal(one.background, again.background)

@@ -1,0 +1,19 @@
+"""List the programs: `python -m edgediff`."""
+
+import sys
+
+PROGRAMS = """\
+python -m edgediff.train      train an agent, Algorithm 1
+python -m edgediff.evaluate   score saved runs, beside the rules
+python -m edgediff.control    decide online, one JSON line per flow
+Each explains itself with --help. experiments/README.md lists those of the experiments."""
+
+
+def main(argv: list[str]) -> int:
+    """Print the programs; status 2 if anything was asked of this one."""
+    print(PROGRAMS, file=sys.stderr if argv else sys.stdout)
+    return 2 if argv else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

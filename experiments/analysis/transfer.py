@@ -1,0 +1,129 @@
+"""Score agents on networks that they were not trained for: `python -m experiments.analysis.transfer RUN [RUN ...]`.
+
+The runs must have shared networks, whose weights serve any number of gateways. It writes transfer.csv: a row for every
+run and every rule on every network, at load 1; bandwidth and compute per flow stay the same. On the last network the
+largest gateway fails in the middle of the episode: from then on no flow may choose it.
+"""
+
+import csv
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from edgediff.config import Settings, WorldConfig
+from edgediff.errors import ConfigError
+from edgediff.run.commandline import Parser, run_program
+from edgediff.run.scores import agent_policy, score
+from edgediff.run.weights import read_weights, restore_agent, weights_path
+from edgediff.world.decision import LEVELS, Outcome, View, decode_action
+from edgediff.world.knowledge import all_outcomes, observe_gateways
+from edgediff.world.rollout import Policy
+from edgediff.world.rules import GREEDY, PRICED_BY_LOAD, all_rules
+from edgediff.world.simulator import Simulator
+from edgediff.world.workload import HELD_OUT
+from experiments import RESULTS
+
+COLUMNS = "scheduler", "network", "seed", "completion", "reward"
+EPISODES = 8
+
+
+def of_size(gateways: int) -> dict:
+    """Return the settings of a network with the same bandwidth and compute per flow as the usual one of 8 gateways."""
+    return dict(num_gateways=gateways, arrival_rate=gateways / 8000, server_tflops=gateways * 375.0)
+
+
+FAILING = "8 gateways, the largest fails"
+NETWORKS = {
+    "4 gateways": of_size(4),
+    "8 gateways": of_size(8),
+    "16 gateways": of_size(16),
+    "64 gateways": of_size(64),
+    "7 gateways, capacities drawn": of_size(7) | dict(topology="uniform", topology_seed=1),
+    FAILING: of_size(8),
+}
+
+
+class Remaining:
+    """What policies ask of a simulator, without one of its gateways."""
+
+    def __init__(self, simulator: Simulator, failed: int):
+        self.simulator, self.failed, self.num_envs = simulator, failed, simulator.num_envs
+        self.world = replace(simulator.world, num_gateways=simulator.world.num_gateways - 1)
+
+    def view(self) -> View:
+        """Return what is known at the present decision."""
+        view = self.simulator.view()
+        by_gateway = "backlog_bits", "available_bps", "capacity_bps", "propagation_s"
+        return view._replace(**{name: np.delete(getattr(view, name), self.failed, axis=-1) for name in by_gateway})
+
+    def outcomes(self) -> Outcome:
+        """Return the outcome of all actions."""
+        return all_outcomes(self.world, self.view())
+
+
+class WithFailure:
+    """Two policies, with all gateways and without one; the second decides from the middle of an episode on."""
+
+    def __init__(self, policy: Policy, without: Policy, failed: int):
+        self.policy, self.without, self.failed = policy, without, failed
+
+    def __call__(self, observation: np.ndarray, simulator: Simulator) -> np.ndarray:
+        late = simulator.view().flow["slot"] >= simulator.world.num_slots // 2
+        action = self.policy(observation, simulator)
+        if not late.any():
+            return action
+        rest = Remaining(simulator, self.failed)
+        gateway, level = decode_action(self.without(observe_gateways(rest.world, rest.view()), rest))  # type: ignore[arg-type]
+        return np.where(late, (gateway + (gateway >= self.failed)) * len(LEVELS) + level, action)
+
+
+def agent_on(world: WorldConfig, trained: Settings, weights: dict) -> Policy:
+    """Return the policy of a trained agent for another network."""
+    settings = trained._replace(world=world)
+    return agent_policy(restore_agent(weights, settings), settings.run)[1]
+
+
+def policies(network: str, world: WorldConfig, trained: Settings, weights: dict) -> dict[str, Policy]:
+    """Return the agent and two rules, ready for a network."""
+    found = {
+        "deploy": agent_on(world, trained, weights),
+        **{name: all_rules()[name] for name in (GREEDY, PRICED_BY_LOAD)},
+    }
+    if network != FAILING:
+        return found
+    fewer, failed = replace(world, num_gateways=world.num_gateways - 1), world.num_gateways - 1
+    without = found | {"deploy": agent_on(fewer, trained, weights)}
+    return {name: WithFailure(policy, without[name], failed) for name, policy in found.items()}
+
+
+def rows_of(run: str) -> list[tuple]:
+    """Score the agent of a run, and the rules on the same traffic, on every network."""
+    trained, _, weights = read_weights(weights_path(run, "last"))
+    if trained.learner.network == "mlp":
+        raise ConfigError(f"run: {run} has network mlp, which serves no other network; allowed are shared and priced")
+    rows, seed = [], trained.run.seed
+    for network, given in NETWORKS.items():
+        world = replace(trained.world.at_load(1.0), **given)
+        simulator = Simulator(world, EPISODES, observe=observe_gateways)
+        for name, policy in policies(network, world, trained, weights).items():
+            found = score(simulator, policy, HELD_OUT + 1 + seed)
+            rows.append((name, network, seed, f"{found['completion']:.6g}", f"{found['reward']:.6g}"))
+    return rows
+
+
+def main(argv: list[str]) -> int:
+    """Score agents with shared networks, and the greedy rules, on other networks than that of training."""
+    parser = Parser("python -m experiments.analysis.transfer RUN [RUN ...]", main.__doc__)
+    parser.add_argument("runs", metavar="RUN", nargs="+", help="folder of a run with shared networks")
+    parser.add_argument("--results", metavar="FOLDER", default=str(RESULTS), help="where transfer.csv goes")
+    args = parser.parse(argv)
+    rows = [row for run in args.runs for row in rows_of(run)]
+    with (Path(args.results) / "transfer.csv").open("w", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([COLUMNS, *rows])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_program("transfer", main))

@@ -1,0 +1,56 @@
+"""The annotated page in a headless browser: it fits the screen, every formula is seen whole, and nothing goes wrong.
+
+`browser_page` of conftest.py asserts that the console has no error and that nothing asks for the network.
+"""
+
+import pytest
+
+pytest.importorskip("latex2mathml", reason="needs the extra `experiments`")
+
+from experiments.page.__main__ import PAGE
+
+pytestmark = pytest.mark.slow
+MEASURE = """selector => [...document.querySelectorAll(selector)].map(e => [
+    e.scrollWidth - e.clientWidth, e.scrollHeight - e.clientHeight, e.textContent.slice(0, 60)])"""
+SIZES = """() => [...document.querySelectorAll('.equation math')].map(e => {
+    const box = e.getBoundingClientRect(); return [box.width, box.height]; })"""
+
+
+@pytest.fixture
+def shown(browser_page):
+    """Show the page, with its font loaded."""
+    browser_page.goto(PAGE.as_uri())
+    browser_page.evaluate("document.fonts.ready")
+    return browser_page
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 390, 1280])
+def test_the_page_is_no_wider_than_the_screen(shown, width, scheme):
+    """Formulas, code and tables may scroll in a box of their own; no formula is cut above or below."""
+    shown.emulate_media(color_scheme=scheme)
+    shown.set_viewport_size({"width": width, "height": 800})
+    assert shown.evaluate("document.documentElement.scrollWidth") <= width
+    assert not [text for _, below, text in shown.evaluate(MEASURE, ".scroll") if below > 0]
+
+
+def test_every_equation_is_drawn_in_the_font_of_the_page(shown):
+    for number in range(1, 28):
+        assert shown.locator(f"#eq{number}").is_visible()
+        assert f"({number})" in shown.locator(f"#eq{number} ~ .equation").first.inner_text()
+    sizes = shown.evaluate(SIZES)
+    assert len(sizes) >= 27 and all(width > 30 and height > 10 for width, height in sizes)
+    assert shown.evaluate("[...document.fonts].map(font => font.family + ' ' + font.status)") == ["Page Math loaded"]
+
+
+def test_the_code_of_algorithm_1_is_not_clipped_on_a_laptop(shown):
+    shown.set_viewport_size({"width": 1280, "height": 800})
+    assert not [text for beyond, _, text in shown.evaluate(MEASURE, ".lines pre") if beyond > 0]
+
+
+def test_the_contents_stay_beside_the_text(shown):
+    """On a wide screen they can be clicked from anywhere; on a phone they stand at the top."""
+    for width, stays in ((1280, True), (390, False)):
+        shown.set_viewport_size({"width": width, "height": 800})
+        shown.evaluate("window.scrollTo(0, 9000)")
+        assert (shown.locator("nav").bounding_box()["y"] == 0) is stays

@@ -1,0 +1,79 @@
+"""Agents and rules on networks that they were not trained for, and a gateway that fails."""
+
+import csv
+
+import numpy as np
+import pytest
+from tiny import TINY
+
+from edgediff.config import WorldConfig
+from edgediff.run.commandline import run_program
+from edgediff.train import main as train
+from edgediff.world.knowledge import observe_gateways
+from edgediff.world.rollout import rollout
+from edgediff.world.rules import GREEDY, RoundRobin, one_step_greedy
+from edgediff.world.simulator import Simulator
+from experiments.analysis import transfer
+
+WORLD = WorldConfig(num_slots=40)
+
+
+def test_remaining_is_the_network_without_a_gateway():
+    simulator = Simulator(WORLD, 3, observe=observe_gateways)
+    simulator.reset(0)
+    rest = transfer.Remaining(simulator, 2)
+    whole, fewer = simulator.view(), rest.view()
+    assert rest.world.num_gateways == 7
+    for name in ("backlog_bits", "available_bps", "capacity_bps", "propagation_s"):
+        assert np.array_equal(getattr(fewer, name), getattr(whole, name)[..., [0, 1, 3, 4, 5, 6, 7]])
+    reward = simulator.outcomes().reward.reshape(3, 8, 3)[:, [0, 1, 3, 4, 5, 6, 7]].reshape(3, 21)
+    kept = rest.outcomes().delay_s == simulator.outcomes().delay_s.reshape(3, 8, 3)[:, [0, 1, 3, 4, 5, 6, 7]].reshape(
+        3, 21
+    )
+    assert kept.all() and rest.outcomes().reward.shape == reward.shape
+
+
+def test_with_failure_never_takes_the_gateway_that_has_failed():
+    """Before the failure all eight gateways are used, after it all but the third, and in turn."""
+    simulator, taken = Simulator(WORLD, 4, observe=observe_gateways), {False: set(), True: set()}
+    policy = transfer.WithFailure(RoundRobin(2), RoundRobin(2), 3)
+
+    def noted(observation, simulator):
+        action = policy(observation, simulator)
+        for late, gateway in zip(simulator.view().flow["slot"] >= 20, action // 3, strict=True):
+            taken[bool(late)].add(int(gateway))
+        assert (action % 3 == 2).all()
+        return action
+
+    rollout(simulator, noted, 1)
+    assert taken == {False: set(range(8)), True: set(range(8)) - {3}}
+
+
+def test_greedy_without_a_gateway_takes_the_best_of_the_others():
+    simulator = Simulator(WORLD, 5, observe=observe_gateways)
+    simulator.reset(0)
+    rest = transfer.Remaining(simulator, 7)
+    assert np.array_equal(one_step_greedy(None, rest), rest.outcomes().reward.argmax(axis=1))
+
+
+@pytest.mark.slow
+def test_a_run_is_scored_on_every_network(tmp_path, monkeypatch, capsys):
+    short = {name: given | dict(num_slots=15) for name, given in transfer.NETWORKS.items()}
+    monkeypatch.setattr(transfer, "NETWORKS", short)
+    monkeypatch.setattr(transfer, "EPISODES", 1)
+    assert run_program("train", train, [*TINY, "--network", "shared", "--run", str(tmp_path / "run")]) == 0
+    assert run_program("transfer", transfer.main, [str(tmp_path / "run"), "--results", str(tmp_path)]) == 0
+    with (tmp_path / "transfer.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {row["network"] for row in rows} == set(transfer.NETWORKS)
+    assert len(rows) == 3 * len(short) and {row["scheduler"] for row in rows} >= {"deploy", GREEDY}
+    assert all(0 <= float(row["completion"]) <= 1 for row in rows)
+
+
+@pytest.mark.slow
+def test_a_run_whose_network_is_mlp_is_refused(tmp_path, capsys):
+    assert run_program("train", train, [*TINY, "--run", str(tmp_path / "run")]) == 0
+    capsys.readouterr()
+    assert run_program("transfer", transfer.main, [str(tmp_path / "run")]) == 2
+    message = "has network mlp, which serves no other network; allowed are shared and priced"
+    assert capsys.readouterr().err == f"transfer: run: {tmp_path / 'run'} {message}\n"
