@@ -27,6 +27,7 @@ from edgediff.world.trace import Trace
 from experiments.look.data import DIGITS, RULES, kept_steps, play
 from experiments.look.equations import as_html
 from experiments.look.states import entries
+from experiments.page import font
 
 HERE = Path(__file__).parent
 MARK = '<meta name="generator" content="experiments/look">'  # by which a page of ours is known
@@ -87,7 +88,7 @@ def page(run: str, epoch: int, settings: Settings, agent: Agent, trace: Trace | 
     inlined = {
         "mark": MARK,
         "title": escape(f"Look inside a decision: {settings.learner.agent}"),
-        "style": (HERE / "look.css").read_text("utf-8"),
+        "style": f'{font.rule()}\n{(HERE / "look.css").read_text("utf-8")}',
         "equations": as_html(),
         "about": known,
         "numbers": numbers,
