@@ -16,6 +16,7 @@ from pathlib import Path
 from edgediff.errors import ConfigError
 from edgediff.run.commandline import run_program
 from experiments import RESULTS, ROOT
+from experiments.look import page as look
 from experiments.page import font, sources
 from experiments.page.deviations import KINDS, kind_of
 from experiments.page.discussion import DISCUSSION
@@ -128,7 +129,9 @@ files work where this page lies in a copy of the repository.</p>
 
 
 def main(argv: list[str]) -> int:
-    """Write the page, by default results/annotated_paper.html."""
+    """Write the page, by default results/annotated_paper.html; given the folder of a run, RUN/decisions.html."""
+    if argv and (argv[0] in ("-h", "--help") or not argv[0].startswith("-") and not argv[0].endswith(".html")):
+        return look.main(argv)
     if len(argv) > 1 or argv and argv[0].startswith("-"):
         raise ConfigError(f"arguments: {' '.join(argv)!r} are not one path, that of the page")
     path = Path(argv[0]) if argv else PAGE

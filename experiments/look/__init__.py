@@ -1,0 +1,1 @@
+"""Look inside a decision: one page on which every flow of an episode can be opened. See page.py."""

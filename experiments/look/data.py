@@ -1,0 +1,179 @@
+"""Play one held-out episode and keep all that belongs to its decisions, each number as it will be printed.
+
+A number is kept as a whole number of units of its last printed digit: 0.3832 s with 3 digits is 383. So the page
+prints what the simulator computed, to the last digit, and a file of 1,000 flows is small.
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from edgediff.config import Settings, WorldConfig
+from edgediff.learner.agent import Agent
+from edgediff.learner.d2sac import D2SAC
+from edgediff.learner.diffusion import denoise
+from edgediff.world import delay, objective
+from edgediff.world.decision import View, decode_action, requested_resources
+from edgediff.world.knowledge import all_outcomes, state_of
+from edgediff.world.rules import GREEDY, PRICED, PRICED_BY_LOAD, all_rules
+from edgediff.world.simulator import Simulator
+from edgediff.world.trace import Trace
+from edgediff.world.workload import HELD_OUT
+
+RULES = "round robin, level 2", GREEDY, PRICED, PRICED_BY_LOAD
+MOST_FLOWS = 3000  # decisions of an episode that are kept, its first ones
+MOST_STEPS = 11  # latents that are kept of a long chain
+MOST_LATENTS = 2_300_000  # entries of all latents in the file, about one byte each
+
+# What is kept of every decision, with its printed digits. G gateways, L levels, A actions, C critics, S entries of the
+# state, I kept latents, M kept noise draws, R rules. Mbit, Mbit/s, TFLOP, TFLOP/s, s.
+DIGITS = {
+    **dict(time=3, kind=0, workshop=0, priority=0, data=3, work=3, deadline=3, bandwidth=3, load=2, free_compute=1),
+    **dict(backlog=3, available=3, total=3, held=3, propagation=6, queueing=3, used=3),  # (G,); propagation in ms
+    **dict(wanted_rate=3, wanted_compute=3, compute=3, processing=3),  # (L,)
+    **dict(rate=3, transmission=3, delay=3, dropped=0, completed=0, late=0, short_rate=0, short_compute=0),  # (A,)
+    **dict(used_after=3, imbalance=3, deviation=3, cost=3, reward=3, probability=3),  # (A,)
+    **dict(values=3, state=3, latents=1, draws=3, action=0, rules=0),  # (C, A), (S,), (I, M, A), (M, A), (), (R,)
+}
+
+
+def kept_steps(agent: Agent) -> np.ndarray:
+    """Return the steps i, from N down to 0, whose latent a_i is kept; none for an agent without a chain."""
+    if not isinstance(agent, D2SAC):
+        return np.zeros(0, int)
+    steps = agent.config.d2sac_denoising_steps
+    return np.unique(np.linspace(0, steps, min(steps + 1, MOST_STEPS)).round().astype(int))[::-1]
+
+
+def kept_draws(agent: Agent, settings: Settings, flows: int) -> int:
+    """Return of how many noise draws the chain is kept: those that an evaluation averages, as far as they fit."""
+    of_one_draw = flows * len(kept_steps(agent)) * agent.num_actions
+    return min(settings.run.eval_draws, max(1, MOST_LATENTS // of_one_draw)) if of_one_draw else 0
+
+
+def play(settings: Settings, agent: Agent, trace: Trace | None = None) -> dict[str, np.ndarray]:
+    """Play the first held-out episode of `edgediff.evaluate`; return DIGITS' arrays, (F, ...) each.
+
+    The agent decides as in an evaluation of one environment. The rules are asked in the same states, and their
+    answers are not carried out.
+    """
+    simulator = Simulator(settings.world, trace=trace, observe=state_of(settings.learner.network))
+    observation, generator = simulator.reset(HELD_OUT + 1), agent.evaluation_stream()
+    flows = min(int(simulator.num_flows[0]), MOST_FLOWS)
+    draws, every = kept_draws(agent, settings, flows), all_rules()
+    rows: list[dict[str, Any]] = []
+    for _ in range(flows):
+        view = simulator.view()
+        row = seen(settings.world, simulator, view) | consequences(settings.world, view)
+        row |= inside(agent, observation, generator, settings.run.eval_draws, draws)
+        row["rules"] = np.array([every[name](observation, simulator)[0] for name in RULES])
+        rows.append(row)
+        observation, *_ = simulator.step(row["action"][None])
+    return {name: np.stack([row[name] for row in rows]) for name in DIGITS}
+
+
+def seen(world: WorldConfig, simulator: Simulator, view: View) -> dict[str, np.ndarray]:
+    """Return what is known before the decision: the flow, the gateways, the server."""
+    flow = view.flow[0]
+    slot = flow["slot"]
+    return dict(
+        time=slot * world.slot_s,
+        **{name: flow[name] for name in ("kind", "workshop", "priority")},
+        data=flow["data_bits"] / 1e6,
+        work=flow["work_tflop"],
+        deadline=flow["deadline_s"],
+        bandwidth=flow["bandwidth_bps"] / 1e6,
+        load=view.load[0],
+        free_compute=view.available_tflops[0],
+        backlog=view.backlog_bits[0] / 1e6,
+        available=view.available_bps[0] / 1e6,
+        total=simulator.total_bps[0, slot] / 1e6,
+        held=simulator.held_bps[0, slot] / 1e6,
+        propagation=view.propagation_s[0] * 1e3,
+        queueing=delay.queueing_delay(view.backlog_bits[0], view.available_bps[0]),
+        used=objective.utilisation(view.available_bps[0], view.capacity_bps),
+    )
+
+
+def consequences(world: WorldConfig, view: View) -> dict[str, np.ndarray]:
+    """Return what every action would lead to, Eqs. (2)-(10) and (13), with the numbers between."""
+    result = all_outcomes(world, view)
+    gateway, level = decode_action(np.arange(world.num_actions))
+    flow, levels = view.flow[0], len(np.unique(level))
+    wanted_bps, wanted_tflops = (of[0] for of in requested_resources(world, view.flow, level[None]))
+    available_bps = view.available_bps[0, gateway]
+    rate_bps = delay.allocate(wanted_bps, available_bps)
+    compute_tflops = delay.allocate(wanted_tflops, view.available_tflops[0])
+    transmission_s = delay.transmission_delay(flow["data_bits"], rate_bps)
+    processing_s = delay.processing_delay(flow["work_tflop"], compute_tflops)
+    queueing_s = delay.queueing_delay(view.backlog_bits[0, gateway], available_bps)
+    total_s = delay.total_delay(transmission_s, queueing_s, processing_s, view.propagation_s[0, gateway])
+    deviation_s = objective.delay_deviation(result.delay_s[0], flow["deadline_s"])
+    weight = (world.priority1_weight, world.priority2_weight, world.priority3_weight)[flow["priority"] - 1]
+    left_bps = available_bps - result.rate_bps[0]
+    return dict(
+        wanted_rate=wanted_bps[:levels] / 1e6,
+        wanted_compute=wanted_tflops[:levels],
+        compute=compute_tflops[:levels],
+        processing=processing_s[:levels],
+        rate=rate_bps / 1e6,
+        transmission=transmission_s,
+        delay=result.delay_s[0],
+        dropped=result.dropped[0],
+        completed=result.completed[0],
+        late=~delay.meets_deadline(total_s, flow["deadline_s"]),
+        short_rate=wanted_bps > available_bps,
+        short_compute=wanted_tflops > view.available_tflops[0],
+        used_after=objective.utilisation(left_bps, view.capacity_bps[gateway]),
+        imbalance=result.imbalance[0],
+        deviation=deviation_s,
+        cost=objective.objective(weight * deviation_s, result.imbalance[0], world.delay_weight, world.balance_weight),
+        reward=result.reward[0],
+    )
+
+
+def inside(
+    agent: Agent, observation: np.ndarray, generator: torch.Generator, draws: int, kept: int
+) -> dict[str, np.ndarray]:
+    """Let the agent decide as `agent_policy` does; return also its state, its chain and its critics."""
+    state = agent.checked_state(observation)
+    before = generator.get_state()
+    action, probability = agent.act_with_probabilities(observation, generator, draws=draws)
+    again = torch.Generator().set_state(before)
+    latents = chain(agent, state, again, draws)[:, :kept]
+    of_draws = torch.softmax(latents[-1], dim=-1) if len(latents) else latents.new_zeros(0, agent.num_actions)
+    return dict(
+        action=action[0],
+        probability=probability[0],
+        state=observation[0],
+        values=critics(agent, state),
+        latents=latents.numpy(),
+        draws=of_draws.numpy(),
+    )
+
+
+@torch.inference_mode()
+def chain(agent: Agent, state: torch.Tensor, generator: torch.Generator, draws: int) -> torch.Tensor:
+    """Return the latents a_i of the kept steps i = N .. 0, Eq. (19), by the actor that is evaluated, (I, M, A)."""
+    if not isinstance(agent, D2SAC):
+        return torch.zeros(0, 0, agent.num_actions)
+    states = state.repeat(draws, 1)
+    latents, predict = [], agent.target_actor.predictor(states)
+
+    def watched(a_i: torch.Tensor, i: int) -> torch.Tensor:
+        latents.append(a_i)
+        return predict(a_i, i)
+
+    latents.append(denoise(watched, agent.schedule, agent.draw_noise(states, generator), agent.mean))
+    return torch.stack([latents[len(latents) - 1 - i] for i in kept_steps(agent)])
+
+
+@torch.inference_mode()
+def critics(agent: Agent, state: torch.Tensor) -> np.ndarray:
+    """Return the values of all actions by every critic, (C, A): two, the one of dqn, or none, as for ppo."""
+    if "critics" in agent.networks:
+        return torch.cat(agent.networks["critics"](state)).numpy()
+    if "target_q" in agent.networks:
+        return agent.networks["target_q"](state).numpy()
+    return np.zeros((0, agent.num_actions))

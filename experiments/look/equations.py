@@ -1,0 +1,58 @@
+r"""Eqs. (1) to (13) with places for the numbers of a decision, in the order in which they are computed.
+
+A place is \n{name}; the script of the page puts the number there. Every equation is (number, what it says, its LaTeX in
+letters, its LaTeX with numbers, the function that computes it).
+"""
+
+import re
+
+from experiments.page.markup import maths
+
+EQUATIONS = (
+    (1, "The flow", r"f_w = \{D, C, p, T^{req}\}", r"\{\n{data}, \n{work}, \n{priority}, \n{deadline}\}",
+     "workload.draw_traffic"),
+    (11, "What the network sees, standardised", r"s = \{f_w, Q, R^{avail}, F^{avail}\}",
+     r"\{\n{s0}, \n{s1}, \n{s2}, \n{s3}, \ldots, \n{last}\}", "decision.observe"),
+    (12, "The action", r"k: \ g = \lfloor k / 3 \rfloor, \ \eta = (\n{levels})_{k \bmod 3}",
+     r"k = \n{action}: \ g = \n{gateway}, \ \eta = \n{eta}", "decision.decode_action"),
+    (4, "Bandwidth granted", r"r = \min(\eta\, b, \ R_g^{avail})",
+     r"\min(\n{eta} \cdot \n{bandwidth}, \ \n{available}) = \n{rate}", "delay.allocate"),
+    (7, "Compute granted", r"c = \min\left(\eta \frac{C}{\n{fraction}\, T^{req}}, \ F^{avail}\right)",
+     r"\min\left(\n{eta} \cdot \frac{\n{work}}{\n{fraction} \cdot \n{deadline}}, \ \n{free_compute}\right)"
+     r" = \n{compute}", "delay.allocate"),
+    (3, "Sending", r"T^{tx} = \frac{D}{r}", r"\frac{\n{data}}{\n{rate}} = \n{transmission}",
+     "delay.transmission_delay"),
+    (5, "Waiting in the queue", r"T^{q} = \frac{Q_g}{R_g^{avail}}", r"\frac{\n{backlog}}{\n{available}} = \n{queueing}",
+     "delay.queueing_delay"),
+    (6, "Processing", r"T^{proc} = \frac{C}{c}", r"\frac{\n{work}}{\n{compute}} = \n{processing}",
+     "delay.processing_delay"),
+    (2, "The whole delay", r"T^{act} = T^{tx} + T^{q} + T^{proc} + T^{prop}",
+     r"\n{transmission_bare} + \n{queueing_bare} + \n{processing_bare} + \n{propagation} \n{total}",
+     "delay.total_delay"),
+    (8, "The deadline", r"T^{act} \leq T^{req}", r"\n{deadline_test}", "delay.meets_deadline"),
+    (9, "The cost", r"\begin{array}{l} H_d = T^{act} - T^{req} \\ H_r = \max_g U_g - \min_g U_g \\"
+     r" O = \alpha \n{weight_letter} H_d + \beta H_r \end{array}",
+     r"\begin{array}{l} \n{delay_bare} - \n{deadline_bare} = \n{deviation} \\ \n{most_used} - \n{least_used} ="
+     r" \n{imbalance} \\ \n{alpha} \n{weight} \cdot (\n{deviation_bare}) + \n{beta} \cdot \n{imbalance} = \n{cost}"
+     r" \end{array}", "objective.objective"),
+    (10, "Constraints violated", r"\phi = [T^{act} > T^{req}] + [\eta\, b > R_g^{avail}] +"
+     r" \left[\eta \frac{C}{\n{fraction}\, T^{req}} > F^{avail}\right]",
+     r"\n{late} + \n{short_rate} + \n{short_compute} = \n{phi}", "objective.violations"),
+    (13, "The reward", r"r = -(O + \kappa\, \phi)", r"-(\n{cost} + \n{kappa} \cdot \n{phi}) = \n{reward}",
+     "objective.reward"),
+)  # fmt: skip
+
+
+def formula(latex: str) -> str:
+    """Typeset LaTeX; every place becomes a `data-n` that the script fills."""
+    typeset = maths(re.sub(r"\\n\{(\w+)\}", r"\\text{@\1@}", latex), "block")
+    return re.sub(r"<mtext>@(\w+)@</mtext>", r'<mtext data-n="\1">\1</mtext>', typeset)
+
+
+def as_html() -> str:
+    """Return all equations as items of a list."""
+    return "\n".join(
+        f'<li id="eq{number}"><div class="of"><b>({number})</b> {title}<code>{function}</code></div>'
+        f'<div class="scroll">{formula(letters)}</div><div class="scroll numbers">{formula(numbers)}</div></li>'
+        for number, title, letters, numbers, function in EQUATIONS
+    )
