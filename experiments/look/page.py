@@ -88,7 +88,7 @@ def page(run: str, epoch: int, settings: Settings, agent: Agent, trace: Trace | 
     inlined = {
         "mark": MARK,
         "title": escape(f"Look inside a decision: {settings.learner.agent}"),
-        "style": f'{font.rule()}\n{(HERE / "look.css").read_text("utf-8")}',
+        "style": f"{font.rule()}\n{(HERE / 'look.css').read_text('utf-8')}",
         "equations": as_html(),
         "about": known,
         "numbers": numbers,
