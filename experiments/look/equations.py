@@ -11,7 +11,7 @@ from experiments.page.markup import maths
 EQUATIONS = (
     (1, "The flow", r"f_w = \{D, C, p, T^{req}\}", r"\{\n{data}, \n{work}, \n{priority}, \n{deadline}\}",
      "workload.draw_traffic"),
-    (11, "What the network sees, standardised", r"s = \{f_w, Q, R^{avail}, F^{avail}\}",
+    (11, "What the network sees", r"s = \{f_w, Q, R^{avail}, F^{avail}\}",
      r"\{\n{s0}, \n{s1}, \n{s2}, \n{s3}, \ldots, \n{last}\}", "decision.observe"),
     (12, "The action", r"k: \ g = \lfloor k / 3 \rfloor, \ \eta = (\n{levels})_{k \bmod 3}",
      r"k = \n{action}: \ g = \n{gateway}, \ \eta = \n{eta}", "decision.decode_action"),
@@ -27,7 +27,7 @@ EQUATIONS = (
     (6, "Processing", r"T^{proc} = \frac{C}{c}", r"\frac{\n{work}}{\n{compute}} = \n{processing}",
      "delay.processing_delay"),
     (2, "The whole delay", r"T^{act} = T^{tx} + T^{q} + T^{proc} + T^{prop}",
-     r"\n{transmission_bare} + \n{queueing_bare} + \n{processing_bare} + \n{propagation} \n{total}",
+     r"\n{transmission_bare} + \n{queueing_bare} + \n{processing} + \n{propagation} \ \n{total}",
      "delay.total_delay"),
     (8, "The deadline", r"T^{act} \leq T^{req}", r"\n{deadline_test}", "delay.meets_deadline"),
     (9, "The cost", r"\begin{array}{l} H_d = T^{act} - T^{req} \\ H_r = \max_g U_g - \min_g U_g \\"
@@ -35,8 +35,8 @@ EQUATIONS = (
      r"\begin{array}{l} \n{delay_bare} - \n{deadline_bare} = \n{deviation} \\ \n{most_used} - \n{least_used} ="
      r" \n{imbalance} \\ \n{alpha} \n{weight} \cdot (\n{deviation_bare}) + \n{beta} \cdot \n{imbalance} = \n{cost}"
      r" \end{array}", "objective.objective"),
-    (10, "Constraints violated", r"\phi = [T^{act} > T^{req}] + [\eta\, b > R_g^{avail}] +"
-     r" \left[\eta \frac{C}{\n{fraction}\, T^{req}} > F^{avail}\right]",
+    (10, "Constraints violated", r"\begin{array}{l} \phi = [T^{act} > T^{req}] + [\eta\, b > R_g^{avail}] \\"
+     r" \quad + \left[\eta \frac{C}{\n{fraction}\, T^{req}} > F^{avail}\right] \end{array}",
      r"\n{late} + \n{short_rate} + \n{short_compute} = \n{phi}", "objective.violations"),
     (13, "The reward", r"r = -(O + \kappa\, \phi)", r"-(\n{cost} + \n{kappa} \cdot \n{phi}) = \n{reward}",
      "objective.reward"),

@@ -65,12 +65,13 @@ function chooseDraw(m) {
 function words() {
   const { agent, steps } = about, critics = kept.values.shape[1], draws = kept.draws.shape[1];
   document.getElementById("summary").textContent = `${agent}${about.network === "mlp" ? "" : `, network ${about.network}`}, ${
-    about.epoch} epochs (${about.run}). Held-out traffic, ${about.traffic}: ${F.toLocaleString("en")} flows, ${about.score}.`;
+    about.epoch} epochs (${about.run}). Held-out traffic, ${about.traffic}: ${about.cut ? "the first " : ""}${F.toLocaleString("en")} flows, ${about.score}.`;
   document.getElementById("figure-title").textContent = steps.length ? "From noise to a decision" : "The decision";
   const chain = steps.length
     ? `The chain turns noise a<sub>${steps[0]}</sub> and the state into the logits a<sub>0</sub>; softmax makes the policy π of
        them. Each row of the chain has its own scale; its largest entry stands at the right. One draw is random, so the policy is
-       the mean of ${about.eval_draws} draws, and its most likely action is taken.`
+       the mean of ${about.eval_draws} draws, and its most likely action is taken.${
+       draws < about.eval_draws ? ` This file holds the chain of the first ${draws}.` : ""}`
     : `${agent} has no diffusion chain, so none is shown.`;
   const values = critics === 2 ? "Q: a dot for the smaller of both critics, a line to the other."
     : critics ? "Q: the values of the target network." : `${agent} has no critic with a value for every action, so none is shown.`;
