@@ -287,7 +287,7 @@ def test_a_noise_draw_shows_its_chain_and_the_mean_all_draws(shown):
     below = ["πmean", "Q", "Tact", "r"]
     squeezed = [re.sub(r"\s", "", label) for label in tab.evaluate(labels)]
     assert squeezed == ["a4", "a3", "a2", "a1", "a0", "πdraw", *below]
-    tab.click("text=mean of 3")
+    tab.click("#draws label >> nth=0")
     assert [re.sub(r"\s", "", label) for label in tab.evaluate(labels)] == ["π1", "π2", "π3", *below]
 
 
