@@ -30,7 +30,7 @@ MOST_LATENTS = 2_300_000  # entries of all latents in the file, about one byte e
 # state, I kept latents, M kept noise draws, R rules. Mbit, Mbit/s, TFLOP, TFLOP/s, s.
 DIGITS = {
     **dict(time=3, kind=0, workshop=0, priority=0, data=3, work=3, deadline=3, bandwidth=3, load=2, free_compute=1),
-    **dict(backlog=3, available=3, total=3, held=3, propagation=6, queueing=3, used=3),  # (G,); propagation in ms
+    **dict(backlog=3, available=3, total=3, held=3, propagation=3, queueing=3, used=3),  # (G,); propagation in µs
     **dict(wanted_rate=3, wanted_compute=3, compute=3, processing=3),  # (L,)
     **dict(rate=3, transmission=3, delay=3, dropped=0, completed=0, late=0, short_rate=0, short_compute=0),  # (A,)
     **dict(used_after=3, imbalance=3, deviation=3, cost=3, reward=3, probability=3),  # (A,)
@@ -90,7 +90,7 @@ def seen(world: WorldConfig, simulator: Simulator, view: View) -> dict[str, np.n
         available=view.available_bps[0] / 1e6,
         total=simulator.total_bps[0, slot] / 1e6,
         held=simulator.held_bps[0, slot] / 1e6,
-        propagation=view.propagation_s[0] * 1e3,
+        propagation=view.propagation_s[0] * 1e6,
         queueing=delay.queueing_delay(view.backlog_bits[0], view.available_bps[0]),
         used=objective.utilisation(view.available_bps[0], view.capacity_bps),
     )

@@ -11,15 +11,19 @@ from experiments.page.markup import maths
 EQUATIONS = (
     (1, "The flow", r"f_w = \{D, C, p, T^{req}\}", r"\{\n{data}, \n{work}, \n{priority}, \n{deadline}\}",
      "workload.draw_traffic"),
-    (11, "What the network sees, standardised", r"s = \{f_w, Q, R^{avail}, F^{avail}\}",
+    (11, "What the network sees", r"s = \{f_w, Q, R^{avail}, F^{avail}\}",
      r"\{\n{s0}, \n{s1}, \n{s2}, \n{s3}, \ldots, \n{last}\}", "decision.observe"),
-    (12, "The action", r"k: \ g = \lfloor k / 3 \rfloor, \ \eta = (\n{levels})_{k \bmod 3}",
-     r"k = \n{action}: \ g = \n{gateway}, \ \eta = \n{eta}", "decision.decode_action"),
-    (4, "Bandwidth granted", r"r = \min(\eta\, b, \ R_g^{avail})",
-     r"\min(\n{eta} \cdot \n{bandwidth}, \ \n{available}) = \n{rate}", "delay.allocate"),
-    (7, "Compute granted", r"c = \min\left(\eta \frac{C}{\n{fraction}\, T^{req}}, \ F^{avail}\right)",
-     r"\min\left(\n{eta} \cdot \frac{\n{work}}{\n{fraction} \cdot \n{deadline}}, \ \n{free_compute}\right)"
-     r" = \n{compute}", "delay.allocate"),
+    (12, "The action, and what it asks for",
+     r"\begin{array}{l} k: \ g = \lfloor k / 3 \rfloor, \ \eta = (\n{levels})_{k \bmod 3} \\ r^{req} = \eta\, b \\"
+     r" c^{req} = \eta\, C / (\n{fraction}\, T^{req}) \end{array}",
+     r"\begin{array}{l} k = \n{action}: \ g = \n{gateway}, \ \eta = \n{eta} \\"
+     r" \n{eta} \cdot \n{bandwidth} = \n{wanted_rate} \\"
+     r" \n{eta} \cdot \n{work} / (\n{fraction} \cdot \n{deadline}) = \n{wanted_compute} \end{array}",
+     "decision.decode_action"),
+    (4, "Bandwidth granted", r"r = \min(r^{req}, \ R_g^{avail})",
+     r"\min(\n{wanted_rate}, \ \n{available}) = \n{rate}", "delay.allocate"),
+    (7, "Compute granted", r"c = \min(c^{req}, \ F^{avail})",
+     r"\min(\n{wanted_compute}, \ \n{free_compute}) = \n{compute}", "delay.allocate"),
     (3, "Sending", r"T^{tx} = \frac{D}{r}", r"\frac{\n{data}}{\n{rate}} = \n{transmission}",
      "delay.transmission_delay"),
     (5, "Waiting in the queue", r"T^{q} = \frac{Q_g}{R_g^{avail}}", r"\frac{\n{backlog}}{\n{available}} = \n{queueing}",
@@ -27,7 +31,7 @@ EQUATIONS = (
     (6, "Processing", r"T^{proc} = \frac{C}{c}", r"\frac{\n{work}}{\n{compute}} = \n{processing}",
      "delay.processing_delay"),
     (2, "The whole delay", r"T^{act} = T^{tx} + T^{q} + T^{proc} + T^{prop}",
-     r"\n{transmission_bare} + \n{queueing_bare} + \n{processing_bare} + \n{propagation} \n{total}",
+     r"\n{transmission_bare} + \n{queueing_bare} + \n{processing} + \n{propagation} \ \n{total}",
      "delay.total_delay"),
     (8, "The deadline", r"T^{act} \leq T^{req}", r"\n{deadline_test}", "delay.meets_deadline"),
     (9, "The cost", r"\begin{array}{l} H_d = T^{act} - T^{req} \\ H_r = \max_g U_g - \min_g U_g \\"
@@ -35,8 +39,7 @@ EQUATIONS = (
      r"\begin{array}{l} \n{delay_bare} - \n{deadline_bare} = \n{deviation} \\ \n{most_used} - \n{least_used} ="
      r" \n{imbalance} \\ \n{alpha} \n{weight} \cdot (\n{deviation_bare}) + \n{beta} \cdot \n{imbalance} = \n{cost}"
      r" \end{array}", "objective.objective"),
-    (10, "Constraints violated", r"\phi = [T^{act} > T^{req}] + [\eta\, b > R_g^{avail}] +"
-     r" \left[\eta \frac{C}{\n{fraction}\, T^{req}} > F^{avail}\right]",
+    (10, "Constraints violated", r"\phi = [T^{act} > T^{req}] + [r^{req} > R_g^{avail}] + [c^{req} > F^{avail}]",
      r"\n{late} + \n{short_rate} + \n{short_compute} = \n{phi}", "objective.violations"),
     (13, "The reward", r"r = -(O + \kappa\, \phi)", r"-(\n{cost} + \n{kappa} \cdot \n{phi}) = \n{reward}",
      "objective.reward"),

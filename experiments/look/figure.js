@@ -7,8 +7,8 @@ const whoChose = (f) => [value("action", f), ...row("rules", f)];
 // Rows of the figure: their label, their height, what is drawn, and the number at their right.
 function figureRows(f, draw) {
   const rows = [];
-  const bars = (label, height, numbers, right, from = 0) => rows.push({ label, height, right, draw: (y, x, w) => {
-    const top = Math.max(...numbers, 0, from), low = Math.min(...numbers, 0), scale = height / (top - low || 1);
+  const bars = (label, height, numbers, right, from = 0, low = "") => rows.push({ label, height, right, low, draw: (y, x, w) => {
+    const top = Math.max(...numbers, 0, from), scale = height / (top - Math.min(...numbers, 0) || 1);
     const zero = y + top * scale;
     return `<line class="rule" x1="${x(0)}" x2="${x(A)}" y1="${zero}" y2="${zero}"/>` + numbers.map((v, k) =>
       `<rect class="l${k % about.levels.length}" x="${(x(k) + w * 0.1).toFixed(1)}" width="${(w * 0.8).toFixed(1)}"
@@ -26,7 +26,8 @@ function figureRows(f, draw) {
   bars(about.steps.length ? "π|mean" : "π|", 56, row("probability", f), "100 %", 1);
   if (kept.values.shape[1]) rows.push(criticRow(f));
   rows.push(delayRow(f));
-  bars("r|", 52, row("reward", f), print(Math.max(...row("reward", f)), 2));
+  const r = row("reward", f);
+  bars("r|", 52, r, print(Math.max(...r), 2), 0, print(Math.min(...r), 2));
   return rows;
 }
 

@@ -46,16 +46,17 @@ function drawState(f) {
 function drawOthers(f, looked) {
   const names = [`${about.agent}, this agent`, ...about.rules.map((name) => name.replace(" (knows the model)", ""))];
   document.getElementById("others").innerHTML = `<thead><tr><th>decided by</th><th>gateway</th><th>level</th>
-    <th>T<sub>act</sub>, s</th><th></th><th>reward</th></tr></thead><tbody>${whoChose(f).map((k, n) => {
+    <th>T<sub>act</sub>, s</th><th>reward</th></tr></thead><tbody>${whoChose(f).map((k, n) => {
     const at = status(f, k);
     return `<tr data-action="${k}"${k === looked ? ' class="looked-at"' : ""}><td><button type="button"><b>${LETTERS[n]}</b>${
-      names[n]}</button></td><td>${gatewayOf(k)}</td><td>${k % L}</td><td>${say("delay", f, k)}</td><td class="c${at}">${
-      STATUS[at]}</td><td>${signed(say("reward", f, k))}</td></tr>`;
+      names[n]}</button></td><td>${gatewayOf(k)}</td><td>${k % L}</td><td>${say("delay", f, k)}<small class="c${at}">${
+      STATUS[at]}</small></td><td>${signed(say("reward", f, k))}</td></tr>`;
   }).join("")}</tbody>`;
 }
 
 function numbersOf(f, k) {
-  const g = gatewayOf(k), level = k % L, at = status(f, k), s = kept.state.shape[1];
+  const g = gatewayOf(k), level = k % L, at = status(f, k);
+  const free = about.entries.common.find(([name]) => name === "F_avail")[1];
   const used = row("used", f).map((u, other) => (other === g ? value("used_after", f, k) : u));
   const weight = about.priority_weights[value("priority", f) - 1], deadline = say("deadline", f);
   const bits = { late: value("late", f, k), short_rate: value("short_rate", f, k), short_compute: value("short_compute", f, k) };
@@ -63,14 +64,15 @@ function numbersOf(f, k) {
   return {
     ...bits, phi: bits.late + bits.short_rate + bits.short_compute,
     data: `${say("data", f)} Mbit`, work: `${say("work", f)} TFLOP`, priority: say("priority", f), deadline: `${deadline} s`,
-    s0: say("state", f, 0), s1: say("state", f, 1), s2: say("state", f, 2), s3: say("state", f, 3), last: say("state", f, s - 1),
-    levels: about.levels.join(", "), action: k, gateway: g, eta: about.levels[level], fraction: about.compute_fraction,
+    s0: say("state", f, 0), s1: say("state", f, 1), s2: say("state", f, 2), s3: say("state", f, 3), last: say("state", f, free),
+    levels: about.levels.join(", "), action: k, gateway: g, wanted_rate: `${say("wanted_rate", f, level)} Mbit/s`,
+    wanted_compute: `${say("wanted_compute", f, level)} TFLOP/s`, eta: about.levels[level], fraction: about.compute_fraction,
     bandwidth: `${say("bandwidth", f)} Mbit/s`, available: `${say("available", f, g)} Mbit/s`, rate: `${say("rate", f, k)} Mbit/s`,
     free_compute: `${say("free_compute", f)} TFLOP/s`, compute: `${say("compute", f, level)} TFLOP/s`,
     backlog: `${say("backlog", f, g)} Mbit`, transmission: `${say("transmission", f, k)} s`, queueing: `${say("queueing", f, g)} s`,
     processing: `${say("processing", f, level)} s`, transmission_bare: say("transmission", f, k),
-    queueing_bare: say("queueing", f, g), processing_bare: say("processing", f, level),
-    propagation: `${say("propagation", f, g)}\u00a0ms`,
+    queueing_bare: say("queueing", f, g),
+    propagation: `${say("propagation", f, g)} µs`,
     total: at === 2 ? `> ${limit} s: dropped, counts as ${limit} s` : `= ${say("delay", f, k)} s`,
     deadline_test: `${say("delay", f, k)} s ${bits.late ? ">" : "≤"} ${deadline} s: ${STATUS[at]}`,
     delay_bare: say("delay", f, k), deadline_bare: deadline, deviation: `${say("deviation", f, k)} s`,

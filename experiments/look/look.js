@@ -2,7 +2,7 @@
 const MEAN = -1;
 const part = Object.fromEntries(["overview", "strip", "slider", "figure", "readout", "others", "action", "play", "inside"]
   .map((id) => [id, document.getElementById(id)]));
-let chosen = 0, draw = MEAN, looked = 0, span = 1, player = 0, settled = 0;
+let chosen = 0, draw = MEAN, looked = 0, span = 1, player = 0, settled = 0, width = 0;
 
 function shownWindow() {
   const from = Math.max(0, Math.min(length() - span, times[chosen] - span / 2));
@@ -24,6 +24,7 @@ function look(k) {
 
 function choose(f) {
   chosen = Math.max(0, Math.min(F - 1, f));
+  if (!width) return; // the page has no size yet, as in a tab that was not looked at
   const k = value("action", chosen);
   part.slider.value = chosen;
   part.slider.setAttribute("aria-valuetext",
@@ -65,12 +66,13 @@ function chooseDraw(m) {
 function words() {
   const { agent, steps } = about, critics = kept.values.shape[1], draws = kept.draws.shape[1];
   document.getElementById("summary").textContent = `${agent}${about.network === "mlp" ? "" : `, network ${about.network}`}, ${
-    about.epoch} epochs (${about.run}). Held-out traffic, ${about.traffic}: ${F.toLocaleString("en")} flows, ${about.score}.`;
+    about.epoch} epochs (${about.run}). Held-out traffic, ${about.traffic}: ${about.cut ? "the first " : ""}${F.toLocaleString("en")} flows, ${about.score}.`;
   document.getElementById("figure-title").textContent = steps.length ? "From noise to a decision" : "The decision";
   const chain = steps.length
     ? `The chain turns noise a<sub>${steps[0]}</sub> and the state into the logits a<sub>0</sub>; softmax makes the policy π of
        them. Each row of the chain has its own scale; its largest entry stands at the right. One draw is random, so the policy is
-       the mean of ${about.eval_draws} draws, and its most likely action is taken.`
+       the mean of ${about.eval_draws} draws, and its most likely action is taken.${
+       draws < about.eval_draws ? ` This file holds the chain of the first ${draws}.` : ""}`
     : `${agent} has no diffusion chain, so none is shown.`;
   const values = critics === 2 ? "Q: a dot for the smaller of both critics, a line to the other."
     : critics ? "Q: the values of the target network." : `${agent} has no critic with a value for every action, so none is shown.`;
@@ -117,10 +119,11 @@ function listen() {
   on("figure", "mouseleave", () => (part.readout.innerHTML = readout(chosen, draw, looked)));
   addEventListener("hashchange", fromAddress);
   document.addEventListener("keydown", keys);
-  let width = 0;
   new ResizeObserver(() => {
-    if (part.strip.clientWidth === width) return;
-    width = part.strip.clientWidth;
+    const now = part.strip.clientWidth;
+    if (!now || now === width) return;
+    if (!width) span = Math.min(length(), ((now - GUTTER) / 8 / F) * length()); // 8 pixels for a flow
+    width = now;
     drawOverview(part.overview);
     choose(chosen);
   }).observe(part.strip);
@@ -146,8 +149,6 @@ readNumbers().then(() => {
   part.slider.max = F - 1;
   draw = kept.draws.shape[1] ? 0 : MEAN;
   words();
-  span = Math.min(length(), ((part.strip.clientWidth - GUTTER) / 8 / F) * length());
-  drawOverview(part.overview);
   listen();
   fromAddress();
 }).catch((error) => {

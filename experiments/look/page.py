@@ -24,7 +24,7 @@ from edgediff.world.decision import LEVELS
 from edgediff.world.rules import PRICES
 from edgediff.world.simulator import Simulator
 from edgediff.world.trace import Trace
-from experiments.look.data import DIGITS, RULES, kept_steps, play
+from experiments.look.data import DIGITS, MOST_FLOWS, RULES, kept_steps, play
 from experiments.look.equations import as_html
 from experiments.look.states import entries
 from experiments.page import font
@@ -57,14 +57,15 @@ def about(run: str, epoch: int, settings: Settings, agent: Agent, arrays: dict[s
     chosen = np.arange(len(arrays["action"])), arrays["action"]
     done, reward = arrays["completed"][chosen].mean(), arrays["reward"][chosen].mean()
     return {
-        "run": str(run),
+        "run": Path(run).resolve().name,
         "epoch": epoch,
         "agent": learner.agent,
         "network": learner.network,
         "traffic": traffic_label(world),
         "synthetic": world.trace == "none",
         "flows": len(arrays["action"]),
-        "score": f"{done:.1%} in time, mean reward {reward:+.3f}".replace("-", "−"),
+        "cut": len(arrays["action"]) == MOST_FLOWS,
+        "score": f"{100 * done:.1f} % in time, mean reward {reward:+.3f}".replace("-", "−"),
         "steps": kept_steps(agent).tolist(),
         "eval_draws": settings.run.eval_draws,
         "levels": LEVELS.tolist(),

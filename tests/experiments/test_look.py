@@ -1,0 +1,314 @@
+"""Look inside a decision: the numbers in the file are the simulator's own, and the page works in a browser."""
+
+import base64
+import json
+import re
+import zlib
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip("latex2mathml", reason="needs the extra `experiments`")
+
+from edgediff.config import preset_settings
+from edgediff.learner.agents import build_agent
+from edgediff.run.commandline import run_program
+from edgediff.run.scores import agent_policy
+from edgediff.run.weights import write_weights
+from edgediff.world.knowledge import state_of
+from edgediff.world.rules import all_rules
+from edgediff.world.simulator import Simulator
+from edgediff.world.workload import HELD_OUT
+from experiments.look import data, page
+from experiments.page import __main__ as annotate
+
+INFINITE = 2**31 - 1
+
+
+def small(agent="d2sac", network="mlp", **world):
+    given = {"world": dict(num_slots=60, num_gateways=3) | world, "run": dict(eval_draws=3),
+             "learner": dict(agent=agent, network=network, d2sac_denoising_steps=4, hidden=16)}  # fmt: skip
+    settings = preset_settings("quick", given)
+    seed = np.random.SeedSequence(0)
+    return settings, build_agent(settings.state_dim, settings.world.num_actions, settings.learner, seed)
+
+
+def write(folder, settings, agent):
+    folder.mkdir(exist_ok=True)
+    write_weights(folder / "last.pt", settings, "", 7, agent.weights())
+    return folder
+
+
+def run(*argv):
+    return run_program("annotate", annotate.main, [*map(str, argv)])
+
+
+def known(text):
+    """Read what a page knows besides its numbers."""
+    return json.loads(re.search(r'id="about">(.*?)</script>', text, re.DOTALL)[1])
+
+
+def decode(text):
+    """Read the numbers of a page, as texts with their printed digits."""
+    content = zlib.decompress(base64.b64decode(re.search(r'id="numbers">(.*?)</script>', text, re.DOTALL)[1]))
+    found, at = {}, 0
+    for name, kept in known(text)["shapes"].items():
+        size = int(np.prod(kept["shape"]))
+        planes = np.frombuffer(content, np.uint8, 4 * size, at).reshape(4, size).astype(np.int64)
+        zigzag = planes[0] + 256 * planes[1] + 256**2 * planes[2] + 256**3 * planes[3]
+        whole = np.where(zigzag % 2, -(zigzag + 1) // 2, zigzag // 2)
+        found[name] = printed(np.where(whole == INFINITE, np.inf, whole / 10 ** kept["digits"]), kept["digits"])
+        found[name] = found[name].reshape(kept["shape"])
+        at += 4 * size
+    assert at == len(content)
+    return found
+
+
+def printed(values, digits):
+    """Print numbers to their last digit, a negative zero without its sign."""
+    texts = [f"{value:.{digits}f}" for value in np.ravel(np.asarray(values, float))]
+    return np.array([re.sub(r"^-(?=[0.]*$)", "", text) for text in texts]).reshape(np.shape(values))
+
+
+def assert_printed(found, values, digits=3):
+    assert np.array_equal(found, printed(values, digits))
+
+
+@pytest.fixture
+def write_page(tmp_path):
+    """Write the page of a small untrained agent; return its path."""
+
+    def _write_page(agent="d2sac", network="mlp", *flags, **world):
+        folder = write(tmp_path / "run", *small(agent, network, **world))
+        assert run(folder, *flags) == 0
+        return folder / "decisions.html"
+
+    return _write_page
+
+
+@pytest.mark.parametrize(("agent", "network"), [("d2sac", "mlp"), ("d2sac", "priced"), ("sac", "shared")])
+def test_every_number_is_that_of_a_fresh_simulation(write_page, agent, network):
+    """What an evaluation of one environment plays, with the chosen action and with each of the others."""
+    numbers = decode(write_page(agent, network).read_text())
+    settings, agent = small(agent, network)
+    simulator = Simulator(settings.world, observe=state_of(network))
+    _, policy = agent_policy(agent, settings.run)
+    rules = [all_rules()[name] for name in data.RULES]
+    observation, truncated, f = simulator.reset(HELD_OUT + 1), [False], 0
+    while not truncated[0]:
+        view, every = simulator.view(), simulator.outcomes()
+        flow, row = view.flow[0], {name: values[f] for name, values in numbers.items()}
+        assert_printed(row["state"], observation[0])
+        for name, value in dict(data=flow["data_bits"] / 1e6, work=flow["work_tflop"], deadline=flow["deadline_s"],
+                                bandwidth=flow["bandwidth_bps"] / 1e6, time=flow["slot"] * settings.world.slot_s,
+                                backlog=view.backlog_bits[0] / 1e6, available=view.available_bps[0] / 1e6,
+                                propagation=view.propagation_s[0] * 1e6).items():  # fmt: skip
+            assert_printed(row[name], value)
+        for name, values in dict(delay=every.delay_s, reward=every.reward, imbalance=every.imbalance).items():
+            assert_printed(row[name], values[0])
+        action = policy(observation, simulator)
+        assert int(row["action"]) == action[0]
+        assert [*map(int, row["rules"])] == [rule(observation, simulator)[0] for rule in rules]
+        observation, reward, _, truncated, info = simulator.step(action)
+        assert row["reward"][action[0]] == printed(reward, 3)[0]
+        assert row["delay"][action[0]] == printed(info["delay_s"], 3)[0]
+        for name in ("completed", "dropped"):
+            assert int(row[name][action[0]]) == info[name][0]
+        phi = sum(int(row[name][action[0]]) for name in ("late", "short_rate", "short_compute"))
+        assert phi == info["violations"][0]
+        f += 1
+    assert f == len(numbers["action"])
+
+
+def test_the_parts_of_an_action_add_up():
+    """Eqs. 2, 9, 13 from the numbers between, at a load at which some flows are late and some dropped."""
+    settings, agent = small("sac", priority3_weight=2.0, load=4.0)
+    kept, world = data.play(settings, agent), settings.world
+    gateway, level = np.divmod(np.arange(world.num_actions), 3)
+    total = kept["transmission"] + kept["queueing"][:, gateway] + kept["processing"][:, level]
+    total = total + kept["propagation"][:, gateway] * 1e-6
+    assert np.allclose(np.minimum(total, world.max_delay_s), kept["delay"])
+    assert np.array_equal(total > world.max_delay_s, kept["dropped"]) and 0 < kept["dropped"].mean() < 1
+    used = np.repeat(kept["used"][:, None], world.num_actions, axis=1)
+    used[:, np.arange(world.num_actions), gateway] = kept["used_after"]
+    assert np.allclose(used.max(axis=2) - used.min(axis=2), kept["imbalance"])
+    weight = np.where(kept["priority"] == 3, 2.0, 1.0)[:, None]
+    assert np.allclose(weight * kept["deviation"] + 0.5 * kept["imbalance"], kept["cost"])
+    phi = 1 * kept["late"] + kept["short_rate"] + kept["short_compute"]
+    assert np.allclose(-(kept["cost"] + phi), kept["reward"])
+    assert np.array_equal(kept["completed"], ~kept["late"] & ~kept["dropped"]) and kept["completed"].any()
+
+
+def test_the_chain_starts_with_the_noise_of_the_evaluation_and_ends_with_its_policy():
+    settings, agent = small()
+    kept = data.play(settings, agent)
+    noise = agent.draw_noise(torch.zeros(3, settings.state_dim), agent.evaluation_stream())
+    assert kept["latents"].shape[1:] == (5, 3, 9)
+    assert np.allclose(kept["latents"][0, 0], noise[0])
+    assert np.allclose(torch.softmax(torch.as_tensor(kept["latents"][:, -1]), dim=-1), kept["draws"], atol=1e-6)
+    assert np.allclose(kept["draws"].mean(axis=1), kept["probability"], atol=1e-6)
+    assert np.array_equal(kept["probability"].argmax(axis=1), kept["action"])
+    with torch.no_grad():
+        values = torch.stack(agent.critics(torch.as_tensor(kept["state"])), dim=1)
+    assert np.allclose(kept["values"], values, atol=1e-5)
+
+
+def test_a_long_chain_is_kept_in_part(monkeypatch):
+    """Its first and last latent, and as many draws as fit."""
+    settings, agent = small()
+    monkeypatch.setattr(data, "MOST_STEPS", 3)
+    monkeypatch.setattr(data, "MOST_LATENTS", 2 * 60 * 3 * 9)
+    assert data.kept_steps(agent).tolist() == [4, 2, 0]
+    assert data.kept_draws(agent, settings, 60) == 2
+    assert data.kept_draws(agent, settings, 10**6) == 1
+
+
+def test_a_long_episode_is_kept_in_part(write_page, monkeypatch):
+    monkeypatch.setattr(data, "MOST_FLOWS", 20)
+    monkeypatch.setattr(page, "MOST_FLOWS", 20)
+    text = write_page().read_text()
+    assert known(text)["flows"] == len(decode(text)["action"]) == 20 and known(text)["cut"]
+
+
+@pytest.mark.parametrize(("agent", "critics"), [("sac", 2), ("dqn", 1), ("ppo", 0)])
+def test_another_agent_has_no_chain_and_not_always_critics(write_page, agent, critics):
+    numbers = decode(write_page(agent).read_text())
+    assert numbers["latents"].shape[1:] == (0, 0, 9) and numbers["draws"].shape[1:] == (0, 9)
+    assert numbers["values"].shape[1:] == (critics, 9)
+
+
+def test_the_load_can_be_given(write_page):
+    few, many = (known(write_page("sac", "mlp", "--load", load).read_text()) for load in (1, 3))
+    assert "load 1," in few["traffic"] and "load 3," in many["traffic"] and many["flows"] > 2 * few["flows"]
+
+
+@pytest.mark.slow
+def test_an_episode_of_a_thousand_flows_has_at_most_four_megabytes(tmp_path):
+    """Untrained chains have the largest latents, and they take the most room."""
+    settings = preset_settings("quick", {})
+    agent = build_agent(settings.state_dim, settings.world.num_actions, settings.learner, np.random.SeedSequence(0))
+    assert run(write(tmp_path / "run", settings, agent)) == 0
+    file = tmp_path / "run/decisions.html"
+    assert known(file.read_text())["flows"] > 950 and file.stat().st_size < 4e6
+
+
+def test_mistakes_are_one_line_and_change_nothing(tmp_path, capsys):
+    folder = write(tmp_path / "run", *small())
+    notes = tmp_path / "notes.html"
+    notes.write_text("mine")
+    for argv, message in (
+        ((tmp_path / "none",), "does not exist; give the folder of a run"),
+        ((folder, "more"), "more"),
+        ((folder, "--load", "0"), "load: 0.0 is not a number from"),
+        ((folder, "--load", "much"), "load: 'much' is not a number"),
+        ((folder, "--lod", "2"), "did you mean --load?"),
+        ((folder, "--output", notes), "notes.html is there and is no page of this program"),
+        ((folder, "--output", folder), "cannot be written"),
+        ((folder, "--output", tmp_path / "none/page.html"), "is not a folder"),
+    ):
+        assert run(*argv) == 2
+        out, err = capsys.readouterr()
+        assert out == "" and err.count("\n") == 1 and message in err, err
+    assert notes.read_text() == "mine" and sorted(path.name for path in folder.iterdir()) == ["last.pt"]
+
+
+def test_a_page_of_ours_is_written_again(write_page):
+    """And the text of a run in it cannot end the script."""
+    first = write_page("sac").read_text()
+    assert page.MARK in first and "</script>" not in re.search(r'id="about">(.*?)</script>', first, re.DOTALL)[1]
+    assert known(write_page("ppo").read_text())["agent"] == "ppo"
+
+
+@pytest.fixture
+def shown(browser_page, write_page):
+    """Show the page of a small agent."""
+
+    def _shown(*which, width=1280, scheme="light", **world):
+        browser_page.set_viewport_size({"width": width, "height": 800})
+        browser_page.emulate_media(color_scheme=scheme)
+        browser_page.goto(write_page(*which, **world).as_uri())
+        browser_page.wait_for_selector("#t-act")
+        return browser_page
+
+    return _shown
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("network", ["mlp", "priced"])
+def test_a_click_on_flow_17_shows_its_delay(shown, network):
+    """It is the T_act of the simulator, to the last digit; so is that of the other actions, in the equations."""
+    tab = shown("d2sac", network)
+    settings, agent = small("d2sac", network)
+    simulator = Simulator(settings.world, observe=state_of(network))
+    observation, policy = simulator.reset(HELD_OUT + 1), agent_policy(agent, settings.run)[1]
+    for _ in range(17):
+        observation, *_ = simulator.step(policy(observation, simulator))
+    every = simulator.outcomes()
+    *_, info = simulator.step(policy(observation, simulator))
+    tab.locator("[data-flow='17']").click()
+    assert tab.inner_text("#which-flow") == "Flow 17"
+    assert tab.inner_text("#t-act") == f"{info['delay_s'][0]:.3f}"
+    for k in (0, 4, 8):
+        tab.select_option("#action", str(k))
+        reward = tab.text_content("#equations [data-n=reward]").replace("−", "-")
+        assert reward == f"{every.reward[0, k]:.3f}"
+    tab.wait_for_function("location.hash === '#flow=17'")
+
+
+@pytest.mark.slow
+def test_the_keyboard_chooses_a_flow(shown):
+    tab = shown("d2sac")
+    for key, flow in (("ArrowRight", 1), ("Shift+ArrowRight", 11), ("ArrowLeft", 10)):
+        tab.keyboard.press(key)
+        assert tab.inner_text("#which-flow") == f"Flow {flow}" and tab.input_value("#slider") == str(flow)
+    tab.keyboard.press("Enter")
+    assert tab.evaluate("document.activeElement.id") == "inside"
+    tab.keyboard.press("Escape")
+    tab.keyboard.press("ArrowRight")
+    assert tab.evaluate("document.activeElement.id") == "slider" and tab.inner_text("#which-flow") == "Flow 11"
+
+
+@pytest.mark.slow
+def test_the_episode_plays_and_stops(shown):
+    tab = shown("d2sac")
+    tab.click("#play")
+    tab.wait_for_function("document.getElementById('which-flow').textContent === 'Flow 2'")
+    tab.click("#play")
+    assert tab.get_attribute("#play", "aria-pressed") == "false"
+    tab.click("#miss")
+    assert tab.locator(".mark.chosen.s0").count() == 0 and tab.locator(".mark.chosen").count() == 1
+
+
+@pytest.mark.slow
+def test_a_noise_draw_shows_its_chain_and_the_mean_all_draws(shown):
+    tab = shown("d2sac")
+    labels = "() => [...document.querySelectorAll('#figure .row > text:first-child')].map(e => e.textContent)"
+    below = ["πmean", "Q", "Tact", "r"]
+    squeezed = [re.sub(r"\s", "", label) for label in tab.evaluate(labels)]
+    assert squeezed == ["a4", "a3", "a2", "a1", "a0", "πdraw", *below]
+    tab.click("#draws label >> nth=0")
+    assert [re.sub(r"\s", "", label) for label in tab.evaluate(labels)] == ["π1", "π2", "π3", *below]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("agent", "says"), [("sac", "sac has no diffusion chain"), ("dqn", "of the target network"),
+                                             ("ppo", "ppo has no critic")])  # fmt: skip
+def test_the_page_says_what_another_agent_has_not(shown, agent, says):
+    tab = shown(agent)
+    assert says in tab.inner_text("#chain-words") and tab.locator("#draws input").count() == 0
+    assert tab.locator("#figure .dot").count() == {"sac": 9, "dqn": 9, "ppo": 0}[agent]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 390, 1280])
+def test_the_page_is_no_wider_than_the_screen(shown, width, scheme):
+    """And every equation has its numbers, also for a flow that is dropped at a gateway without bandwidth."""
+    tab = shown("d2sac", "priced", width=width, scheme=scheme, load=4.0)
+    tab.click("#miss")
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    assert tab.locator("#equations li").count() == 13
+    assert not re.search("NaN|undefined|null", tab.text_content("main"))
+    grounds = tab.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert grounds == ("rgb(255, 255, 255)" if scheme == "light" else "rgb(20, 24, 29)")
