@@ -18,8 +18,9 @@ from experiments.page.index import ROOT, ROWS, tests_of
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config):
     """Take the functions of FILE; keep what a failure prints short."""
-    if config.option.mine is not None:
-        config.pluginmanager.register(Mine(take(Path(config.option.mine).expanduser())))
+    mine = config.getoption("mine", None)
+    if mine is not None:
+        config.pluginmanager.register(Mine(take(Path(mine).expanduser())))
         config.option.tbstyle = "short" if config.option.tbstyle == "auto" else config.option.tbstyle
         config.option.reportchars = ""
 

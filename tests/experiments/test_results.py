@@ -179,15 +179,12 @@ def test_write_record_is_read_back(tmp_path):
     assert path.stat().st_mtime_ns == before
 
 
-IN_PIECES = {"weights", "priced_load_1"}
-
-
 @pytest.mark.parametrize("name", sorted(set(GRIDS) - {"smoke"}))
 def test_the_committed_results_are_whole_and_valid(name):
-    """All of them, by the settings of today; a grid that takes many hours is committed in pieces."""
+    """All of them, by the settings of today."""
     jobs, folder = GRIDS[name].jobs(), Path(__file__).parents[2] / "experiments/results" / name
     done = check_results(folder, jobs)
-    assert done == set(jobs) or name in IN_PIECES
+    assert done == set(jobs)
 
 
 def test_locked_refuses_a_second_runner(tmp_path):
