@@ -71,7 +71,6 @@ def about(run: str, epoch: int, settings: Settings, agent: Agent, arrays: dict[s
         "capacity": (Simulator(world).topology.capacity_bps / 1e6).round(1).tolist(),
         "entries": entries(world, learner.network),
         "rules": RULES,
-        "prices": PRICES,
         "slot": world.slot_s,
         **{name: getattr(world, name) for name in ("max_delay_s", "compute_fraction", "delay_weight",
                                                    "balance_weight", "penalty")},
