@@ -21,7 +21,6 @@ from edgediff.run.commandline import Parser
 from edgediff.run.files import write_atomically
 from edgediff.run.scores import traffic_label
 from edgediff.world.decision import LEVELS
-from edgediff.world.rules import PRICES
 from edgediff.world.simulator import Simulator
 from edgediff.world.trace import Trace
 from experiments.look.data import DIGITS, MOST_FLOWS, RULES, kept_steps, play
@@ -72,9 +71,8 @@ def about(run: str, epoch: int, settings: Settings, agent: Agent, arrays: dict[s
         "capacity": (Simulator(world).topology.capacity_bps / 1e6).round(1).tolist(),
         "entries": entries(world, learner.network),
         "rules": RULES,
-        "prices": PRICES,
         "slot": world.slot_s,
-        **{name: getattr(world, name) for name in ("server_tflops", "max_delay_s", "compute_fraction", "delay_weight",
+        **{name: getattr(world, name) for name in ("max_delay_s", "compute_fraction", "delay_weight",
                                                    "balance_weight", "penalty")},
         "priority_weights": [world.priority1_weight, world.priority2_weight, world.priority3_weight],
     }  # fmt: skip

@@ -142,6 +142,9 @@ def test_the_parts_of_an_action_add_up():
 
 def test_the_chain_starts_with_the_noise_of_the_evaluation_and_ends_with_its_policy():
     settings, agent = small()
+    for name in ("actor", "critics"):  # training moves them away from their targets
+        for parameter in agent.networks[name].parameters():
+            parameter.data.mul_(1.5)
     kept = data.play(settings, agent)
     noise = agent.draw_noise(torch.zeros(3, settings.state_dim), agent.evaluation_stream())
     assert kept["latents"].shape[1:] == (5, 3, 9)
@@ -249,6 +252,9 @@ def test_a_click_on_flow_17_shows_its_delay(shown, network):
     tab.locator("[data-flow='17']").click()
     assert tab.inner_text("#which-flow") == "Flow 17"
     assert tab.inner_text("#t-act") == f"{info['delay_s'][0]:.3f}"
+    names = ["A d2sac, this agent", "R round robin, level 2", "G one-step greedy", "P greedy with prices",
+             "L greedy with prices times load"]  # fmt: skip
+    assert [name.replace("\n", " ") for name in tab.locator("#others button").all_inner_texts()] == names
     for k in (0, 4, 8):
         tab.select_option("#action", str(k))
         reward = tab.text_content("#equations [data-n=reward]").replace("−", "-")
