@@ -21,8 +21,8 @@ from edgediff.run.commandline import Parser
 from edgediff.run.files import write_atomically
 from edgediff.run.scores import traffic_label
 from edgediff.world.decision import LEVELS
-from edgediff.world.simulator import Simulator
 from edgediff.world.trace import Trace
+from edgediff.world.workload import draw_topology
 from experiments.look.data import DIGITS, MOST_FLOWS, RULES, kept_steps, play
 from experiments.look.equations import as_html
 from experiments.look.states import entries
@@ -68,7 +68,7 @@ def about(run: str, epoch: int, settings: Settings, agent: Agent, arrays: dict[s
         "steps": kept_steps(agent).tolist(),
         "eval_draws": settings.run.eval_draws,
         "levels": LEVELS.tolist(),
-        "capacity": (Simulator(world).topology.capacity_bps / 1e6).round(1).tolist(),
+        "capacity": (draw_topology(world).capacity_bps / 1e6).round(1).tolist(),
         "entries": entries(world, learner.network),
         "rules": RULES,
         "slot": world.slot_s,

@@ -77,7 +77,7 @@ function drawStrip(box, chosen, [from, to]) {
       <path class="held" d="${steps(first, last, x, (f) => up(value("held", f, g) / most_rate), bottom)}"/>
       <path class="queue" d="${queue}"/><line class="rule" x1="0" x2="${width}" y1="${bottom + 1}" y2="${bottom + 1}"/>
       <text class="strong" x="2" y="${bottom - tall + 9}">${g}</text>
-      <text x="${left < GUTTER ? 12 : 14}" y="${bottom - tall + 9}">${most_rate.toFixed(0)}${left < GUTTER ? "" : " Mbit/s"}</text>`;
+      <text x="${6 + 8 * String(g).length}" y="${bottom - tall + 9}">${most_rate.toFixed(0)}${left < GUTTER ? "" : " Mbit/s"}</text>`;
   }
   for (let f = first; f <= last; f++) {
     if (times[f] < from || times[f] > to) continue;
