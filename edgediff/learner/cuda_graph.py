@@ -70,6 +70,7 @@ def recorded_update(
     names: list[str] = []
 
     def stacked(kind: type, *columns: Tensor) -> Tensor:
+        """Update on the batch of these columns; return the metrics as one tensor, since a recording has one result."""
         for optimiser in optimisers:
             for group in optimiser.param_groups:
                 group["capturable"] = torch.cuda.is_current_stream_capturing()  # Adam wants to be told

@@ -128,6 +128,7 @@ class SharedNoiseNetwork(nn.Module):
         from_state, time = self.of_state(*split_state(state)), self.time(self.embedding)
 
         def predict(a_i: Tensor, i: int) -> Tensor:
+            """Add what the latent says to what was computed once for all steps."""
             common = torch.cat([latent_summary(a_i), time[i - 1].expand(len(a_i), -1)], dim=1)
             return self.rest(from_state + self.of_latent(common, a_i.unflatten(1, (-1, LEVELS)))).flatten(1)
 

@@ -16,7 +16,7 @@ from edgediff.world.rules import GREEDY, PRICED_BY_LOAD
 from experiments import RESULTS
 from experiments.analysis.gateways import times
 from experiments.analysis.reading import COLOURS, by_agent, interval, read
-from experiments.pictures.drawing import plt
+from experiments.pictures.drawing import plt, save
 
 SHOWN_RULES = {"round robin, level 2": ":", GREEDY: "--", PRICED_BY_LOAD: "-."}
 
@@ -35,9 +35,7 @@ def finish(figure, legend_from, path: Path) -> None:
     handles, labels = legend_from.get_legend_handles_labels()
     figure.legend(handles, labels, loc="lower center", ncol=4, fontsize=8, frameon=False)
     figure.tight_layout(rect=(0, 0.12 if figure.get_figheight() < 6 else 0.09, 1, 1))
-    figure.savefig(path, dpi=130)
-    plt.close(figure)
-    print(path)
+    save(figure, path, dpi=130)
 
 
 def figure4(rows: pd.DataFrame, update_ms: dict[str, float], path: Path) -> None:

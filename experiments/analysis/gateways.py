@@ -84,7 +84,7 @@ def table(results: Path) -> str:
 
 def draw(found: dict, path: Path) -> None:
     """Draw four of the measured numbers against the number of actions."""
-    from experiments.pictures.drawing import plt
+    from experiments.pictures.drawing import plt, save
 
     figure, axes = plt.subplots(2, 2, figsize=(9, 6.4), sharex=True)
     for place, name in zip(axes.flat, MEASURED[1:], strict=True):
@@ -103,8 +103,7 @@ def draw(found: dict, path: Path) -> None:
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="lower center", ncol=4, frameon=False)
     figure.tight_layout(rect=(0, 0.06, 1, 1))
-    figure.savefig(path, dpi=120)
-    print(path)
+    save(figure, path, dpi=120)
 
 
 def main(argv: list[str]) -> int:

@@ -112,7 +112,7 @@ def latency(results: Path) -> str:
         else row.agent
         for row in cases.itertuples()
     ]
-    names = [f"deploy: {name}" * (preset == "deploy") or name for name, preset in zip(names, cases.preset, strict=True)]
+    names = ["deploy: " * (preset == "deploy") + name for name, preset in zip(names, cases.preset, strict=True)]
     body = [
         [name, *(f"{value:.2f}" for value in each[:3]), f"{each[3]:.1f}"]
         for name, each in zip(names, cases[[*gateways.TIMES[5:]]].to_numpy(), strict=True)

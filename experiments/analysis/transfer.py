@@ -24,14 +24,10 @@ from edgediff.world.rules import GREEDY, PRICED_BY_LOAD, all_rules
 from edgediff.world.simulator import Simulator
 from edgediff.world.workload import HELD_OUT
 from experiments import RESULTS
+from experiments.grid.grids import of_size
 
 COLUMNS = "scheduler", "network", "seed", "completion", "reward"
 EPISODES = 8
-
-
-def of_size(gateways: int) -> dict:
-    """Return the settings of a network with the same bandwidth and compute per flow as the usual one of 8 gateways."""
-    return dict(num_gateways=gateways, arrival_rate=gateways / 8000, server_tflops=gateways * 375.0)
 
 
 FAILING = "8 gateways, the largest fails"

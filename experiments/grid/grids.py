@@ -80,27 +80,27 @@ PRECISION = {
     "gamma = 0": Variant(dict(gamma=0.0)),
     "gamma = 0, ratios": Variant(dict(gamma=0.0), observe=with_ratios),
 }
-GATEWAYS = {  # bandwidth and compute per flow stay the same
-    f"{gateways} gateways": Variant(
-        dict(num_gateways=gateways, num_envs=envs, arrival_rate=rate, server_tflops=tflops, eval_episodes=episodes)
-    )
-    for gateways, envs, rate, tflops, episodes in (
-        (4, 100, 0.0005, 1500.0, 32),
-        (16, 50, 0.002, 6000.0, 8),
-        (32, 25, 0.004, 12000.0, 4),
-        (64, 10, 0.008, 24000.0, 2),
-    )
+
+
+def of_size(gateways: int) -> dict[str, float]:
+    """Return the settings of a network with as much bandwidth and compute per flow as the usual one of 8 gateways."""
+    return dict(num_gateways=gateways, arrival_rate=gateways / 8000, server_tflops=gateways * 375.0)
+
+
+GATEWAYS = {
+    f"{gateways} gateways": Variant(of_size(gateways) | dict(num_envs=envs, eval_episodes=episodes))
+    for gateways, envs, episodes in ((4, 100, 32), (16, 50, 8), (32, 25, 4), (64, 10, 2))
 }
 SHARED = dict(  # one network for all gateways, equal rates for all networks of all agents
-    network="shared", hidden=64, actor_lr=0.001, critic_lr=0.001, sac_critic_lr=0.001, dqn_lr=0.001, epochs=20,
-    eval_every=10, collect_per_epoch=2000, buffer_size=100_000,
+    network="shared", hidden=64, actor_lr=0.001, critic_lr=0.001, sac_critic_lr=0.001, epochs=20, eval_every=10,
+    collect_per_epoch=2000, buffer_size=100_000,
 )  # fmt: skip
-SIZES = {  # bandwidth and compute per flow stay the same; every environment sees some four seconds, or whole episodes
-    f"{gateways} gateways": Variant(dict(num_gateways=gateways, arrival_rate=gateways / 8000.0) | others)
+SIZES = {  # every environment sees some four seconds, or whole episodes
+    f"{gateways} gateways": Variant(of_size(gateways) | others)
     for gateways, others in (
         (8, dict(eval_episodes=16)),
-        (64, dict(num_envs=10, server_tflops=24000.0, num_slots=500, eval_episodes=2)),
-        (256, dict(num_envs=4, server_tflops=96000.0, num_slots=150, eval_episodes=1, eval_every=20)),
+        (64, dict(num_envs=10, num_slots=500, eval_episodes=2)),
+        (256, dict(num_envs=4, num_slots=150, eval_episodes=1, eval_every=20)),
     )
 }
 PRICED_N_2 = dict(network="priced", d2sac_denoising_steps=2, d2sac_diffusion_weight=0.1)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edgediff.config import LearnerConfig, WorldConfig
 from edgediff.run.commandline import Parser, run_program
-from experiments.pictures.drawing import plt
+from experiments.pictures.drawing import plt, save
 from experiments.pictures.network import FLOW, REPORT, arrow, box
 
 ACTOR, CRITIC, LOSS, DATA, TARGET = "#dbe8f5", "#e3f1df", "#fbe9d7", "#eeeeee", "white"
@@ -124,9 +124,7 @@ def draw(out: Path) -> None:
     targets(axes)
     transition(axes)
     figure.tight_layout(pad=0.3)
-    figure.savefig(out, dpi=130)
-    plt.close(figure)
-    print(out)
+    save(figure, out, dpi=130)
 
 
 def main(argv: list[str]) -> int:

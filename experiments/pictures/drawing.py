@@ -22,8 +22,8 @@ def level_patches() -> list[Patch]:
             for k, (colour, eta) in enumerate(zip(LEVEL_COLOURS, LEVELS, strict=True))]  # fmt: skip
 
 
-def save(figure, path: Path) -> None:
+def save(figure, path: Path, dpi: int = 110) -> None:
     """Write a figure and say where it is."""
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=dpi)
     plt.close(figure)
     print(path)

@@ -9,7 +9,7 @@ from edgediff.config import WorldConfig
 from edgediff.run.commandline import Parser, run_program
 from edgediff.world.decision import LEVELS
 from edgediff.world.workload import draw_topology
-from experiments.pictures.drawing import plt
+from experiments.pictures.drawing import plt, save
 
 FLOW, REPORT = "0.35", "C3"  # colours of flows, and of what the controller sees and decides
 
@@ -71,9 +71,7 @@ def draw(world: WorldConfig, path: Path) -> None:
     axes.text(87, 3.5, "free compute", ha="center", va="top", fontsize=9, color=REPORT)
     axes.text(51.5, 11.5, "queue, free bandwidth", ha="left", va="center", fontsize=9, color=REPORT)
     figure.tight_layout(pad=0.3)
-    figure.savefig(path, dpi=130)
-    plt.close(figure)
-    print(path)
+    save(figure, path, dpi=130)
 
 
 def main(argv: list[str]) -> int:

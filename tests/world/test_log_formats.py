@@ -59,16 +59,6 @@ LOGS = {
 }
 
 
-@pytest.fixture
-def write(tmp_path):
-    def _write(text, name="log.csv"):
-        path = tmp_path / name
-        path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        return str(path)
-
-    return _write
-
-
 def check_requests(log):
     """The failed one is left out, and its neighbour at the same time is not."""
     assert log.time_s.tolist() == [0, 3, 47] and log.failed == 1

@@ -20,16 +20,6 @@ HEADER = "TIMESTAMP,ContextTokens,GeneratedTokens\n"
 GOOD = HEADER + "2023-11-16 18:17:03.9799600,4808,10\n2023-11-16 18:17:04.0319600,3180,8\n2023-11-16 18:17:05,110,27\n"
 
 
-@pytest.fixture
-def write(tmp_path):
-    def _write(text, name="log.csv"):
-        path = tmp_path / name
-        path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        return str(path)
-
-    return _write
-
-
 def test_reads_times_and_tokens(write):
     trace = load_trace(write(GOOD))
     np.testing.assert_allclose(trace.time_s, [0, 0.052, 1.02004])
