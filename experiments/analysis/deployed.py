@@ -12,8 +12,8 @@ from edgediff.learner.agents import AGENTS
 from edgediff.run.commandline import Parser, run_program
 from edgediff.world.rules import GREEDY, PRICED, PRICED_BY_LOAD
 from experiments import RESULTS
-from experiments.analysis.figures import draw, finish
 from experiments.analysis.gateways import read_times
+from experiments.analysis.lines import draw, finish, name_rules
 from experiments.analysis.reading import by_agent, read
 from experiments.pictures.drawing import plt
 
@@ -28,21 +28,22 @@ def update_ms(results: Path) -> dict[str, float]:
 
 def figure(rows: pd.DataFrame, rules: pd.DataFrame, ms: dict[str, float], path: Path) -> None:
     """Draw held-out reward at load 1 by gradient steps and by time; reward by load less that of fixed prices."""
-    drawn, (by_steps, by_time, by_load) = plt.subplots(1, 3, figsize=(14, 4.6))
+    drawn, places = plt.subplot_mosaic([["steps", "time"], ["load", "load"]], figsize=(9, 7), layout="constrained")
     curves = by_agent(rows, "held-out", "gradient_steps", "reward")
-    draw(by_steps, curves, scale=1000)
-    draw(by_time, {name: (steps * ms[name] / 60_000, values) for name, (steps, values) in curves.items()})
-    for axes, label in ((by_steps, "thousand gradient steps"), (by_time, "minutes of gradient steps on one core")):
-        axes.set(xlabel=label, ylim=(-0.3, 0.15))
-    by_steps.set(ylabel="held-out reward", title="while learning, at load 1")
-    by_time.set(title="the same by time")
+    draw(places["steps"], curves, scale=1000)
+    draw(places["time"], {name: (steps * ms[name] / 60_000, values) for name, (steps, values) in curves.items()})
+    places["steps"].set(xlabel="thousand gradient steps", ylabel="held-out reward", title="while learning, at load 1")
+    places["time"].set(xlabel="minutes of gradient steps on one core", title="the same by time")
+    for name in ("steps", "time"):
+        places[name].set(ylim=(-0.3, 0.15))
     frozen = by_agent(pd.concat([rows, rules]), "frozen", "load", "reward")
     level = frozen[PRICED][1]
-    draw(
-        by_load, {name: (x, values - level) for name, (x, values) in frozen.items() if name in (*AGENTS, *SHOWN_RULES)}
-    )
-    by_load.set(xlabel="offered load", title="reward, less that of greedy with prices")
-    finish(drawn, by_load, path)
+    shown = {name: (x, values - level) for name, (x, values) in frozen.items() if name in (*AGENTS, *SHOWN_RULES)}
+    draw(places["load"], shown)
+    name_rules(places["load"])
+    places["load"].set(xlabel="offered load (1 = the paper's rate)", ylabel="reward, less that of greedy with prices",
+                       title="the same agents frozen, against the load")  # fmt: skip
+    finish(drawn, places["load"], path)
 
 
 def main(argv: list[str]) -> int:

@@ -14,7 +14,6 @@ from edgediff.run.commandline import Parser, run_program
 from edgediff.world.decision import LEVELS
 from experiments import RESULTS
 from experiments.analysis.reading import (
-    COLOURS,
     held_out_curves,
     interval,
     read,
@@ -27,6 +26,12 @@ from experiments.analysis.stats import iqm
 from experiments.timing.latency import COLUMNS as TIMES
 
 MEASURED = ("completion", "reward", "transitions to 95 %", "ms per decision", "ms per update")
+SHOWN = {  # titles and units of the figure
+    "reward": ("reward after training", "mean reward, load 1"),
+    "transitions to 95 %": ("how long learning takes", "transitions to 95 % of the way\nfrom lowest to last reward"),
+    "ms per decision": ("time of a decision", "ms on one core"),
+    "ms per update": ("time of an update", "ms on one core"),
+}
 
 
 def all_sizes(results: Path) -> pd.DataFrame:
@@ -83,27 +88,34 @@ def table(results: Path) -> str:
 
 
 def draw(found: dict, path: Path) -> None:
-    """Draw four of the measured numbers against the number of actions."""
-    from experiments.pictures.drawing import plt, save
+    """Draw four of the measured numbers against the number of actions, times on a logarithmic axis."""
+    from matplotlib.ticker import LogLocator
 
-    figure, axes = plt.subplots(2, 2, figsize=(9, 6.4), sharex=True)
+    from experiments.analysis.lines import finish, look
+    from experiments.pictures.drawing import plt
+
+    figure, axes = plt.subplots(2, 2, figsize=(9, 7), sharex=True, layout="constrained")
     for place, name in zip(axes.flat, MEASURED[1:], strict=True):
         for agent in dict.fromkeys(agent for _, agent in found):
             x = [len(LEVELS) * gateways for gateways, each in found if each == agent]
             mine = [interval(values[name]) for (_, each), values in found.items() if each == agent]
             middle, low, high = np.array(mine).T
-            place.plot(x, middle, color=COLOURS[agent], marker="o", ms=4, lw=1.6, label=agent)
-            place.fill_between(x, low, high, color=COLOURS[agent], alpha=0.15, lw=0)
-        place.set(title=name, xscale="log", ylim=(None if name == "reward" else 0, None))
+            place.plot(x, middle, label=agent, **look(agent) | dict(markevery=1))
+            place.fill_between(x, low, high, color=look(agent)["color"], alpha=0.15, lw=0)
+        title, label = SHOWN[name]
+        timed = name.startswith("ms")
+        place.set(title=title, ylabel=label, xscale="log", yscale="log" if timed else "linear")
+        place.yaxis.set_major_formatter("{x:g}" if timed or name == "reward" else "{x:,.0f}")
         place.set_xticks([12, 24, 48, 96, 192], [12, 24, 48, 96, 192])
-        place.minorticks_off()
+        place.xaxis.minorticks_off()
+        if timed:
+            place.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            place.yaxis.minorticks_off()
         place.grid(alpha=0.3)
+    axes[0, 1].set_ylim(bottom=0)
     for place in axes[1]:
         place.set_xlabel("actions (gateways times levels)")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="lower center", ncol=4, frameon=False)
-    figure.tight_layout(rect=(0, 0.06, 1, 1))
-    save(figure, path, dpi=120)
+    finish(figure, axes[0, 0], path)
 
 
 def main(argv: list[str]) -> int:

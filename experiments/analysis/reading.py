@@ -20,9 +20,8 @@ except ModuleNotFoundError:
     raise SystemExit('pandas is not installed: pip install -e ".[experiments]"') from None
 
 WORDS = "phase", "variant", "agent", "traffic"  # columns that are not numbers
-COLOURS = {"d2sac": "C0", "sac": "C1", "dqn": "C2", "ppo": "C3", "round robin, level 2": "0.45", "random": "0.75",
-           "smallest wait": "C4", "most available": "C5", GREEDY: "C6", PRICED: "C8", PRICED_BY_LOAD: "C9",
-           **dict.fromkeys(PLANNERS, "black")}  # fmt: skip
+ORDER = ("d2sac", "sac", "dqn", "ppo", "round robin, level 2", "random", "smallest wait", "most available", GREEDY,
+         PRICED, PRICED_BY_LOAD, *PLANNERS)  # of the rows of tables, and of the lines of figures  # fmt: skip
 WINDOWS = 20  # training curves are averaged over twentieths of the run
 
 
@@ -98,7 +97,7 @@ def by_agent(rows: pd.DataFrame, phase: str, x: str, metric: str) -> dict[str, t
     """
     series = {}
     mine = rows[(rows["phase"] == phase) & (rows["agent"] == rows["variant"])]
-    for name in sorted(mine["agent"].unique(), key=lambda name: (*COLOURS, name).index(name)):
+    for name in sorted(mine["agent"].unique(), key=lambda name: (*ORDER, name).index(name)):
         points = mine[mine["agent"] == name]
         if phase == "training":
             width = points[x].max() / WINDOWS

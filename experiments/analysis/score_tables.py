@@ -12,7 +12,7 @@ import pandas as pd
 
 from edgediff.errors import ConfigError
 from edgediff.world.rollout import SCORES
-from experiments.analysis.reading import COLOURS, areas, held_out_curves, score_text
+from experiments.analysis.reading import ORDER, areas, held_out_curves, score_text
 from experiments.analysis.stats import probability_of_improvement
 
 
@@ -70,7 +70,7 @@ def names_of(columns: dict[str, pd.Series]) -> dict[str, str]:
     """Return all variants with the names to print: agents and rules in the order of the figures, then by name."""
 
     def place(name: str) -> tuple:
-        rank = [*COLOURS].index(name) if name in COLOURS else len(COLOURS)
+        rank = ORDER.index(name) if name in ORDER else len(ORDER)
         return rank, re.sub("[0-9]+", lambda number: number[0].zfill(9), name.lower())  # N = 2 before N = 10
 
     variants = {name for column in columns.values() for name in column.index.get_level_values("variant")}

@@ -68,7 +68,10 @@ def legend(writer: Writer) -> str:
             f'three kinds:</p><ul class="legend">{"".join(kinds)}</ul>'
             '<p>In a formula "as computed here", what is not as printed is <span class="new">coloured</span>. Grey '
             "boxes derive what the paper only states.</p>"
-            '<p class="narrow">An arrow below a formula or a table: it goes on, scroll it to the side.'
+            "<p>To look inside a single decision, write a page of an episode with <code>python -m experiments.page "
+            "experiments/results/agent --output decisions.html</code>. There every flow can be opened, with its chain, "
+            "its critics, and Eqs. (1) to (13) in its own numbers.</p>"
+            '<p class="narrow">An arrow below a formula, a table or a picture: it goes on, scroll it to the side.'
             "</p>")  # fmt: skip
 
 

@@ -90,13 +90,27 @@ def code(source: str) -> str:
 
 
 def picture(path: Path, caption: str) -> str:
-    """Embed a PNG file."""
+    """Embed a PNG or SVG file; on a phone it scrolls."""
     try:
         data = path.read_bytes()
     except OSError as error:
         raise ConfigError(f"pictures: {path} cannot be read ({error.strerror}); experiments.pictures and "
                           "experiments.analysis.figures draw them all") from None  # fmt: skip
-    width, height = struct.unpack(">II", data[16:24])  # in the header of every PNG
+    kind, (width, height) = ("svg+xml", svg_size(data)) if path.suffix == ".svg" else ("png", png_size(data))
     text, size = base64.b64encode(data).decode(), f'width="{width}" height="{height}"'
-    return (f'<figure><img src="data:image/png;base64,{text}" {size} alt="{escape(caption)}">'
-            f"<figcaption>{escape(caption)}</figcaption></figure>")  # fmt: skip
+    return (f'<figure><div class="scroll" tabindex=0><img src="data:image/{kind};base64,{text}" {size} '
+            f'alt="{escape(caption)}"></div><figcaption>{escape(caption)}</figcaption></figure>')  # fmt: skip
+
+
+def png_size(data: bytes) -> tuple[int, int]:
+    """Return width and height, which are in the header of every PNG."""
+    width, height = struct.unpack(">II", data[16:24])
+    return width, height
+
+
+def svg_size(data: bytes) -> tuple[int, int]:
+    """Return width and height in pixels of an SVG of matplotlib, which gives them in points."""
+    found = re.search(rb'width="([\d.]+)pt" height="([\d.]+)pt"', data)
+    if not found:
+        raise ConfigError("pictures: an SVG without a size in points; experiments.pictures draws them")
+    return round(float(found[1]) * 4 / 3), round(float(found[2]) * 4 / 3)

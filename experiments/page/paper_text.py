@@ -29,7 +29,8 @@ SECTIONS = (
         "3.1", "System model",
         "Workshops send flows. Each flow goes through one of several gateways to one edge server. A controller sees "
         "the state of the network and decides. Time is cut into slots.",
-        (1,), (("pictures/network.png", "The network with the settings of Section 5.1.", 0),),
+        (1,), (("pictures/network.svg", "The network with the settings of Section 5.1. Dashed: what the controller "
+                "sees, the state of Eq. (11), and what it decides.", 0),),
     ),
     Section("3.2", "Delay model", "How long a flow takes, and what limits it.", (2, 3, 4, 5, 6, 7, 8)),
     Section("3.3", "Problem formulation", "What is minimised, and under which constraints.", (9, 10)),
@@ -37,9 +38,9 @@ SECTIONS = (
         "4.1", "Markov decision process",
         "The scheduling problem as states, actions and rewards, and the actor-critic that learns from them.",
         (11, 12, 13, 14, 15, 16, 17),
-        (("pictures/choices.png", "What the trained policy chooses: gateway (above) and level (below), by required "
-          "bandwidth and load.", 12),
-         ("agent.png", "The paper's Figure 3, redrawn with the equation and the function of every arrow. Red: "
+        (("pictures/choices.png", "What the agent of the repository (preset deploy) chooses: gateway (above) and level "
+          "(below), by required bandwidth and load. The more load, the lower the level.", 12),
+         ("pictures/agent.svg", "The paper's Figure 3, redrawn with the equation and the function of every arrow. Red: "
           "gradients. Purple and dashed: targets that follow slowly.", 0)),
     ),
     Section(
@@ -47,9 +48,9 @@ SECTIONS = (
         "The actor is a chain of denoising steps. It turns noise into the logits of a policy.",
         (18, 19, 20, 21, 22, 23, 24, 25, 26),
         (
-            ("pictures/denoising.png", "The chain of the trained actor in three states. Each column is one draw of "
-             "the noise. The lowest row is the average that an evaluation uses.", 19),
-            ("pictures/schedule.png", "The variance schedule, and the weight of the predicted noise: right and as "
+            ("pictures/denoising.png", "The chain of an actor that the preset quick has trained, in three states. Each "
+             "column is one draw of the noise. The lowest row is the mean by which an evaluation decides.", 19),
+            ("pictures/schedule.svg", "The variance schedule, and the weight of the predicted noise: correct and as "
              "printed.", 24),
         ),
     ),
@@ -104,8 +105,11 @@ TABLE_1 = (
 )
 
 RESULT_PICTURES = (
-    ("pictures/timelines.png", "One episode at every gateway: round robin above, d2sac below, on the same traffic."),
+    ("pictures/timelines.png", "One episode at every gateway, on the same traffic: round robin above, the agent of the "
+     "repository (preset deploy) below."),
     ("figure4.png", "Figure 4 of the paper, measured again: reward while training."),
-    ("figure5.png", "Figure 5, measured again: completion while the agents train, and against the load."),
-    ("figure6.png", "Figure 6, measured again: latency while the agents train, and against the load."),
-)
+    ("figure5.png", "Figure 5, measured again: completion while the agents train, and, frozen, against the load. Right "
+     "below: less that of sac on the same traffic."),
+    ("figure6.png", "Figure 6, measured again: latency while the agents train, and, frozen, against the load. Right "
+     "below: less that of sac on the same traffic."),
+)  # fmt: skip

@@ -1,6 +1,6 @@
 """Draw what a trained d2sac run does: `python -m experiments.pictures RUN [--output FOLDER]`.
 
-Writes network.png, denoising.png, timelines.png, choices.png and schedule.png, by default to RUN/pictures.
+Writes network.svg, denoising.png, timelines.png, choices.png and schedule.svg, by default to RUN/pictures.
 """
 
 import sys
@@ -14,7 +14,7 @@ from edgediff.run.start import set_up_torch
 from edgediff.run.weights import read_weights, restore_agent
 from experiments.pictures import choices, denoising, network, schedule, timelines
 
-NAMES = "network", "denoising", "timelines", "choices", "schedule"
+NAMES = "network.svg", "denoising.png", "timelines.png", "choices.png", "schedule.svg"
 
 
 def load(run: Path) -> tuple[Settings, D2SAC]:
@@ -37,11 +37,11 @@ def main(argv: list[str]) -> int:
     folder = Path(args.output or Path(args.run) / "pictures")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        network.draw(settings.world, folder / "network.png")
+        network.draw(settings.world, folder / "network.svg")
         denoising.draw(settings, agent, folder / "denoising.png")
         timelines.draw(settings, agent, folder / "timelines.png")
         choices.draw(settings, agent, folder / "choices.png")
-        schedule.draw(agent.schedule, folder / "schedule.png")
+        schedule.draw(agent.schedule, folder / "schedule.svg")
     except OSError as error:
         raise ConfigError(f"output: {folder} cannot be written ({error.strerror})") from None
     return 0

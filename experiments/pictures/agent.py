@@ -17,7 +17,7 @@ GRADIENT, SLOW = REPORT, "C4"  # colours of gradients, and of the soft updates o
 
 def note(axes, x: float, y: float, text: str, colour: str = "0.2", **look) -> None:
     """Write what an arrow does: words, and below them the function and its equation."""
-    axes.text(x, y, text, **dict(fontsize=8, color=colour, ha="center", va="center", linespacing=1.3) | look)
+    axes.text(x, y, text, **dict(fontsize=8.5, color=colour, ha="center", va="center", linespacing=1.3) | look)
 
 
 def path(axes, points: list[tuple], colour: str, **look) -> None:
@@ -90,11 +90,11 @@ def critics(axes, num_actions: int) -> None:
 
 def targets(axes) -> None:
     """Draw the targets, which follow slowly, and take no gradient."""
-    for x, text in ((12, "target actor\n$\\pi'$"), (29, "target critics\n$Q'_1, Q'_2$")):
-        axes.add_patch(plt.Rectangle((x - 7.5, 24.5), 15, 8, facecolor=TARGET, edgecolor=SLOW, lw=1.3, ls="--"))
+    for x, text in ((12, "target actor\n$\\pi'$"), (28.5, "target critics\n$Q'_1, Q'_2$")):
+        axes.add_patch(plt.Rectangle((x - 7, 24.5), 14, 8, facecolor=TARGET, edgecolor=SLOW, lw=1.3, ls="--"))
         note(axes, x, 28.5, text, fontsize=10)
     path(axes, [(12, 24.5), (12, 20), (34, 20), (34, 15)], FLOW)
-    axes.plot([29, 29], [24.5, 20], color=FLOW, lw=1.2, zorder=1)
+    axes.plot([28.5, 28.5], [24.5, 20], color=FLOW, lw=1.2, zorder=1)
     note(axes, 20.5, 18.5, "value of $s'$: state_value")
     path(axes, [(23.5, 62), (23.5, 59), (18, 59), (18, 32.5)], SLOW, ls="--")
     note(axes, 19, 40, "$\\tau$: polyak\nEq. (17)", SLOW, ha="left")
@@ -105,7 +105,7 @@ def targets(axes) -> None:
 def transition(axes) -> None:
     """Draw how an action meets the network and becomes a transition."""
     path(axes, [(103, 62), (103, 31)], FLOW)
-    note(axes, 101.8, 51.5, "draw an action: Agent.explore, line 6", rotation=90, fontsize=7.5)
+    note(axes, 101.8, 49.5, "draw an action: Agent.explore, line 6", rotation=90, fontsize=8)
     box(axes, 101, 27, 9, 8, "edge\nnetwork", DATA)
     path(axes, [(101, 23), (101, 1.5), (5, 1.5), (5, 7)], FLOW)
     note(axes, 48, 2.7, "$(s, a, r, s')$: Simulator.step, line 7;  Replay.add, line 8")
@@ -124,13 +124,13 @@ def draw(out: Path) -> None:
     targets(axes)
     transition(axes)
     figure.tight_layout(pad=0.3)
-    save(figure, out, dpi=130)
+    save(figure, out)
 
 
 def main(argv: list[str]) -> int:
     """Draw the agent with the settings of the paper."""
     parser = Parser("python -m experiments.pictures.agent", main.__doc__)
-    parser.add_argument("--out", metavar="X", default="agent.png", help="file of the picture [agent.png]")
+    parser.add_argument("--out", metavar="X", default="agent.svg", help="file of the picture [agent.svg]")
     draw(Path(parser.parse(argv).out))
     return 0
 

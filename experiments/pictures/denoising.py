@@ -8,14 +8,15 @@ import torch
 from edgediff.config import Settings, WorldConfig
 from edgediff.learner.d2sac import D2SAC
 from edgediff.learner.diffusion import denoise, log_policy
-from edgediff.world.decision import LEVELS, View, observe
+from edgediff.world.decision import LEVELS, View
+from edgediff.world.knowledge import state_of
 from edgediff.world.rules import most_available
 from edgediff.world.simulator import Simulator
 from edgediff.world.workload import HELD_OUT, work_per_bit
 from experiments.pictures.drawing import LEVEL_COLOURS, level_patches, plt, save
 
-DRAWS = 3  # noise draws that are shown, the first of those that an evaluation averages
-MOST_ROWS = 11  # steps that are shown of a long chain
+DRAWS = 2  # noise draws that are shown, the first of those that an evaluation averages
+ROWS = 5  # latents that are shown, of a chain of more than four steps
 FULL_BITS, OVERLOAD = 8e6, 2.5  # queue of the full gateway; load of the overload
 
 
@@ -32,9 +33,8 @@ def typical_flow(world: WorldConfig, flow: np.ndarray) -> np.ndarray:
 
 def chain(agent: D2SAC, world: WorldConfig, view: View, draws: int) -> np.ndarray:
     """Return softmax(a_i) for i = N .. 0 in one state, (N + 1, draws, A), by the actor that is evaluated."""
-    state = torch.as_tensor(observe(world, view)).repeat(draws, 1)
-    shape = agent.config.d2sac_denoising_steps, draws, agent.num_actions
-    noise = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    state = torch.as_tensor(state_of(agent.config.network)(world, view)).repeat(draws, 1)
+    noise = agent.draw_noise(state, torch.Generator().manual_seed(0))
     seen, predict = [], agent.target_actor.predictor(state)
 
     def watched(a_i: torch.Tensor, i: int) -> torch.Tensor:
@@ -42,7 +42,7 @@ def chain(agent: D2SAC, world: WorldConfig, view: View, draws: int) -> np.ndarra
         return predict(a_i, i)
 
     with torch.inference_mode():
-        seen.append(denoise(watched, agent.schedule, noise))
+        seen.append(denoise(watched, agent.schedule, noise, agent.mean))
         return log_policy(torch.stack(seen)).exp().numpy()
 
 
@@ -65,17 +65,54 @@ def three_states(agent: D2SAC, world: WorldConfig, draws: int) -> dict[str, View
     return {"Idle network": idle, f"Gateway {preferred} full": full, f"Overload (load {OVERLOAD:g})": busy}
 
 
-def bars(axes, probability: np.ndarray, top: float) -> None:
+def bars(axes, probability: np.ndarray) -> None:
     """Draw the probabilities of all actions, (A,), coloured by level, with every other gateway shaded."""
     width = len(LEVELS)
     for gateway in range(0, len(probability) // width, 2):
         axes.axvspan(width * gateway - 0.5, width * (gateway + 1) - 0.5, color="0.94", lw=0)
     colours = [LEVEL_COLOURS[k % width] for k in range(len(probability))]
     axes.bar(np.arange(len(probability)), probability, width=1.0, color=colours)
-    axes.set(xlim=(-0.5, len(probability) - 0.5), ylim=(0, top), xticks=[], yticks=[])
+    axes.set(xlim=(-0.5, len(probability) - 0.5), ylim=(0, 1), xticks=[], yticks=[])
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     axes.spines["bottom"].set_color("0.6")
+
+
+def gateway_ticks(axes, names: list[str], size: float) -> None:
+    """Write a name below every gateway."""
+    middles = len(LEVELS) * np.arange(len(names)) + (len(LEVELS) - 1) / 2
+    axes.set_xticks(middles, names, fontsize=size)
+    axes.tick_params(length=0)
+
+
+def draw_chain(figure, rows: list, found: np.ndarray, shown: np.ndarray, first: bool) -> None:
+    """Draw softmax(a_i) of one state, (N + 1, draws, A): a row per shown step, a column per noise draw."""
+    steps = len(found) - 1
+    for row, k in zip(rows, shown, strict=True):
+        cells = row.subgridspec(1, DRAWS, wspace=0.06)
+        for n in range(DRAWS):
+            axes = figure.add_subplot(cells[n])
+            bars(axes, found[k, n])
+            if k == 0:
+                axes.set_title(f"noise draw {n + 1}", fontsize=9.5)
+            if k == steps:
+                gateway_ticks(axes, [str(g) for g in range(found.shape[2] // len(LEVELS))], 8)
+            if first and n == 0:
+                name = {0: "\nnoise", steps: "\nlogits"}.get(k, "")
+                axes.set_ylabel(f"$a_{{{steps - k}}}${name}", rotation=0, ha="right", va="center", fontsize=11)
+                axes.set_yticks([0, 1] if k == 0 else [], ["0", "1"] if k == 0 else [], fontsize=8)
+
+
+def draw_policy(axes, policy: np.ndarray, view: View, draws: int, first: bool) -> None:
+    """Draw the mean of the noise draws, (A,), by which an evaluation decides, and name its choice."""
+    bars(axes, policy)
+    gateway, level = divmod(int(policy.argmax()), len(LEVELS))
+    axes.set_title(f"mean of {draws} draws decides:\ngateway {gateway}, level {level}", fontsize=10)
+    gateway_ticks(axes, [f"{g}\n{bps / 1e6:.0f}" for g, bps in enumerate(view.available_bps[0])], 8.5)
+    if first:
+        axes.set_yticks([0, 0.5, 1], ["0", "0.5", "1"], fontsize=8)
+        axes.annotate("gateway\nMbit/s\nfree", (0, 0), (-7, -5), "axes fraction", "offset points", fontsize=8.5,
+                      ha="right", va="top")  # fmt: skip
 
 
 def draw(settings: Settings, agent: D2SAC, path: Path) -> None:
@@ -83,43 +120,25 @@ def draw(settings: Settings, agent: D2SAC, path: Path) -> None:
     world, draws = settings.world, max(settings.run.eval_draws, DRAWS)
     views = three_states(agent, world, draws)
     steps = agent.config.d2sac_denoising_steps
-    shown = np.unique(np.linspace(0, steps, min(steps + 1, MOST_ROWS)).round().astype(int))  # rows, 0 is i = N
-    figure = plt.figure(figsize=(9.6, 3.3 + 0.62 * len(shown)))
-    heights = [*[1.0] * len(shown), 0.9, 2.4]
-    grid = figure.add_gridspec(len(heights), 1, left=0.075, right=0.985, top=0.915, bottom=0.095,
+    shown = np.unique(np.linspace(0, steps, min(steps + 1, ROWS)).round().astype(int))  # rows, 0 is i = N
+    heights = [*[0.75] * len(shown), 0.6, 1.4]
+    inches = sum(heights) + 2.8
+    figure = plt.figure(figsize=(9, inches))
+    grid = figure.add_gridspec(len(heights), 1, left=0.09, right=0.99, top=1 - 1.2 / inches, bottom=1.3 / inches,
                                height_ratios=heights, hspace=0.12)  # fmt: skip
-    rows = [line.subgridspec(1, 3, wspace=0.06) for line in grid]
+    rows = [line.subgridspec(1, len(views), wspace=0.07) for line in grid]
     for column, (title, view) in enumerate(views.items()):
         found = chain(agent, world, view, draws)
-        for row, k in enumerate(shown):
-            cells = rows[row][column].subgridspec(1, DRAWS, wspace=0.08)
-            for n in range(DRAWS):
-                axes = figure.add_subplot(cells[n])
-                bars(axes, found[k, n], 1.0)
-                if row == 0:
-                    axes.set_title(f"noise draw {n + 1}", fontsize=9)
-                    if n == DRAWS // 2:
-                        axes.annotate(title, (0.5, 1.0), (0, 22), "axes fraction", "offset points", ha="center",
-                                      fontsize=12, weight="bold")  # fmt: skip
-                if column == n == 0:
-                    name = f"$a_{{{steps - k}}}$" + {0: "\nnoise", steps: "\nlogits"}.get(k, "")
-                    axes.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=10)
-                    if row == 0:
-                        axes.set_yticks([0, 1], ["0", "1"], fontsize=8)
+        draw_chain(figure, [row[column] for row in rows[: len(shown)]], found, shown, column == 0)
         axes = figure.add_subplot(rows[-1][column])
-        mean = found[-1].mean(axis=0)
-        bars(axes, mean, 1.0)
-        axes.set_title(f"policy: mean of {draws} noise draws", fontsize=10)
-        middles = len(LEVELS) * np.arange(world.num_gateways) + (len(LEVELS) - 1) / 2
-        free = view.available_bps[0] / 1e6
-        axes.set_xticks(middles, [f"{g}\n{mbps:.0f}" for g, mbps in enumerate(free)], fontsize=8)
-        axes.tick_params(length=0)
-        if column == 0:
-            axes.set_yticks([0, 0.5, 1], ["0", "0.5", "1"], fontsize=8)
-            axes.annotate("gateway\nMbit/s free", (0, 0), (-7, -5), "axes fraction", "offset points", fontsize=8,
-                          ha="right", va="top")  # fmt: skip
-    figure.suptitle(
-        "From noise to a decision: softmax of $a_i$ over gateways and levels, the same flow in three states", y=0.985
+        draw_policy(axes, found[-1].mean(axis=0), view, draws, column == 0)
+        box = axes.get_position()
+        figure.text((box.x0 + box.x1) / 2, 1 - 0.88 / inches, title, ha="center", fontsize=12, weight="bold")
+    flow = view.flow[0]
+    figure.suptitle(f"From noise to a decision, for a flow of {flow['bandwidth_bps'] / 1e6:g} Mbit/s that is due in "
+                    f"{flow['deadline_s']:.2g} s: softmax of $a_i$", y=1 - 0.1 / inches, fontsize=11.5)  # fmt: skip
+    figure.text(
+        0.5, 1 - 0.5 / inches, "Single draws of the noise may disagree; their mean decides.", ha="center", fontsize=10
     )
-    figure.legend(handles=level_patches(), loc="lower center", ncol=2, frameon=False, fontsize=9)
+    figure.legend(handles=level_patches(), loc="lower center", ncol=1, frameon=False, fontsize=9)
     save(figure, path)

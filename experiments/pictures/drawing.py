@@ -1,5 +1,6 @@
 """What the pictures share: matplotlib without a display, colours of the levels, saving."""
 
+from io import BytesIO
 from pathlib import Path
 
 try:
@@ -10,10 +11,12 @@ except ModuleNotFoundError:
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.patches import Patch
+from PIL import Image
 
 from edgediff.world.decision import LEVELS
 
 LEVEL_COLOURS = "#9ecae1", "#4292c6", "#084594"  # levels 0, 1, 2, from light to dark
+matplotlib.rcParams["svg.hashsalt"] = "edgediff"  # the same picture is the same file
 
 
 def level_patches() -> list[Patch]:
@@ -22,8 +25,18 @@ def level_patches() -> list[Patch]:
             for k, (colour, eta) in enumerate(zip(LEVEL_COLOURS, LEVELS, strict=True))]  # fmt: skip
 
 
-def save(figure, path: Path, dpi: int = 110) -> None:
-    """Write a figure and say where it is."""
-    figure.savefig(path, dpi=dpi)
+def save(figure, path: Path, dpi: int = 130) -> None:
+    """Write a figure and say where it is: an SVG with its letters as curves, or a PNG of few colours, which is smaller.
+
+    Pages of a repository are some 860 pixels wide, as wide as an SVG of 9 inches.
+    """
+    if path.suffix == ".svg":
+        figure.savefig(path, metadata={"Date": None, "Creator": None})
+    else:
+        drawn = BytesIO()
+        figure.savefig(drawn, dpi=dpi)
+        image = Image.open(drawn).convert("RGB")
+        few = image.quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE)
+        few.save(path, "PNG", optimize=True)
     plt.close(figure)
     print(path)

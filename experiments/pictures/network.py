@@ -30,7 +30,7 @@ def arrow(axes, start: tuple, end: tuple, colour: str, style: str = "-|>", **loo
 
 def draw(world: WorldConfig, path: Path) -> None:
     """Draw workshops, gateways with their capacities, edge server and controller, and the ways between them."""
-    figure, axes = plt.subplots(figsize=(9.2, 5.9))
+    figure, axes = plt.subplots(figsize=(9, 6))
     axes.set(xlim=(0, 100), ylim=(0, 64))
     axes.axis("off")
     capacity_mbps = draw_topology(world).capacity_bps / 1e6
@@ -44,8 +44,8 @@ def draw(world: WorldConfig, path: Path) -> None:
     axes.text(
         13, middle + 17, f"{world.num_workshops:,} workshops", ha="center", va="bottom", fontsize=12, weight="bold"
     )
-    rate = f"{world.flows_per_slot:g} flow per slot of {1000 * world.slot_s:g} ms"
-    axes.text(13, middle - 17, f"{rate},\nof text, image or 3D scene", ha="center", va="top", fontsize=10)
+    rate = f"about {world.flows_per_slot:g} flow per slot of {1000 * world.slot_s:g} ms\nin all"
+    axes.text(13, middle - 17, f"{rate}: text, image or 3D scene", ha="center", va="top", fontsize=10)
 
     axes.text(50, 61, f"{world.num_gateways} gateways", ha="center", va="bottom", fontsize=12, weight="bold")
     for number, (y, mbps) in enumerate(zip(heights, capacity_mbps, strict=True)):
@@ -58,26 +58,30 @@ def draw(world: WorldConfig, path: Path) -> None:
     axes.text(86, middle + 3, "edge server", ha="center", va="bottom", fontsize=12, weight="bold", zorder=3)
     axes.text(86, middle + 1, f"{world.server_tflops:,.0f} TFLOP/s\nfor all flows", ha="center", va="top", zorder=3)
 
-    box(axes, 50, 5, 58, 7, "", "#fbe9d7")
-    axes.text(50, 6.5, "controller", ha="center", va="center", fontsize=12, weight="bold", zorder=3)
-    decision = f"decides for each flow: one of {world.num_gateways} gateways, one of {len(LEVELS)} levels"
-    axes.text(50, 3.5, decision, ha="center", va="center", fontsize=10, zorder=3)
-    arrow(axes, (50, 8.5), (50, heights[-1] - 2.2), REPORT, "<|-|>", lw=1.6, ls="--")
+    box(axes, 50, 5, 50, 9, "", "#fbe9d7")
+    axes.text(50, 7.4, "controller", ha="center", va="center", fontsize=12, weight="bold", zorder=3)
+    decision = f"sees the state $s$, Eq. (11); decides for each flow:\none of {world.num_gateways} gateways"
+    axes.text(
+        50, 3.6, f"{decision}, one of {len(LEVELS)} levels, Eq. (12)", ha="center", va="center", fontsize=10, zorder=3
+    )
+    arrow(axes, (50, 9.5), (50, heights[-1] - 2.2), REPORT, "<|-|>", lw=1.6, ls="--")
     axes.plot([13, 13], [5, middle - 22], color=REPORT, lw=1.6, ls="--")
-    arrow(axes, (13, 5), (21, 5), REPORT, lw=1.6, ls="--")
-    axes.text(12, 2.5, "size, work, priority,\ndeadline", ha="center", va="top", fontsize=9, color=REPORT)
+    arrow(axes, (13, 5), (25, 5), REPORT, lw=1.6, ls="--")
+    flow = "the flow $f_w$: size $D$, work $C$,\npriority $p$, deadline $T^{req}$"
+    axes.text(1, 3.6, flow, ha="left", va="top", fontsize=9.5, color=REPORT)
     axes.plot([86, 86], [5, middle - 11], color=REPORT, lw=1.6, ls="--")
-    arrow(axes, (86, 5), (79, 5), REPORT, lw=1.6, ls="--")
-    axes.text(87, 3.5, "free compute", ha="center", va="top", fontsize=9, color=REPORT)
-    axes.text(51.5, 11.5, "queue, free bandwidth", ha="left", va="center", fontsize=9, color=REPORT)
+    arrow(axes, (86, 5), (75, 5), REPORT, lw=1.6, ls="--")
+    axes.text(87, 3.6, "free compute $F^{avail}$", ha="center", va="top", fontsize=9.5, color=REPORT)
+    seen = "of each gateway $g$: queue $Q_g$,\nfree bandwidth $R_g^{avail}$"
+    axes.text(51.5, 11.9, seen, ha="left", va="center", fontsize=9.5, color=REPORT)
     figure.tight_layout(pad=0.3)
-    save(figure, path, dpi=130)
+    save(figure, path)
 
 
 def main(argv: list[str]) -> int:
     """Draw the network with the settings of the paper."""
     parser = Parser("python -m experiments.pictures.network", main.__doc__)
-    parser.add_argument("--out", metavar="X", default="network.png", help="file of the picture [network.png]")
+    parser.add_argument("--out", metavar="X", default="network.svg", help="file of the picture [network.svg]")
     draw(WorldConfig(), Path(parser.parse(argv).out))
     return 0
 

@@ -15,18 +15,18 @@ def weights_of_noise(schedule: Schedule) -> dict[str, torch.Tensor]:
     zero, beta = torch.zeros_like(schedule.beta), schedule.beta
     minus_one = zero - 1
     return {
-        "right: Eq. 21 with $\\bar\\alpha_i$": reverse_mean(zero, minus_one, beta, schedule.alpha_bar),
+        "correct: Eq. 21 with $\\bar\\alpha_i$": reverse_mean(zero, minus_one, beta, schedule.alpha_bar),
         "Eq. 21 as printed, with $\\alpha_i$": reverse_mean_printed(zero, minus_one, beta),
         "Eq. 24 as printed": reverse_step_expanded_printed(zero, minus_one, beta, zero),
     }
 
 
 def draw(schedule: Schedule, path: Path) -> None:
-    """Draw beta_i and alpha_bar_i, the weights, and the weights as multiples of the right one."""
-    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(9.2, 3.7))
+    """Draw beta_i and alpha_bar_i, the weights, and the weights as multiples of the correct one."""
+    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(9, 3.9))
     steps = range(1, len(schedule.beta) + 1)
     left.plot(steps, schedule.beta, "o-", color="C3", ms=4, label=r"$\beta_i$: noise of step i")
-    left.plot(steps, schedule.alpha_bar, "s-", color="C0", ms=4, label=r"$\bar\alpha_i$: left of $a_0$")
+    left.plot(steps, schedule.alpha_bar, "s-", color="C0", ms=4, label=r"$\bar\alpha_i$: share of $a_0$ left")
     left.set(ylim=(0, 1), title="Variance schedule (Eq. 22)", ylabel="share of the variance")
     weights = weights_of_noise(schedule)
     correct = next(iter(weights.values()))
@@ -35,14 +35,14 @@ def draw(schedule: Schedule, path: Path) -> None:
         right.plot(steps, weight / correct, look, ms=4)
     middle.set(title="Weight of the predicted noise", ylabel=r"factor before $\epsilon_\theta$")
     middle.set_ylim(bottom=0)
-    right.set(title="Relative to the right weight", ylabel="multiple of the right weight")
+    right.set(title="Relative to the correct weight", ylabel="multiple of the correct weight")
     for axes in (left, middle, right):
         axes.set_xlabel("denoising step i")
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         axes.grid(alpha=0.3)
         axes.title.set_fontsize(11)
-    figure.tight_layout(rect=(0, 0.13, 1, 1))
-    for axes, x in ((left, 0.04), (middle, 0.42)):
+    figure.tight_layout(rect=(0, 0.17, 1, 1))
+    for axes, x in ((left, 0.06), (middle, 0.38)):
         handles, labels = axes.get_legend_handles_labels()
-        figure.legend(handles, labels, loc="upper left", bbox_to_anchor=(x, 0.15), frameon=False, fontsize=9, ncol=2)
+        figure.legend(handles, labels, loc="upper left", bbox_to_anchor=(x, 0.19), frameon=False, fontsize=9)
     save(figure, path)

@@ -11,6 +11,7 @@ from matplotlib.patches import Patch
 from edgediff.config import Settings, WorldConfig
 from edgediff.learner.d2sac import D2SAC
 from edgediff.run.scores import agent_policy, traffic_label
+from edgediff.world.knowledge import state_of
 from edgediff.world.rules import RoundRobin
 from edgediff.world.simulator import Simulator
 from edgediff.world.workload import HELD_OUT
@@ -32,10 +33,10 @@ class Episode(NamedTuple):
     dropped: np.ndarray
 
 
-def record(world: WorldConfig, policy: Callable, seed: int = HELD_OUT + 1) -> Episode:
-    """Play the first episode of one environment, on the traffic of `seed`, and keep what every decision saw."""
-    simulator = Simulator(world)
-    observation, truncated, rows = simulator.reset(seed), [False], []
+def record(world: WorldConfig, policy: Callable, network: str = "mlp") -> Episode:
+    """Play the first held-out episode with a policy that sees the state of its `network`; keep what decisions saw."""
+    simulator = Simulator(world, observe=state_of(network))
+    observation, truncated, rows = simulator.reset(HELD_OUT + 1), [False], []
     while not truncated[0]:
         slot = simulator.view().flow["slot"][0]
         seen = (slot * world.slot_s, simulator.total_bps[0, slot].copy(), simulator.held_bps[0, slot].copy(),
@@ -59,6 +60,12 @@ def lanes(axes, episode: Episode, capacity_bps: np.ndarray, most_bits: float, na
     for chosen, mark, colour in ((late, "|", LATE), (episode.dropped, "x", DROPPED)):
         axes.scatter(episode.time_s[chosen], episode.gateway[chosen] + (LANE + 1) / 2, marker=mark, color=colour, s=12,
                      lw=0.8, zorder=3)  # fmt: skip
+    for g in range(len(capacity_bps)):
+        counts = [f"{(missed & (episode.gateway == g)).sum()} {word}" for missed, word in
+                  ((late, "late"), (episode.dropped, "dropped"))]  # fmt: skip
+        axes.text(
+            1.008, g + LANE / 2, "\n".join(counts), transform=axes.get_yaxis_transform(), fontsize=8.5, va="center"
+        )
     labels = [f"{g}: {capacity / 1e6:.0f} Mbit/s" for g, capacity in enumerate(capacity_bps)]
     axes.set_yticks(np.arange(len(capacity_bps)) + LANE / 2, labels, fontsize=9)
     axes.tick_params(axis="y", length=0)
@@ -73,21 +80,21 @@ def draw(settings: Settings, agent: D2SAC, path: Path) -> None:
     label, policy = agent_policy(agent, settings.run)
     episodes = {
         "round robin, level 2": record(world, RoundRobin(2)),
-        f"{label} noise draws": record(world, policy),
+        f"{label} noise draws": record(world, policy, settings.learner.network),
     }
     most_bits = max(episode.backlog_bits.max() for episode in episodes.values())
-    figure, rows = plt.subplots(2, 1, figsize=(9.4, 10.4), sharex=True)
+    figure, rows = plt.subplots(2, 1, figsize=(9, 10.4), sharex=True)
     for axes, (name, episode) in zip(rows, episodes.items(), strict=True):
         lanes(axes, episode, Simulator(world).topology.capacity_bps, most_bits, name)
     rows[-1].set_xlabel("time, s")
     figure.suptitle(f"One episode on the same traffic: {len(episode.time_s):,} flows, {traffic_label(world)}")
     marks = [
         Patch(color=HELD, label="held by flows, as a share of the capacity"),
-        Patch(color=TAKEN, label="taken by background traffic"),
+        Patch(color=TAKEN, label="taken by background traffic; $R^{total}$ is left"),
         Line2D([], [], color=QUEUE, label=f"queue (full height: {most_bits / 1e6:.0f} Mbit)"),
         Line2D([], [], color=LATE, marker="|", ls="", label="late flow (above its gateway)"),
         Line2D([], [], color=DROPPED, marker="x", ls="", ms=5, label="dropped flow (above its gateway)"),
     ]
-    figure.legend(handles=marks, loc="lower center", ncol=3, frameon=False, fontsize=9)
-    figure.tight_layout(rect=(0, 0.05, 1, 1))
+    figure.legend(handles=marks, loc="lower center", ncol=2, frameon=False, fontsize=9)
+    figure.tight_layout(rect=(0, 0.07, 1, 1))
     save(figure, path)

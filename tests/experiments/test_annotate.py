@@ -14,7 +14,10 @@ from experiments.page import markup, paper_text, sources
 from experiments.page.deviations import PLAIN
 
 VOID = {"meta", "link", "img", "br", "mspace", "wbr"}
-PIXEL = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", 640, 480)  # as much of a PNG as is read
+PIXEL = {  # as much of a picture as is read
+    ".png": b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", 640, 480),
+    ".svg": b'<svg width="480pt" height="360pt"></svg>',
+}
 
 pytestmark = pytest.mark.slow  # they write the whole page
 
@@ -61,7 +64,7 @@ def results(tmp_path_factory):
     files = [file for section in paper_text.SECTIONS for file, _, _ in section.pictures]
     for file in files + [file for file, _ in paper_text.RESULT_PICTURES]:
         folder.joinpath(file).parent.mkdir(exist_ok=True)
-        folder.joinpath(file).write_bytes(PIXEL)
+        folder.joinpath(file).write_bytes(PIXEL[folder.joinpath(file).suffix])
     return folder
 
 
@@ -201,8 +204,18 @@ def test_code_is_escaped_and_loses_nothing():
     assert Reader(html).blocks == [source]
 
 
+def test_every_picture_is_inside_the_page_in_its_own_size(page, results, tmp_path):
+    """An SVG has its size in points, of which three are four pixels."""
+    pictures = re.findall(r'<img src="data:image/(png|svg\+xml);base64,[\w+/=]+" width="(\d+)" height="(\d+)"', page)
+    assert len(pictures) == len([path for path in results.rglob("*.*g")])
+    assert set(pictures) == {("png", "640", "480"), ("svg+xml", "640", "480")}
+    tmp_path.joinpath("a.svg").write_text("<svg width='480'></svg>")
+    with pytest.raises(ConfigError, match="without a size"):
+        markup.picture(tmp_path / "a.svg", "")
+
+
 def test_mistakes_are_one_line(results, tmp_path, capsys):
-    with pytest.raises(ConfigError, match="network.png cannot be read"):
+    with pytest.raises(ConfigError, match="network.svg cannot be read"):
         annotate.page(tmp_path)
     with pytest.raises(ConfigError, match="not one path"):
         annotate.main(["--help-me"])

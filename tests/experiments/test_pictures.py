@@ -14,7 +14,7 @@ from edgediff.learner.agents import build_agent
 from edgediff.learner.diffusion import variance_schedule
 from edgediff.run.scores import agent_policy, score
 from edgediff.run.weights import write_weights
-from edgediff.world.decision import observe
+from edgediff.world.knowledge import state_of
 from edgediff.world.rules import RoundRobin
 from edgediff.world.simulator import Simulator
 from edgediff.world.workload import HELD_OUT
@@ -26,17 +26,21 @@ from experiments.pictures import choices, denoising, network, schedule, timeline
 RESULTS = Path(pictures.__file__).parents[1] / "results"
 
 
-def small(agent="d2sac"):
+def drawn_files():
+    return [path for end in ("png", "svg") for path in RESULTS.rglob(f"*.{end}")]
+
+
+def small(agent="d2sac", network="mlp"):
     given = {"world": dict(num_slots=60, num_gateways=3), "run": dict(eval_draws=2),
-             "learner": dict(agent=agent, d2sac_denoising_steps=3, hidden=16)}  # fmt: skip
+             "learner": dict(agent=agent, network=network, d2sac_denoising_steps=3, hidden=16)}  # fmt: skip
     settings = preset_settings("quick", given)
     seed = np.random.SeedSequence(0)
-    return settings, build_agent(settings.world.state_dim, settings.world.num_actions, settings.learner, seed)
+    return settings, build_agent(settings.state_dim, settings.world.num_actions, settings.learner, seed)
 
 
-@pytest.fixture
-def run(tmp_path):
-    settings, agent = small()
+@pytest.fixture(params=["mlp", "priced"])
+def run(tmp_path, request):
+    settings, agent = small(network=request.param)
     write_weights(tmp_path / "last.pt", settings, "", 0, agent.weights())
     return tmp_path
 
@@ -46,18 +50,18 @@ def test_pictures_are_drawn_into_the_folder_of_the_run(run, monkeypatch):
     """Or into another one; never over those that are committed."""
     monkeypatch.setattr(choices, "LOADS", (1.0, 2.0))
     monkeypatch.setattr(choices, "ENVIRONMENTS", 1)
-    committed = {path: path.stat().st_mtime_ns for path in RESULTS.rglob("*.png")}
+    committed = {path: path.stat().st_mtime_ns for path in drawn_files()}
     for flags, output in (((), run / "pictures"), (("--output", str(run / "drawn/here")), run / "drawn/here")):
         assert pictures.run_program("pictures", pictures.main, [str(run), *flags]) == 0
-        assert {path.name for path in output.iterdir()} == {f"{name}.png" for name in pictures.NAMES}
-    assert {path: path.stat().st_mtime_ns for path in RESULTS.rglob("*.png")} == committed
+        assert {path.name for path in output.iterdir()} == {*pictures.NAMES}
+    assert {path: path.stat().st_mtime_ns for path in drawn_files()} == committed
 
 
 def test_network_and_agent_are_drawn_into_the_current_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     network.main([])
     agent_picture.main([])
-    assert {path.name for path in tmp_path.iterdir()} == {"network.png", "agent.png"}
+    assert {path.name for path in tmp_path.iterdir()} == {"network.svg", "agent.svg"}
 
 
 def test_mistakes_are_one_line(tmp_path, capsys):
@@ -69,13 +73,14 @@ def test_mistakes_are_one_line(tmp_path, capsys):
         assert message.startswith("pictures: ") and message.count("\n") == 1
 
 
-def test_the_strip_ends_with_the_policy():
-    settings, agent = small()
+@pytest.mark.parametrize("network", ["mlp", "shared"])
+def test_the_strip_ends_with_the_policy(network):
+    settings, agent = small(network=network)
     simulator = Simulator(settings.world)
     simulator.reset(0)
     view = simulator.view()
     found = denoising.chain(agent, settings.world, view, draws=2)
-    state = torch.as_tensor(observe(settings.world, view)).repeat(2, 1)
+    state = torch.as_tensor(state_of(network)(settings.world, view)).repeat(2, 1)
     with torch.no_grad():
         expected = agent.evaluation_policy(state, torch.Generator().manual_seed(0))
     assert found.shape == (4, 2, 9) and np.allclose(found.sum(axis=2), 1, atol=1e-5)
