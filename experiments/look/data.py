@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from edgediff.config import Settings, WorldConfig
 from edgediff.learner.agent import Agent
 from edgediff.learner.d2sac import D2SAC
 from edgediff.learner.diffusion import denoise
+from edgediff.learner.shared import PricedCritic, split_state
 from edgediff.world import delay, objective
 from edgediff.world.decision import View, decode_action, requested_resources
 from edgediff.world.knowledge import all_outcomes, state_of
@@ -34,7 +36,9 @@ DIGITS = {
     **dict(wanted_rate=3, wanted_compute=3, compute=3, processing=3),  # (L,)
     **dict(rate=3, transmission=3, delay=3, dropped=0, completed=0, late=0, short_rate=0, short_compute=0),  # (A,)
     **dict(used_after=3, imbalance=3, deviation=3, cost=3, reward=3, probability=3),  # (A,)
-    **dict(values=3, state=3, latents=1, draws=3, action=0, rules=0),  # (C, A), (S,), (I, M, A), (M, A), (), (R,)
+    **dict(
+        values=3, prices=3, state=3, latents=1, draws=3, action=0, rules=0
+    ),  # (C, A), (C, 3), (S,), (I, M, A), (M, A), (), (R,)
 }
 
 
@@ -147,7 +151,8 @@ def inside(
         action=action[0],
         probability=probability[0],
         state=observation[0],
-        values=critics(agent, state),
+        values=values(agent, state),
+        prices=prices(agent, state),
         latents=latents.numpy(),
         draws=of_draws.numpy(),
     )
@@ -169,11 +174,24 @@ def chain(agent: Agent, state: torch.Tensor, generator: torch.Generator, draws: 
     return torch.stack([latents[len(latents) - 1 - i] for i in kept_steps(agent)])
 
 
-@torch.inference_mode()
-def critics(agent: Agent, state: torch.Tensor) -> np.ndarray:
-    """Return the values of all actions by every critic, (C, A): two, the one of dqn, or none, as for ppo."""
+def critics(agent: Agent) -> list[nn.Module]:
+    """Return the networks that value every action: two, the one of dqn, or none, as for ppo."""
     if "critics" in agent.networks:
-        return torch.cat(agent.networks["critics"](state)).numpy()
-    if "target_q" in agent.networks:
-        return agent.networks["target_q"](state).numpy()
-    return np.zeros((0, agent.num_actions))
+        return [agent.networks["critics"].q1, agent.networks["critics"].q2]
+    return [agent.networks[name] for name in ("target_q",) if name in agent.networks]
+
+
+@torch.inference_mode()
+def values(agent: Agent, state: torch.Tensor) -> np.ndarray:
+    """Return the values of all actions by every critic, (C, A)."""
+    found = [critic(state) for critic in critics(agent)]
+    return torch.cat(found).numpy() if found else np.zeros((0, agent.num_actions))
+
+
+@torch.inference_mode()
+def prices(agent: Agent, state: torch.Tensor) -> np.ndarray:
+    """Return V(s) and the prices of bandwidth and compute by every critic that has prices, (C, 3)."""
+    priced = [critic for critic in critics(agent) if isinstance(critic, PricedCritic)]
+    common, _ = split_state(state) if priced else (state, None)
+    found = [torch.cat([critic.value(state), critic.prices(common)], dim=-1) for critic in priced]
+    return torch.cat(found).numpy() if found else np.zeros((0, 3))

@@ -5,6 +5,7 @@ letters, its LaTeX with numbers, the function that computes it).
 """
 
 import re
+from html import escape
 
 from experiments.page.markup import maths
 
@@ -52,10 +53,11 @@ def formula(latex: str) -> str:
     return re.sub(r"<mtext>@(\w+)@</mtext>", r'<mtext data-n="\1">\1</mtext>', typeset)
 
 
-def as_html() -> str:
-    """Return all equations as items of a list."""
+def as_html(paper: str) -> str:
+    """Return all equations as items of a list, each with a link to its place in the annotated paper."""
     return "\n".join(
-        f'<li id="eq{number}"><div class="of"><b>({number})</b> {title}<code>{function}</code></div>'
+        f'<li id="eq{number}"><div class="of"><b><a href="{escape(paper)}#eq{number}">({number})</a></b> {title}'
+        f"<code>{function}</code></div>"
         f'<div class="scroll">{formula(letters)}</div><div class="scroll numbers">{formula(numbers)}</div></li>'
         for number, title, letters, numbers, function in EQUATIONS
     )

@@ -54,6 +54,18 @@ function drawOthers(f, looked) {
   }).join("")}</tbody>`;
 }
 
+// What critics with prices say of an action: the parts of its value.
+function drawPrices(f, k) {
+  const level = k % L, of = (n) => say("state", f, about.entries.gateway[3 + 3 * level + n][1][gatewayOf(k)]);
+  document.getElementById("prices").innerHTML = kept.prices.shape[1] === 0 ? "" : `<caption>Q = V + r − p<sub>b</sub>
+    h<sub>b</sub> − p<sub>c</sub> h<sub>c</sub> for gateway ${gatewayOf(k)}, level ${level}: value of the state and reward, less
+    what the action holds of bandwidth and compute, at learned prices</caption><thead><tr><th></th><th>V</th><th>r</th>
+    <th>p<sub>b</sub></th><th>h<sub>b</sub></th><th>p<sub>c</sub></th><th>h<sub>c</sub></th><th>Q</th></tr></thead><tbody>${
+    Array.from({ length: kept.prices.shape[1] }, (_, c) => `<tr><td>Q<sub>${c + 1}</sub></td>${[say("prices", f, c, 0), of(0),
+      say("prices", f, c, 1), of(1), say("prices", f, c, 2), of(2), say("values", f, c, k)].map((x) => `<td>${x}</td>`).join("")
+      }</tr>`).join("")}</tbody>`;
+}
+
 function numbersOf(f, k) {
   const g = gatewayOf(k), level = k % L, at = status(f, k);
   const free = about.entries.common.find(([name]) => name === "F_avail")[1];

@@ -18,6 +18,7 @@ function look(k) {
   looked = k;
   drawFigure(part.figure, chosen, draw, looked);
   part.readout.innerHTML = readout(chosen, draw, looked);
+  drawPrices(chosen, looked);
   drawOthers(chosen, looked);
   drawEquations(chosen, looked);
 }

@@ -5,6 +5,7 @@ One HTML file with its style, its script and its numbers inside. It loads nothin
 
 import base64
 import json
+import os
 import zlib
 from argparse import Namespace
 from html import escape
@@ -23,12 +24,14 @@ from edgediff.run.scores import traffic_label
 from edgediff.world.decision import LEVELS
 from edgediff.world.trace import Trace
 from edgediff.world.workload import draw_topology
+from experiments import RESULTS
 from experiments.look.data import DIGITS, MOST_FLOWS, RULES, kept_steps, play
 from experiments.look.equations import as_html
 from experiments.look.states import entries
 from experiments.page import font
 
 HERE = Path(__file__).parent
+PAPER = RESULTS / "annotated_paper.html"
 MARK = '<meta name="generator" content="experiments/look">'  # by which a page of ours is known
 SCRIPTS = "numbers.js", "strip.js", "figure.js", "flow.js", "look.js"
 
@@ -78,8 +81,8 @@ def about(run: str, epoch: int, settings: Settings, agent: Agent, arrays: dict[s
     }  # fmt: skip
 
 
-def page(run: str, epoch: int, settings: Settings, agent: Agent, trace: Trace | None = None) -> str:
-    """Return the whole page."""
+def page(run: str, epoch: int, settings: Settings, agent: Agent, trace: Trace | None, paper: str) -> str:
+    """Return the whole page; `paper` is the way from it to the annotated paper."""
     arrays = play(settings, agent, trace)
     shapes, numbers = pack(arrays, DIGITS)
     known = json.dumps(about(run, epoch, settings, agent, arrays) | {"shapes": shapes}).replace("</", "<\\/")
@@ -88,7 +91,8 @@ def page(run: str, epoch: int, settings: Settings, agent: Agent, trace: Trace | 
         "mark": MARK,
         "title": escape(f"Look inside a decision: {settings.learner.agent}"),
         "style": f"{font.rule()}\n{(HERE / 'look.css').read_text('utf-8')}",
-        "equations": as_html(),
+        "paper": escape(paper),
+        "equations": as_html(paper),
         "about": known,
         "numbers": numbers,
         "script": "\n".join((HERE / name).read_text("utf-8") for name in SCRIPTS),
@@ -124,7 +128,8 @@ def main(argv: list[str]) -> int:
     settings, trace, epoch, agent = load(args.run, flags)
     path = Path(args.output or Path(args.run) / "decisions.html")
     refuse_foreign(path)
-    text = page(args.run, epoch, settings, agent, trace)
+    paper = Path(os.path.relpath(PAPER, path.resolve().parent)).as_posix()
+    text = page(args.run, epoch, settings, agent, trace, paper)
     write_atomically(path, text.encode())
     print(f"{path} ({len(text) / 1e6:.1f} MB)")
     return 0

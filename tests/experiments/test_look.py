@@ -21,6 +21,7 @@ from edgediff.world.rules import all_rules
 from edgediff.world.simulator import Simulator
 from edgediff.world.workload import HELD_OUT
 from experiments.look import data, page
+from experiments.look.equations import EQUATIONS
 from experiments.page import __main__ as annotate
 
 INFINITE = 2**31 - 1
@@ -100,6 +101,7 @@ def test_every_number_is_that_of_a_fresh_simulation(write_page, agent, network):
         view, every = simulator.view(), simulator.outcomes()
         flow, row = view.flow[0], {name: values[f] for name, values in numbers.items()}
         assert_printed(row["state"], observation[0])
+        assert_printed(row["values"], values_of(agent, observation))
         for name, value in dict(data=flow["data_bits"] / 1e6, work=flow["work_tflop"], deadline=flow["deadline_s"],
                                 bandwidth=flow["bandwidth_bps"] / 1e6, time=flow["slot"] * settings.world.slot_s,
                                 backlog=view.backlog_bits[0] / 1e6, available=view.available_bps[0] / 1e6,
@@ -119,6 +121,27 @@ def test_every_number_is_that_of_a_fresh_simulation(write_page, agent, network):
         assert phi == info["violations"][0]
         f += 1
     assert f == len(numbers["action"])
+
+
+def values_of(agent, observation):
+    """Return what both critics say of every action, (2, A)."""
+    with torch.no_grad():
+        return torch.cat(agent.networks["critics"](torch.as_tensor(observation))).numpy()
+
+
+def test_value_and_prices_make_the_values_of_a_critic_with_prices():
+    """Q = V + r - p_b h_b - p_c h_c for every action, with what the state says of reward and holding."""
+    settings, agent = small("d2sac", "priced")
+    for critic in (agent.networks["critics"].q1, agent.networks["critics"].q2):
+        torch.nn.init.normal_(critic.prices[-1].weight)  # they start at 0
+    found = data.play(settings, agent)
+    own = found["state"][:, 6:].reshape(len(found["state"]), 3, 12)[:, :, 3:].reshape(-1, 1, 9, 3)
+    value, of_bandwidth, of_compute = found["prices"][..., None, :].transpose(3, 0, 1, 2)
+    held = of_bandwidth * own[..., 1] + of_compute * own[..., 2]
+    assert np.abs(held).max() > 0.01
+    assert np.allclose(found["values"], value + own[..., 0] - held, atol=1e-4)
+    assert data.play(*small("dqn", "priced"))["prices"].shape[1:] == (1, 3)
+    assert data.play(*small("d2sac"))["prices"].shape[1:] == (0, 3)
 
 
 def test_the_parts_of_an_action_add_up():
@@ -196,6 +219,13 @@ def test_an_episode_of_a_thousand_flows_has_at_most_four_megabytes(tmp_path):
     assert known(file.read_text())["flows"] > 950 and file.stat().st_size < 4e6
 
 
+def test_every_equation_links_to_the_annotated_paper(write_page):
+    path = write_page()
+    links = re.findall(r'href="([^"]+annotated_paper.html)(#eq\d+)?"', path.read_text())
+    assert [place for _, place in links] == ["", *(f"#eq{number}" for number, *_ in EQUATIONS)]
+    assert {path.parent.joinpath(file).resolve() for file, _ in links} == {annotate.PAGE}
+
+
 def test_mistakes_are_one_line_and_change_nothing(tmp_path, capsys):
     folder = write(tmp_path / "run", *small())
     notes = tmp_path / "notes.html"
@@ -257,6 +287,9 @@ def test_a_click_on_flow_17_shows_its_delay(shown, network):
     assert [name.replace("\n", " ") for name in tab.locator("#others button").all_inner_texts()] == names
     for k in (0, 4, 8):
         tab.select_option("#action", str(k))
+        priced = tab.locator("#prices tbody td").all_inner_texts()
+        assert len(priced) == (16 if network == "priced" else 0)
+        assert not priced or priced[2].replace("−", "-") == priced[10].replace("−", "-") == f"{every.reward[0, k]:.3f}"
         reward = tab.text_content("#equations [data-n=reward]").replace("−", "-")
         assert reward == f"{every.reward[0, k]:.3f}"
     tab.wait_for_function("location.hash === '#flow=17'")
