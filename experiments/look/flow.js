@@ -57,9 +57,11 @@ function drawOthers(f, looked) {
 // What critics with prices say of an action: the parts of its value.
 function drawPrices(f, k) {
   const level = k % L, of = (n) => say("state", f, about.entries.gateway[3 + 3 * level + n][1][gatewayOf(k)]);
-  document.getElementById("prices").innerHTML = kept.prices.shape[1] === 0 ? "" : `<caption>Q = V + r − p<sub>b</sub>
-    h<sub>b</sub> − p<sub>c</sub> h<sub>c</sub> for gateway ${gatewayOf(k)}, level ${level}: value of the state and reward, less
-    what the action holds of bandwidth and compute, at learned prices</caption><thead><tr><th></th><th>V</th><th>r</th>
+  const priced = kept.prices.shape[1] > 0;
+  document.getElementById("price-words").innerHTML = priced ? `In Q = V + r − p<sub>b</sub> h<sub>b</sub> − p<sub>c</sub>
+    h<sub>c</sub>, the value V of the state and the prices p are learned; the reward r and what the action holds of bandwidth and
+    compute, h, are known. For gateway ${gatewayOf(k)}, level ${level}:` : "";
+  document.getElementById("prices").innerHTML = !priced ? "" : `<thead><tr><th></th><th>V</th><th>r</th>
     <th>p<sub>b</sub></th><th>h<sub>b</sub></th><th>p<sub>c</sub></th><th>h<sub>c</sub></th><th>Q</th></tr></thead><tbody>${
     Array.from({ length: kept.prices.shape[1] }, (_, c) => `<tr><td>Q<sub>${c + 1}</sub></td>${[say("prices", f, c, 0), of(0),
       say("prices", f, c, 1), of(1), say("prices", f, c, 2), of(2), say("values", f, c, k)].map((x) => `<td>${x}</td>`).join("")

@@ -35,8 +35,12 @@ def save(figure, path: Path, dpi: int = 130) -> None:
     else:
         drawn = BytesIO()
         figure.savefig(drawn, dpi=dpi)
-        image = Image.open(drawn).convert("RGB")
-        few = image.quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE)
-        few.save(path, "PNG", optimize=True)
+        save_few_colours(Image.open(drawn), path)
     plt.close(figure)
     print(path)
+
+
+def save_few_colours(image: Image.Image, path: Path) -> None:
+    """Write a PNG of 256 colours, which is a third as large as one of all colours."""
+    few = image.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE)
+    few.save(path, "PNG", optimize=True)

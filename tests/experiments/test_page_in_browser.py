@@ -3,6 +3,9 @@
 `browser_page` of conftest.py asserts that the console has no error and that nothing asks for the network.
 """
 
+import subprocess
+import sys
+
 import pytest
 
 pytest.importorskip("latex2mathml", reason="needs the extra `experiments`")
@@ -54,3 +57,15 @@ def test_the_contents_stay_beside_the_text(shown):
         shown.set_viewport_size({"width": width, "height": 800})
         shown.evaluate("window.scrollTo(0, 9000)")
         assert (shown.locator("nav").bounding_box()["y"] == 0) is stays
+
+
+def test_the_small_pictures_of_the_pages_are_taken_anew(chromium, tmp_path):
+    """By the program that made the committed ones; they are small enough for the front page."""
+    pytest.importorskip("matplotlib", reason="needs the extra `experiments`")
+    script = "import sys; from experiments.pictures import screenshots; sys.exit(screenshots.main(sys.argv[1:]))"
+    subprocess.run([sys.executable, "-c", script, "--output", str(tmp_path)], check=True, cwd=PAGE.parents[2])
+    for path in tmp_path.iterdir():
+        committed = PAGE.parent / "pictures" / path.name
+        assert path.stat().st_size < 60_000 and committed.stat().st_size < 60_000
+        assert path.read_bytes()[16:24] == committed.read_bytes()[16:24]  # width and height
+    assert {path.name for path in tmp_path.iterdir()} == {"page.png", "decision.png"}
