@@ -8,19 +8,31 @@ from edgediff.learner.agents import AGENTS
 from edgediff.run.scores import HEADINGS
 from edgediff.run.scores import table as run_table
 from edgediff.train import SHOWN_RULES
-from edgediff.world.rules import GREEDY, PRICED, PRICED_BY_LOAD
+from edgediff.world.rules import GREEDY
 from experiments.analysis import gateways, sizes, transfer
 from experiments.analysis.reading import read_csv, read_together, score_text
+from experiments.analysis.rows import (
+    CHAIN,
+    DEPLOYED,
+    DEPLOYED_OTHERS,
+    FORESIGHT,
+    FRONT,
+    LOAD_1,
+    NO_ACTOR,
+    PLANNED,
+    PRECISION,
+    RATIOS,
+    REQUESTS,
+    SHARED,
+    WEIGHTS,
+    same,
+)
 from experiments.analysis.score_tables import columns_of, differences, markdown, of_variant, paired, scores
 from experiments.analysis.stats import iqm, probability_of_improvement
+from experiments.grid.grids import CODE, CONVERSATIONS
 
 CARTPOLE = "transitions", "gradient_steps", "return"
 SOLVED = 475.0  # a return on CartPole
-
-
-def same(*names: str) -> dict[str, str]:
-    """Return rows that are printed with the names that they have."""
-    return {name: name for name in names}
 
 
 def picked(grids: str, metrics: str, loads: str, names: dict[str, str], of: Callable = scores) -> Callable:
@@ -71,6 +83,13 @@ def ratios_change(results: Path) -> str:
     texts = {name: [f"{score_text(values, '+.3f')} {probability_of_improvement(values):.2f}" for values in each]
              for name, each in found.items()}  # fmt: skip
     return markdown(["change by the ratios", *columns], [[name, *each] for name, each in texts.items()])
+
+
+def requests(results: Path) -> str:
+    """Return what rules and agents score on Poisson arrivals and on two request logs."""
+    columns = columns_of(read_together(["requests"], results), ("completion", "reward"), ("1",))
+    short = {heading.replace(CODE, "code").replace(CONVERSATIONS, "chat"): each for heading, each in columns.items()}
+    return scores(short, REQUESTS)
 
 
 def tuning(results: Path) -> str:
@@ -128,54 +147,6 @@ def by_size(results: Path) -> str:
     return markdown(["scheduler", "smallest quarter", "second", "third", "largest quarter"], body)
 
 
-def of_both(changes: dict[str, str]) -> dict[str, str]:
-    """Return the rows of d2sac, then those of sac, with the same changes."""
-    return {f"{agent}{end}": f"{agent}: {text}" for agent in ("d2sac", "sac") for end, text in changes.items()}
-
-
-PRECISION = of_both({
-    "": "n = 3, gamma = 0.95 (default)", ", ratios": "the same, with ratios", ", n = 1": "n = 1",
-    ", gamma = 0": "gamma = 0", ", gamma = 0, ratios": "gamma = 0, with ratios",
-})  # fmt: skip
-FORESIGHT = of_both({
-    ", n = 1": "n = 1", "": "n = 3, tau = 0.005 (default)", ", n = 5": "n = 5", ", n = 10": "n = 10",
-    ", tau = 0.02": "tau = 0.02", ", critics at the rate of the other agent": "critics at the rate of the other",
-    ", n = 10, critics at the rate of the other agent": "n = 10, critics at the rate of the other",
-}) | {
-    **{f"d2sac, {change}": f"d2sac: {change}"
-       for change in ("mean of both critics", "L_d weighted 1", "confidence 0.97")},
-    **{f"ppo, lambda = {number}": f"ppo: lambda = {number}" for number in ("0", "0.5", "0.8")},
-    "ppo": "ppo: lambda = 0.9 (default)", "ppo, lambda = 0.95": "ppo: lambda = 0.95",
-}  # fmt: skip
-PLANNED = {
-    **same(GREEDY), "d2sac": "d2sac, trained on 0.5 to 3", "ppo": "ppo, trained on 0.5 to 3",
-    **{f"planner, {flows} flows ahead (sees the future)": f"planner, {flows} flows ahead, greedy goes on"
-       for flows in (10, 30, 100)},
-    **{f"{agent}, planner_horizon 30": f"planner, 30 flows ahead, the better of greedy and {agent} goes on"
-       for agent in ("d2sac", "ppo")},
-}  # fmt: skip
-CHAIN = {
-    **{f"d2sac, N = {steps}": f"d2sac, N = {steps}" for steps in (1, 2, 5)},
-    "d2sac": "d2sac, N = 10 (Table 1)", **same("sac", "dqn", "ppo"),
-}  # fmt: skip
-QUICK = {
-    "d2sac of headline": "d2sac (diffusion actor), quick", "sac of headline": "sac (plain MLP actor), quick",
-    "dqn of headline": "dqn, quick", "ppo of headline": "ppo, quick",
-}  # fmt: skip
-PRICES = same(PRICED_BY_LOAD, PRICED, GREEDY)
-FRONT = {"d2sac": "d2sac, deploy", **PRICES, **QUICK, **same("round robin, level 2")}
-DEPLOYED = {agent: f"{agent}, deploy" for agent in AGENTS} | PRICES | QUICK
-DEPLOYED_OTHERS = {agent: DEPLOYED[agent] for agent in ("sac", "dqn", "ppo")} | PRICES
-NO_ACTOR = same("sac", "sac, no actor", "d2sac", "dqn", "ppo")
-LOAD_1 = {"d2sac": "priced, 2,000 updates", "d2sac of headline": "mlp, 10,000 updates (quick)", **same(GREEDY)}
-SHARED = {
-    name: name
-    for size in ("8 gateways", "64 gateways", "256 gateways")
-    for name in (f"sac, {size}", *(f"d2sac, {size}, N = {steps}" for steps in (1, 2, 10)))
-}
-WEIGHTS = {f"{agent}{end}": f"{agent}, {text}" for agent in ("sac", "ppo")
-           for end, text in (("", "averaged"), (", weights last", "last"))}  # fmt: skip
-RATIOS = {f"{agent}, ratios": agent for agent in AGENTS}
 MAIN, CURVE = "late_area,completion,reward", "late_area,reward@5000,reward@10000,reward@50000,completion,reward"
 RANGE, OTHERS = "headline_range,headline", same("sac", "dqn", "ppo", GREEDY)
 OTHER_RATIOS, WITH_RATIOS = (
@@ -203,6 +174,7 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "deploy": picked("deploy,headline", "completion,reward", "0.5,1,1.5,2,3", DEPLOYED),
     "deploy_differences": picked("deploy,headline", "completion,reward", "1,1.5,2,3", DEPLOYED_OTHERS, differences),
     "transfer": other_networks,
+    "requests": requests,
     "load_1": picked("priced_load_1,headline", "completion,reward", "1,2", LOAD_1),
     "shared": picked("shared_chain,shared", "completion,reward", "1", SHARED),
     "weights": picked("weights", "completion,reward", "1,2", WEIGHTS),

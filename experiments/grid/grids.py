@@ -18,6 +18,7 @@ from experiments.variants.observations import Standardised, one_unit, unit_inter
 
 LEARNERS = "d2sac", "sac", "dqn", "ppo"
 RULES = "round robin, level 2", "random", "smallest wait", "most available", GREEDY, PRICED, PRICED_BY_LOAD
+REPORTED = "round robin, level 2", "most available", GREEDY, PRICED, PRICED_BY_LOAD
 PLANNERS = tuple(f"planner, {horizon} flows ahead (sees the future)" for horizon in (10, 30, 100))
 D2SAC = ("d2sac",)
 
@@ -109,10 +110,17 @@ CHAINS = {
     for size, variant in SIZES.items()
     for steps in (1, 2, 10)
 }
-ARRIVALS = dict(trace="none"), dict(trace="requests.csv")
+# Two public logs of an hour, in the current folder: the first halves are for training, the second halves for testing.
+CODE, CONVERSATIONS, HALF_S = "AzureLLMInferenceTrace_code.csv", "splitwise_conv.csv", "1700"
+ARRIVALS = (
+    dict(trace="none", trace_to="none"),
+    dict(trace=CODE, trace_from=HALF_S, trace_to="none"),
+    dict(trace=CONVERSATIONS, trace_from=HALF_S, trace_to="none"),
+)
 TRAFFIC = {
     "trained on Poisson arrivals": Variant(),
-    "trained on requests": Variant(dict(trace="requests.csv")),
+    "trained on code requests": Variant(dict(trace=CODE, trace_to=HALF_S)),
+    "trained on conversations": Variant(dict(trace=CONVERSATIONS, trace_to=HALF_S)),
 }
 STATE = {
     "unit interval": Variant(observe=unit_interval),
@@ -181,7 +189,7 @@ ALL = (
     Grid("priced_load_1", D2SAC, TEN_SEEDS, LOADS_1_2, settings=SHARED | PRICED_N_2),
     Grid("shared", ("sac",), TWO_SEEDS, LOAD_1, episodes=8, settings=SHARED | ON_GPU, variants=SIZES),
     Grid("shared_chain", D2SAC, TWO_SEEDS, LOAD_1, episodes=8, settings=SHARED | ON_GPU, variants=CHAINS),
-    Grid("traffic", ("d2sac", "round robin, level 2", GREEDY), SEEDS, ARRIVALS, settings=SHORT, variants=TRAFFIC),
+    Grid("requests", D2SAC + REPORTED, SEEDS, ARRIVALS, preset="deploy", variants=TRAFFIC),
     Grid("planner", (*PLANNERS, GREEDY), (0, 1), LOADS_1_2, episodes=4),
     Grid(
         "planner_learned",

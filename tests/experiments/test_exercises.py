@@ -92,8 +92,9 @@ def judged(folder, files):
         folder.joinpath(f"my{k}.py").write_text(text)
     paths = [folder / f"my{k}.py" for k in range(len(files))]
     given = [f"{path}={word}" for path, (word, _) in zip(paths, files, strict=True)]
-    subprocess.run([sys.executable, "-c", FORK, *given], cwd=ROOT, check=True, timeout=600,
-                   env=os.environ | {"PYTHONPATH": str(ROOT)})  # fmt: skip
+    # On a CI machine, pytest prints differences in full: what is counted here is what a student sees.
+    env = {k: v for k, v in os.environ.items() if k not in ("CI", "BUILD_NUMBER")} | {"PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", FORK, *given], cwd=ROOT, check=True, timeout=600, env=env)
     return [(int(p.with_suffix(".py.status").read_text()), p.with_suffix(".py.out").read_text()) for p in paths]
 
 
