@@ -7,14 +7,9 @@ prints what the simulator computed, to the last digit, and a file of 1,000 flows
 from typing import Any
 
 import numpy as np
-import torch
-from torch import nn
 
 from edgediff.config import Settings, WorldConfig
 from edgediff.learner.agent import Agent
-from edgediff.learner.d2sac import D2SAC
-from edgediff.learner.diffusion import denoise
-from edgediff.learner.shared import PricedCritic, split_state
 from edgediff.world import delay, objective
 from edgediff.world.decision import View, decode_action, requested_resources
 from edgediff.world.knowledge import all_outcomes, state_of
@@ -22,10 +17,10 @@ from edgediff.world.rules import GREEDY, PRICED, PRICED_BY_LOAD, all_rules
 from edgediff.world.simulator import Simulator
 from edgediff.world.trace import Trace
 from edgediff.world.workload import HELD_OUT
+from experiments.look.inside import inside, kept_steps
 
 RULES = "round robin, level 2", GREEDY, PRICED, PRICED_BY_LOAD
 MOST_FLOWS = 3000  # decisions of an episode that are kept, its first ones
-MOST_STEPS = 11  # latents that are kept of a long chain
 MOST_LATENTS = 2_300_000  # entries of all latents in the file, about one byte each
 
 # What is kept of every decision, with its printed digits. G gateways, L levels, A actions, C critics, S entries of the
@@ -40,14 +35,6 @@ DIGITS = {
         values=3, prices=3, state=3, latents=1, draws=3, action=0, rules=0
     ),  # (C, A), (C, 3), (S,), (I, M, A), (M, A), (), (R,)
 }
-
-
-def kept_steps(agent: Agent) -> np.ndarray:
-    """Return the steps i, from N down to 0, whose latent a_i is kept; none for an agent without a chain."""
-    if not isinstance(agent, D2SAC):
-        return np.zeros(0, int)
-    steps = agent.config.d2sac_denoising_steps
-    return np.unique(np.linspace(0, steps, min(steps + 1, MOST_STEPS)).round().astype(int))[::-1]
 
 
 def kept_draws(agent: Agent, settings: Settings, flows: int) -> int:
@@ -135,63 +122,3 @@ def consequences(world: WorldConfig, view: View) -> dict[str, np.ndarray]:
         cost=objective.objective(weight * deviation_s, result.imbalance[0], world.delay_weight, world.balance_weight),
         reward=result.reward[0],
     )
-
-
-def inside(
-    agent: Agent, observation: np.ndarray, generator: torch.Generator, draws: int, kept: int
-) -> dict[str, np.ndarray]:
-    """Let the agent decide as `agent_policy` does; return also its state, its chain and its critics."""
-    state = agent.checked_state(observation)
-    before = generator.get_state()
-    action, probability = agent.act_with_probabilities(observation, generator, draws=draws)
-    again = torch.Generator().set_state(before)
-    latents = chain(agent, state, again, draws)[:, :kept]
-    of_draws = torch.softmax(latents[-1], dim=-1) if len(latents) else latents.new_zeros(0, agent.num_actions)
-    return dict(
-        action=action[0],
-        probability=probability[0],
-        state=observation[0],
-        values=values(agent, state),
-        prices=prices(agent, state),
-        latents=latents.numpy(),
-        draws=of_draws.numpy(),
-    )
-
-
-@torch.inference_mode()
-def chain(agent: Agent, state: torch.Tensor, generator: torch.Generator, draws: int) -> torch.Tensor:
-    """Return the latents a_i of the kept steps i = N .. 0, Eq. (19), by the actor that is evaluated, (I, M, A)."""
-    if not isinstance(agent, D2SAC):
-        return torch.zeros(0, 0, agent.num_actions)
-    states = state.repeat(draws, 1)
-    latents, predict = [], agent.target_actor.predictor(states)
-
-    def watched(a_i: torch.Tensor, i: int) -> torch.Tensor:
-        latents.append(a_i)
-        return predict(a_i, i)
-
-    latents.append(denoise(watched, agent.schedule, agent.draw_noise(states, generator), agent.mean))
-    return torch.stack([latents[len(latents) - 1 - i] for i in kept_steps(agent)])
-
-
-def critics(agent: Agent) -> list[nn.Module]:
-    """Return the networks that value every action: two, the one of dqn, or none, as for ppo."""
-    if "critics" in agent.networks:
-        return [agent.networks["critics"].q1, agent.networks["critics"].q2]
-    return [agent.networks[name] for name in ("target_q",) if name in agent.networks]
-
-
-@torch.inference_mode()
-def values(agent: Agent, state: torch.Tensor) -> np.ndarray:
-    """Return the values of all actions by every critic, (C, A)."""
-    found = [critic(state) for critic in critics(agent)]
-    return torch.cat(found).numpy() if found else np.zeros((0, agent.num_actions))
-
-
-@torch.inference_mode()
-def prices(agent: Agent, state: torch.Tensor) -> np.ndarray:
-    """Return V(s) and the prices of bandwidth and compute by every critic that has prices, (C, 3)."""
-    priced = [critic for critic in critics(agent) if isinstance(critic, PricedCritic)]
-    common, _ = split_state(state) if priced else (state, None)
-    found = [torch.cat([critic.value(state), critic.prices(common)], dim=-1) for critic in priced]
-    return torch.cat(found).numpy() if found else np.zeros((0, 3))

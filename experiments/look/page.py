@@ -25,8 +25,9 @@ from edgediff.world.decision import LEVELS
 from edgediff.world.trace import Trace
 from edgediff.world.workload import draw_topology
 from experiments import RESULTS
-from experiments.look.data import DIGITS, MOST_FLOWS, RULES, kept_steps, play
+from experiments.look.data import DIGITS, MOST_FLOWS, RULES, play
 from experiments.look.equations import as_html
+from experiments.look.inside import kept_steps
 from experiments.look.states import entries
 from experiments.page import font
 

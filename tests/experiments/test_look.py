@@ -20,7 +20,7 @@ from edgediff.world.knowledge import state_of
 from edgediff.world.rules import all_rules
 from edgediff.world.simulator import Simulator
 from edgediff.world.workload import HELD_OUT
-from experiments.look import data, page
+from experiments.look import data, inside, page
 from experiments.look.equations import EQUATIONS
 from experiments.page import __main__ as annotate
 
@@ -183,9 +183,9 @@ def test_the_chain_starts_with_the_noise_of_the_evaluation_and_ends_with_its_pol
 def test_a_long_chain_is_kept_in_part(monkeypatch):
     """Its first and last latent, and as many draws as fit."""
     settings, agent = small()
-    monkeypatch.setattr(data, "MOST_STEPS", 3)
+    monkeypatch.setattr(inside, "MOST_STEPS", 3)
     monkeypatch.setattr(data, "MOST_LATENTS", 2 * 60 * 3 * 9)
-    assert data.kept_steps(agent).tolist() == [4, 2, 0]
+    assert inside.kept_steps(agent).tolist() == [4, 2, 0]
     assert data.kept_draws(agent, settings, 60) == 2
     assert data.kept_draws(agent, settings, 10**6) == 1
 

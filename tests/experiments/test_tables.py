@@ -1,6 +1,7 @@
 """Reading results and making tables and figures of them: pairing, gaps, files that are cut, wrong names, READMEs."""
 
 import csv
+import itertools
 import re
 import shutil
 
@@ -277,6 +278,26 @@ def test_the_figures_are_drawn_beside_their_results(with_range, results, call):
     assert status == 0, err
     assert sorted(path.name for path in results.glob("*.png")) == ["figure4.png", "figure5.png", "figure6.png"]
     assert committed == {path: path.stat().st_mtime_ns for path in reading.RESULTS.glob("*.png")}
+
+
+def test_the_names_of_rules_stand_apart_and_in_the_order_of_their_lines():
+    pytest.importorskip("matplotlib")
+    from matplotlib.text import Text
+
+    from experiments.analysis import lines
+    from experiments.pictures.drawing import plt
+
+    axes = plt.figure(figsize=(4, 3)).add_subplot(ylim=(0, 1))
+    ends = dict(zip(lines.DASHES, (0.7, 0.4, 0.41, 0.42), strict=True))
+    lines.draw_levels(axes, ends)
+    lines.name_rules(axes)
+    axes.figure.canvas.draw()
+    boxes = [(text.xyann[1], text.get_text(), Text.get_window_extent(text)) for text in axes.texts]
+    names = [name.replace("\n", " ") for _, name, _ in sorted(boxes, key=lambda each: each[0])]
+    assert names == [name.replace(" (knows the model)", "") for name in sorted(ends, key=ends.get)]
+    for (_, _, below), (_, _, above) in itertools.pairwise(sorted(boxes, key=lambda each: each[0])):
+        assert below.y1 <= above.y0 + 1
+    plt.close()
 
 
 @pytest.fixture
