@@ -49,7 +49,8 @@ SECTIONS = (
         (18, 19, 20, 21, 22, 23, 24, 25, 26),
         (
             ("pictures/denoising.png", "The chain of an actor that the preset quick has trained, in three states. Each "
-             "column is one draw of the noise. The lowest row is the mean by which an evaluation decides.", 19),
+             "column is one draw of the noise. The lowest row is the mean by which an evaluation decides: with "
+             "gateway 6 full, it moves to gateway 5.", 19),
             ("pictures/schedule.svg", "The variance schedule, and the weight of the predicted noise: correct and as "
              "printed.", 24),
         ),
