@@ -14,12 +14,12 @@ HOLDS_NOT = (
     "compare with it. What it compares with, dqn and ppo, completes a little less at load 1; ppo earns as much.",
     "The paper has completion rise with the number of flows (Figure 5). Both readings of its axis, flows seen and "
     "load, are drawn below. Completion rises while the agent trains; under more load it falls, for every scheduler.",
-    "With ten denoising steps the agent learns more slowly than the others. With one or two steps it learns sooner and ends no lower "
-    "([length of the chain](experiments/README.md#length-of-the-chain)).",
+    "With ten denoising steps the agent learns more slowly than the others. With one or two steps it learns sooner and "
+    "ends no lower ([length of the chain](experiments/README.md#length-of-the-chain)).",
     "Two rules of three lines, greedy less a price on the bandwidth and compute that a flow holds, are better than "
     "every agent of the paper's form at loads 1 to 3 ([why prices win](experiments/README.md#headline)). Later flows "
-    "cannot use what an earlier one holds, and the state of Eq. (11) does not show how much that is. An agent that is shown it, and learns two prices, is level with the better of these rules or above it "
-    "([the preset deploy](experiments/README.md#the-preset-deploy)).",
+    "cannot use what an earlier one holds, and the state of Eq. (11) does not show how much that is. An "
+    "agent that is shown it, and learns two prices, is level with the better of these rules or above it ([the preset deploy](experiments/README.md#the-preset-deploy)).",
 )
 
 PAYS = (
