@@ -19,7 +19,8 @@ HOLDS_NOT = (
     "Two rules of three lines, greedy less a price on the bandwidth and compute that a flow holds, are better than "
     "every agent of the paper's form at loads 1 to 3 ([why prices win](experiments/README.md#headline)). Later flows "
     "cannot use what an earlier one holds, and the state of Eq. (11) does not show how much that is. An "
-    "agent that is shown it, and learns two prices, is level with the better of these rules or above it ([the preset deploy](experiments/README.md#the-preset-deploy)).",
+    "agent that is shown it, and learns two prices, is level with the better of these rules or above it ([the "
+    "preset deploy](experiments/README.md#the-preset-deploy)).",
 )
 
 PAYS = (
