@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -151,7 +152,18 @@ def test_stubs_are_up_to_date(name):
 
 def test_the_course_page_names_every_exercise():
     page = ROOT.joinpath("experiments/exercises/README.md").read_text()
-    assert all(f"]({name}.py)" in page for name in BY_NAME)
+    assert all(f"]({name}.py)" in page and f"\n- {name}: " in page for name in BY_NAME)  # with an answer
+
+
+def test_each_class_of_the_course_has_90_minutes_and_its_exercises_fit():
+    classes = ROOT.joinpath("experiments/exercises/README.md").read_text().split("\n## Class ")[1:]
+    assert len(classes) == 3
+    for each in classes:
+        parts = dict(re.findall(r"^\*\*(\w+)\*\* \((\d+) minutes", each, re.M))
+        for part in {"Before", "Write"} & {*parts}:
+            listed = each.partition(f"**{part}**")[2].partition("\n")[0].partition("For those")[0]
+            assert int(parts[part]) == sum(BY_NAME[name].minutes for name in re.findall(r"\]\((\w+)\.py\)", listed))
+        assert sum(int(parts[name]) for name in {*parts} - {"Before"}) == 90
 
 
 @pytest.mark.slow
