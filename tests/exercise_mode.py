@@ -12,6 +12,7 @@ from types import FunctionType, ModuleType
 
 import pytest
 
+from experiments.exercises.sheet import EXERCISES
 from experiments.page.index import ROOT, ROWS, tests_of
 
 
@@ -49,7 +50,11 @@ class Mine:
         places = {item: self.place.get((str(item.path), item.originalname)) for item in items}
         items[:] = sorted((item for item in items if places[item] is not None), key=places.get)
         if not items:
-            raise pytest.UsageError(f"--mine: no test of {', '.join(self.names)} is selected; leave out -k to run all")
+            words = [
+                each.select for each in EXERCISES if {f"edgediff.{name}" for name in each.functions} & {*self.names}
+            ]
+            hint = f"; the tests of this file are -k '{' or '.join(dict.fromkeys(words))}'" if words else ""
+            raise pytest.UsageError(f"--mine: no test of {', '.join(self.names)} is selected{hint}")
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_makereport(self, item):

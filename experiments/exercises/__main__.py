@@ -14,8 +14,8 @@ def stub(exercise: Exercise) -> str:
     head = (
         f'"""{exercise.title}. {exercise.minutes} minutes.\n\nThe paper prints\n\n    {exercise.printed}\n\n'
         f"{exercise.shapes}\n\nQuestion: {exercise.question}\n\n"
-        f"    cp experiments/exercises/{exercise.name}.py my.py\n"
-        f'    pytest -x -k {exercise.select} --mine my.py\n"""\n\n'
+        f"    cp experiments/exercises/{exercise.name}.py my_{exercise.name}.py\n"
+        f'    pytest -x -k {exercise.select} --mine my_{exercise.name}.py\n"""\n\n'
     )
     functions = [resolve_name(f"edgediff.{name}") for name in exercise.functions]
     left = f'    raise NotImplementedError("{exercise.title}: yours to write")\n'

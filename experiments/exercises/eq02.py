@@ -8,8 +8,8 @@ Seconds; floats, or arrays of one shape.
 
 Question: Eq. (8) drops one of the four parts. Which, and does it matter at 100 m and 5 ns/m?
 
-    cp experiments/exercises/eq02.py my.py
-    pytest -x -k eq02 --mine my.py
+    cp experiments/exercises/eq02.py my_eq02.py
+    pytest -x -k eq02 --mine my_eq02.py
 """
 
 import numpy as np

@@ -9,8 +9,8 @@ Draining is not printed: a queue serves `served_bits` until the next flow and is
 
 Question: If an empty gateway without bandwidth had a wait of 0, which gateway would the rule "smallest wait" love?
 
-    cp experiments/exercises/eq05.py my.py
-    pytest -x -k eq05 --mine my.py
+    cp experiments/exercises/eq05.py my_eq05.py
+    pytest -x -k eq05 --mine my_eq05.py
 """
 
 import numpy as np

@@ -4,13 +4,13 @@ The paper prints
 
     T_act <= T_req (10a); sum_w a_w,b r_w,b <= R_max_b (10b); sum_w c_w <= F_max (10c)
 
-Floats, or arrays of one shape. The result counts the violated ones of (10a) late, (10b) more bandwidth
+Floats, or arrays that broadcast. The result counts the violated ones of (10a) late, (10b) more bandwidth
 requested than available, (10c) more compute requested than available: 0 to 3.
 
 Question: Grants never exceed a capacity (Eqs. 4, 7). Why is what is requested counted, not what is granted?
 
-    cp experiments/exercises/eq10.py my.py
-    pytest -x -k eq10 --mine my.py
+    cp experiments/exercises/eq10.py my_eq10.py
+    pytest -x -k eq10 --mine my_eq10.py
 """
 
 import numpy as np

@@ -8,8 +8,8 @@ Floats, or arrays of one shape. `cost` is alpha H_d + beta H_r, `phi` the number
 
 Question: Can the reward be positive? What does a flow look like that earns it?
 
-    cp experiments/exercises/eq13.py my.py
-    pytest -x -k eq13 --mine my.py
+    cp experiments/exercises/eq13.py my_eq13.py
+    pytest -x -k eq13 --mine my_eq13.py
 """
 
 import numpy as np

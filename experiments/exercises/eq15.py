@@ -9,8 +9,8 @@ already; `discount` is gamma^m, and 0 where the episode truly ended.
 
 Question: pi_theta(s') is a distribution over 24 actions. Is Q(s', pi(s')) the largest value, or the expected one?
 
-    cp experiments/exercises/eq15.py my.py
-    pytest -x -k eq15 --mine my.py
+    cp experiments/exercises/eq15.py my_eq15.py
+    pytest -x -k eq15 --mine my_eq15.py
 """
 
 import torch

@@ -8,8 +8,8 @@ q1, q2 (B, A); action (B,), integers; target (B,) -> scalar, the sum of both cri
 
 Question: `q1.gather(1, action[:, None])` is (B, 1). What is its difference to a target (B,), and why does nothing fail?
 
-    cp experiments/exercises/eq16.py my.py
-    pytest -x -k eq16 --mine my.py
+    cp experiments/exercises/eq16.py my_eq16.py
+    pytest -x -k eq16 --mine my_eq16.py
 """
 
 import torch

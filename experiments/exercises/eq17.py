@@ -8,8 +8,8 @@ target and online: as many tensors of the same shapes. Changes those of target i
 
 Question: With tau = 0.005, after how many updates has half of an old target gone?
 
-    cp experiments/exercises/eq17.py my.py
-    pytest -x -k eq17 --mine my.py
+    cp experiments/exercises/eq17.py my_eq17.py
+    pytest -x -k eq17 --mine my_eq17.py
 """
 
 import torch

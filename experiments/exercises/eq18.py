@@ -9,8 +9,8 @@ The second function takes all i steps at once; derive it. alpha_bar_i = alpha_1 
 
 Question: Two steps add two independent noises. Which variance has their sum, seen from a_0?
 
-    cp experiments/exercises/eq18.py my.py
-    pytest -x -k eq18 --mine my.py
+    cp experiments/exercises/eq18.py my_eq18.py
+    pytest -x -k eq18 --mine my_eq18.py
 """
 
 import torch

@@ -9,8 +9,8 @@ and variance, step i at index i - 1; `mean(a_i, eps, beta_i, alpha_bar_i)` is Eq
 
 Question: The paper adds noise at every step. What would noise at i = 1 do to the logits of the policy?
 
-    cp experiments/exercises/eq19.py my.py
-    pytest -x -k eq19 --mine my.py
+    cp experiments/exercises/eq19.py my_eq19.py
+    pytest -x -k eq19 --mine my_eq19.py
 """
 
 import torch

@@ -8,8 +8,8 @@ a_i and eps_theta (B, A); beta_i, alpha_bar_i floats -> (B, A). alpha_i = 1 - be
 
 Question: Solve the closed form of Eq. (18) for a_0, and put it into Bayes' rule for a_{i-1}. Is the printed form right?
 
-    cp experiments/exercises/eq21.py my.py
-    pytest -x -k eq21 --mine my.py
+    cp experiments/exercises/eq21.py my_eq21.py
+    pytest -x -k eq21 --mine my_eq21.py
 """
 
 import torch

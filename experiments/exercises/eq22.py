@@ -8,8 +8,8 @@ The paper prints
 
 Question: alpha_bar_N does not depend on N. Why? (The exponents telescope.)
 
-    cp experiments/exercises/eq22.py my.py
-    pytest -x -k eq22 --mine my.py
+    cp experiments/exercises/eq22.py my_eq22.py
+    pytest -x -k eq22 --mine my_eq22.py
 """
 
 import torch

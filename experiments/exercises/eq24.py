@@ -6,10 +6,10 @@ The paper prints
 
 a_i, eps_theta, z (B, A); beta_i, alpha_bar_i floats -> (B, A). alpha_i = 1 - beta_i; z is the second eps.
 
-Question: It should be Eq. (21) put into Eq. (23). With which reading of Eq. (21) does the print agree?
+Question: It should be Eq. (21) put into Eq. (23). Does the print agree with either reading of Eq. (21)?
 
-    cp experiments/exercises/eq24.py my.py
-    pytest -x -k eq24 --mine my.py
+    cp experiments/exercises/eq24.py my_eq24.py
+    pytest -x -k eq24 --mine my_eq24.py
 """
 
 import torch

@@ -9,8 +9,8 @@ q (B, A) -> a_0 (B, A): c (onehot(argmax_a Q) - 1 / A), with c such that softmax
 
 Question: An image model has pictures for a_0. The paper does not say what a_0 is here. What would you take?
 
-    cp experiments/exercises/eq25.py my.py
-    pytest -x -k eq25 --mine my.py
+    cp experiments/exercises/eq25.py my_eq25.py
+    pytest -x -k eq25 --mine my_eq25.py
 """
 
 import torch

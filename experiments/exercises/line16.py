@@ -8,8 +8,8 @@ log_pi, q (B, A) -> scalar: the mean over states of sum_a pi Q + temperature H(p
 
 Question: For given Q, which pi makes J largest? Show that the gradient is 0 there. What does that say about a chain?
 
-    cp experiments/exercises/line16.py my.py
-    pytest -x -k line16 --mine my.py
+    cp experiments/exercises/line16.py my_line16.py
+    pytest -x -k line16 --mine my_line16.py
 """
 
 import torch

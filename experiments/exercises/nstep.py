@@ -9,8 +9,8 @@ and the number of steps m (B,), integers from 1 to n.
 
 Question: What does a larger n buy, and what does it pay with?
 
-    cp experiments/exercises/nstep.py my.py
-    pytest -x -k eq15 --mine my.py
+    cp experiments/exercises/nstep.py my_nstep.py
+    pytest -x -k eq15 --mine my_nstep.py
 """
 
 import torch

@@ -9,8 +9,8 @@ held (E, slots) or (E, slots, G), changed in place; where: rows, or rows and gat
 
 Question: Why is nothing ever subtracted when a flow ends?
 
-    cp experiments/exercises/reservations.py my.py
-    pytest -x -k line07 --mine my.py
+    cp experiments/exercises/reservations.py my_reservations.py
+    pytest -x -k line07 --mine my_reservations.py
 """
 
 import numpy as np

@@ -36,7 +36,7 @@ EXERCISES = (
     Exercise(
         "eq10", "Eq. (10), violated constraints", 10, "eq10", ("world.objective.violations",),
         "T_act <= T_req (10a); sum_w a_w,b r_w,b <= R_max_b (10b); sum_w c_w <= F_max (10c)",
-        "Floats, or arrays of one shape. The result counts the violated ones of (10a) late, (10b) more bandwidth\n"
+        "Floats, or arrays that broadcast. The result counts the violated ones of (10a) late, (10b) more bandwidth\n"
         "requested than available, (10c) more compute requested than available: 0 to 3.",
         "Grants never exceed a capacity (Eqs. 4, 7). Why is what is requested counted, not what is granted?",
         "from edgediff.world.objective import Array",
@@ -107,7 +107,7 @@ EXERCISES = (
         "eq24", "Eq. (24), a whole reverse step", 10, "eq24", ("learner.diffusion.reverse_step_expanded",),
         "a_{i-1} = 1 / sqrt(alpha_i) a_i - beta_i / alpha_i sqrt(alpha_i) eps_theta(a_i, s_i, i) + sqrt(beta_i) eps",
         "a_i, eps_theta, z (B, A); beta_i, alpha_bar_i floats -> (B, A). alpha_i = 1 - beta_i; z is the second eps.",
-        "It should be Eq. (21) put into Eq. (23). With which reading of Eq. (21) does the print agree?",
+        "It should be Eq. (21) put into Eq. (23). Does the print agree with either reading of Eq. (21)?",
     ),
     Exercise(
         "eq25", "Eq. (25), diffusion loss", 15, "eq25",
@@ -145,12 +145,19 @@ EXERCISES = (
         "update", "Algorithm 1, lines 11-19: one gradient step", 60, "line11", ("learner.d2sac.D2SAC.update",),
         "lines 11-19: targets; critics; theta <- theta + alpha_pi grad J; minimise L_d; psi' <- tau psi + (1 "
         "- tau) psi'",
-        "A method, so `self` is the agent: read what it has in edgediff/learner/d2sac.py, above and below "
-        "`update`. Draw\n"
-        "noise from self.learn_stream in this order: chain of the target, chain of the actor, "
-        "denoising_error. One joint\n"
-        "step on d2sac_diffusion_weight * L_d - J, with q of the critics after their step.",
-        "Which of the five networks' gradients flow where? What would leak without torch.no_grad()?",
+        "A method: `self` is the agent, `batch` has state, action, n_step_return, discount, next_state. At hand are\n\n"
+        "    self.actor, self.critics, self.target_actor, self.target_critics\n"
+        "    self.optimisers[\"actor\"], self.optimisers[\"critics\"]\n"
+        "    self.config.entropy_temperature, .tau, .d2sac_diffusion_weight (w)\n"
+        "    self.critics(state) -> q1, q2 (B, A);  self.critics.minimum(state) -> min_k Q_k (B, A);  targets alike\n"
+        "    self.draw_log_policy(actor, state, self.learn_stream) -> log pi (B, A), by a chain of that actor\n"
+        "    self.clean_latent(q) -> a_0 (B, A);  self.denoising_error(state, a_0) -> L_d, a scalar\n"
+        "    gradient_step(optimiser, loss) -> norm of the gradient;  detached(name=value, ...) -> a dict to return\n\n"
+        "and the functions of Eqs. (15)-(17) and J. Draw the noise in this order: chain of the target, chain of the\n"
+        "actor, denoising_error. The actor takes one joint step on w L_d - J, with q (B, A) of the critics after\n"
+        "their step. Return the batch means loss_q, loss_d, objective, entropy, q (under pi), target, and the norms\n"
+        "of the gradients, grad_q and grad_pi.",
+        "There are six networks. Which loss moves which of them? What would leak without torch.no_grad()?",
         "from edgediff.learner.agent import detached\n"
         "from edgediff.learner.losses import actor_objective, critic_loss, entropy, polyak, state_value, td_target\n"
         "from edgediff.learner.optimiser import gradient_step\n"
@@ -160,9 +167,16 @@ EXERCISES = (
         "step", "Algorithm 1, lines 7 and 21: one step of the network", 30, "line07",
         ("world.simulator.Simulator.step",),
         "execute a_t, observe (r_t, s_{t+1}); s_i <- s_{i+1}",
-        "A method, so `self` is the simulator: self.view(), outcome(...), self._commit, self._advance, "
-        "self.observation,\n"
-        "self.next_episode do the parts. action (E,) -> observation, reward, terminated, truncated, info.",
+        "A method: `self` is the simulator. E environments run side by side. At hand are\n\n"
+        "    self._check(action) -> action, or an error if it is impossible\n"
+        "    self.view() -> what is known now; view.flow (E,) are the flows to decide, with \"slot\" and \"priority\"\n"
+        "    outcome(self.world, view, actions) -> an Outcome for K actions (E, K), each field (E, K); K is 1 here\n"
+        "    self._commit(flow, result) reserves what was granted; each field of this Outcome is (E,)\n"
+        "    self._advance(slot) goes from these slots (E,) to the next flows;  self.observation() -> (E, S)\n"
+        "    self.cursor == self.num_flows, (E,): no flow is left\n"
+        "    self.next_episode(mask) starts the next episode there, and returns the observation of all\n\n"
+        "action (E,) -> observation (E, S); reward, terminated, truncated (E,); info, a dict: the fields of Outcome\n"
+        "and \"priority\", each (E,), and \"successor\" (E, S), the true next state, also where an episode has ended.",
         "An episode is cut when its slots are used up. Why is that truncation, and which state must be stored?",
         "from edgediff.world.decision import Outcome, outcome",
     ),

@@ -136,7 +136,7 @@ def page_of_tests(rows: list[Row]) -> str:
         f"{len(tests())} tests name their equations or lines by a marker, `@pytest.mark.eq(21)`.",
         "Each says in its docstring what it asks, with the number by hand where there is one.",
         "The first test of a row is the simplest one.\n",
-        "`pytest -x -k eq21 --mine my.py` lets them judge a function that you wrote",
+        "`pytest -x -k eq21 --mine my_eq21.py` lets them judge a function that you wrote",
         "([exercises](../experiments/exercises/README.md)).",
         '`pytest -m "not slow"` leaves out the tests that start processes.',
         "This page is written by `python -m experiments.page.index`.\n",

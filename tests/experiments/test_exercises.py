@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -20,7 +21,9 @@ SLIPS = [  # exercise, what stands in the package, what stands there instead, wh
     ("eq05", "np.maximum(backlog_bits - served_bits, 0.0)", "backlog_bits - served_bits", "the queue is negative"),
     ("eq05", "_time_at_rate(backlog_bits, available_bps)", "available_bps / backlog_bits", "R / Q in place of Q / R"),
     ("eq10", "> deadline_s", ">= deadline_s", "a limit that is reached exactly is not violated"),
-    ("eq10", "return ", "return 0 < ", "phi counts the violated constraints"),
+    ("eq10", "return ", "return 0 < ", "bool + bool is `or` in NumPy"),
+    ("eq10", "late + 1 * short + 1 * (", "late | 1 * short | 1 * (", "phi counts the violated constraints"),
+    ("eq10", "1 * late + 1 * short + 1 *", "late + short +", "bool + bool is `or` in NumPy"),
     ("eq13", "cost + penalty", "cost - penalty", "the sign of kappa phi"),
     ("eq13", "return -", "return ", "the minus before the bracket is missing"),
     ("eq15", "(pi * q).sum(dim=1)", "q.max(dim=1).values", "this is the max backup of Eq. (14)"),
@@ -31,14 +34,27 @@ SLIPS = [  # exercise, what stands in the package, what stands there instead, wh
      "the mean of both critics"),
     ("eq17", "mine.lerp_(theirs, tau)", "mine.lerp_(theirs, 1 - tau)", "tau and 1 - tau are exchanged"),
     ("eq17", "mine.lerp_(theirs, tau)", "mine = mine.lerp(theirs, tau)", "the target did not move"),
-    ("eq18", "alpha_i**0.5 * a_before", "alpha_i * a_before", "is not the number by hand"),
+    ("eq17", "@torch.no_grad()\n", "", "keep @torch.no_grad()"),
+    ("eq18", "alpha_i**0.5 * a_before", "alpha_i * a_before", "the first factor is sqrt(alpha_i)"),
+    ("eq18", "alpha_bar_i**0.5 * a_0", "alpha_bar_i * a_0", "the first factor is sqrt(alpha_i)"),
+    ("eq18", "(1 - alpha_bar_i) ** 0.5 *", "(1 - alpha_bar_i) *", "its square root is the factor"),
     ("eq18", "(1 - alpha_i) ** 0.5 *", "(1 - alpha_i) *", "its square root is the factor"),
     ("eq19", "        if i > 1:", "        if True:", "noise at i = 1"),
     ("eq19", "range(num_steps, 0, -1)", "range(1, num_steps + 1)", "the steps are counted up"),
+    ("eq19", "noise[num_steps - i + 1]", "noise[num_steps - i]", "noise[0] is a_N"),
+    ("eq19", "i > 1:\n            a = reverse_step(a, variance[i - 1], noise[num_steps - i + 1])",
+     "True:\n            a = reverse_step(a, variance[i - 1], noise[num_steps - i])", "and step 1 has none"),
+    ("eq19", "noise[num_steps - i + 1]", "noise[i]", "an index is out of range"),
+    ("eq19", "beta[i - 1]", "beta[i]", "beta_i is at index i - 1"),
+    ("eq19", "variance[i - 1],", "variance[i - 1] ** 2,", "in place of sqrt(variance_i) z"),
     ("eq21", "(1 - alpha_bar_i) ** 0.5", "beta_i ** 0.5", "this is Eq. (21) as printed, the bar forgotten"),
     ("eq21", "a_i - beta_i", "a_i + beta_i", "the predicted noise is added"),
     ("eq21", " / (1 - beta_i) ** 0.5", "", "the factor 1 / sqrt(alpha_i) is missing"),
-    ("eq22", "torch.exp(-beta_min", "torch.exp(beta_min", "is not the number by hand"),
+    ("eq21", "(1 - beta_i) ** 0.5", "(1 - beta_i)", "divided by alpha_i, not by its square root"),
+    ("eq22", "torch.exp(-beta_min", "torch.exp(beta_min", "the sign of beta_min / N"),
+    ("eq22", "(beta_max - beta_min)", "beta_max", "the factor is beta_max - beta_min"),
+    ("eq22", "beta = 1 - torch", "beta = torch", "this is alpha_1; beta_1 is 1 - alpha_1"),
+    ("eq22", "dtype=torch.float64", "dtype=torch.float32", "the schedule is in float64, not in torch.float32"),
     ("eq22", "torch.arange(1, num_steps + 1", "torch.arange(0, num_steps", "i counts from 0"),
     ("eq22", "torch.cumprod(1 - beta, 0)", "1 - beta", "the bar is forgotten"),
     ("eq24", "beta_i / (alpha_i * (1 - alpha_bar_i)) ** 0.5", "beta_i / alpha_i * alpha_i**0.5",
@@ -57,9 +73,39 @@ SLIPS = [  # exercise, what stands in the package, what stands there instead, wh
     ("update", "loss_d - objective", "loss_d + objective", "lines 15-17: the gradient of w L_d - J"),
     ("update", "polyak(self.target_actor.parameters(), self.actor.parameters(), c.tau)", "pass",
      "lines 18-19: target_actor did not move"),
+    ("update", "        target=target.mean(),\n        grad_q=grad_q,\n", "", "no target, grad_q"),
+    ("update", "target=target.mean()", "target=target", "target of shape (32,) is not one number"),
+    ("update", "return detached(", "return dict(", "loss_q carries a gradient"),
     ("step", "self._commit(view.flow, result)", "pass", "nothing is reserved"),
     ("step", 'self._advance(view.flow["slot"])', "pass", "time stands still"),
-    ("step", '"successor": successor', '"successor": observation', "is of the new episode"),
+    ("step", '"successor": successor', '"successor": observation', "info['successor'] is of the new episode"),
+    ("step", '"priority": view.flow["priority"], ', "", "info has no priority"),
+    ("step", ', "successor": successor', "", "info has no successor"),
+    ("step", "action[:, None]", "action", "takes actions (E, K), here action[:, None]"),
+    ("step", "field[:, 0]", "field", "each field that it returns is (E, K), too"),
+]  # fmt: skip
+BAYES = """a_0 = (a_i - (1 - alpha_bar_i) ** 0.5 * eps_theta) / alpha_bar_i ** 0.5
+    alpha_i, bar_before = 1 - beta_i, alpha_bar_i / (1 - beta_i)
+    mean = bar_before ** 0.5 * beta_i * a_0 + alpha_i ** 0.5 * (1 - bar_before) * a_i
+    return mean / (1 - alpha_bar_i)"""
+LOOP = """for k in range(len(amount)):
+        for slot in range(start[k], stop[k]):
+            held[(where[0][k], slot, *(each[k] for each in where[1:]))] += amount[k]"""
+ALSO_RIGHT = [  # exercise, what stands in the package, another form of the same
+    ("eq10", "1 * late + 1 * short + 1 *", "np.add(late, short, dtype=int) +"),
+    ("eq15", "(pi * q).sum(dim=1)", 'torch.einsum("ba,ba->b", pi, q)'),
+    ("eq16", "error1.square().mean() + error2.square().mean()",
+     "sum(torch.nn.functional.mse_loss(q[range(len(q)), action], target) for q in (q1, q2))"),
+    ("eq17", "mine.lerp_(theirs, tau)", "mine.copy_(tau * theirs + (1 - tau) * mine)"),
+    ("eq21", "return (a_i - beta_i / (1 - alpha_bar_i) ** 0.5 * eps_theta) / (1 - beta_i) ** 0.5", BAYES),
+    ("eq22", "Schedule(beta, 1 - beta, torch.cumprod(1 - beta, 0), variance=beta)",
+     "Schedule(beta, (1 - beta).log().exp(), (1 - beta).log().cumsum(0).exp(), variance=beta)"),
+    ("eq24", "a_i / alpha_i**0.5 - beta_i / (alpha_i * (1 - alpha_bar_i)) ** 0.5 * eps_theta",
+     "home.reverse_mean(a_i, eps_theta, beta_i, alpha_bar_i)"),
+    ("eq25", ".square().sum(dim=1).mean()", ".norm(dim=1).pow(2).mean()"),
+    ("line16", "entropy(log_pi)", "torch.distributions.Categorical(logits=log_pi).entropy()"),
+    ("reservations", "length = stop - start", LOOP + "\n    length = 0 * start"),
+    ("update", "with torch.no_grad():", "if True:"),  # the targets need none, and only the actor steps on q
 ]  # fmt: skip
 FORK = """
 import os, sys, pytest, edgediff.train, experiments.variants.agents, experiments.page.index
@@ -106,7 +152,18 @@ def test_stubs_are_up_to_date(name):
 
 def test_the_course_page_names_every_exercise():
     page = ROOT.joinpath("experiments/exercises/README.md").read_text()
-    assert all(f"]({name}.py)" in page for name in BY_NAME)
+    assert all(f"]({name}.py)" in page and f"\n- {name}: " in page for name in BY_NAME)  # with an answer
+
+
+def test_each_class_of_the_course_has_90_minutes_and_its_exercises_fit():
+    classes = ROOT.joinpath("experiments/exercises/README.md").read_text().split("\n## Class ")[1:]
+    assert len(classes) == 3
+    for each in classes:
+        parts = dict(re.findall(r"^\*\*(\w+)\*\* \((\d+) minutes", each, re.M))
+        for part in {"Before", "Write"} & {*parts}:
+            listed = each.partition(f"**{part}**")[2].partition("\n")[0].partition("For those")[0]
+            assert int(parts[part]) == sum(BY_NAME[name].minutes for name in re.findall(r"\]\((\w+)\.py\)", listed))
+        assert sum(int(parts[name]) for name in {*parts} - {"Before"}) == 90
 
 
 @pytest.mark.slow
@@ -130,8 +187,27 @@ def test_the_packages_own_functions_pass(tmp_path):
 def test_every_slip_fails_in_its_first_test_by_name(tmp_path):
     files = [(BY_NAME[name].select, own(BY_NAME[name], old, new)) for name, old, new, _ in SLIPS]
     for (name, old, new, message), (status, out) in zip(SLIPS, judged(tmp_path, files), strict=True):
-        assert status == 1 and message in out, f"{name}, {new} for {old}: {out}"
+        said = [
+            line for line in out.splitlines() if not line.startswith("    assert ")
+        ]  # a line of source has it anyway
+        assert status == 1 and message in "\n".join(said), f"{name}, {new} for {old}: {out}"
         assert out.count("\n") <= 25, out
+
+
+@pytest.mark.slow
+def test_other_forms_of_what_is_right_pass(tmp_path):
+    """No test asks for the bits of the package's own form: Eq. (21) as Bayes' rule is right, too."""
+    files = [(BY_NAME[name].select, own(BY_NAME[name], old, new)) for name, old, new in ALSO_RIGHT]
+    for (name, _, new), (status, out) in zip(ALSO_RIGHT, judged(tmp_path, files), strict=True):
+        assert status == 0, f"{name}, {new}: {out}"
+
+
+@pytest.mark.slow
+def test_a_file_of_another_exercise_says_how_its_tests_are_selected(tmp_path):
+    both = f"{own(BY_NAME['eq22'])}\n\n{own(BY_NAME['eq17'])}"
+    (status, out), (second, _) = judged(tmp_path, [("eq21", both), ("eq17 or eq22", both)])
+    assert status == 4 and out.endswith("polyak is selected; the tests of this file are -k 'eq17 or eq22'\n\n"), out
+    assert second == 0  # two exercises in one file
 
 
 BAD = [  # text of FILE, what is said of it

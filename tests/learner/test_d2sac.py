@@ -61,6 +61,18 @@ def test_acting_with_another_generator_leaves_training_alone():
     assert np.array_equal(one.explore(observation), two.explore(observation))
 
 
+@pytest.mark.line(11, 12, 13, 14, 15, 16, 17, 18, 19)
+def test_an_update_returns_its_metrics():
+    """One number each: loss_q, loss_d, objective, entropy, q, target, grad_q, grad_pi; none with a gradient."""
+    found = agent().update(batch())
+    assert isinstance(found, dict), f"update returns a {type(found).__name__}; it returns a dict of tensors"
+    missing = ", ".join(name for name in D2SAC.METRICS if name not in found)
+    assert not missing, f"update returns no {missing}"
+    for name, value in found.items():
+        assert value.shape == (), f"{name} of shape {tuple(value.shape)} is not one number: the mean over the batch"
+        assert not value.requires_grad, f"{name} carries a gradient: detached(...)"
+
+
 @pytest.mark.eq(17)
 @pytest.mark.line(18, 19)
 def test_an_update_moves_the_networks_and_their_targets_by_tau():
@@ -85,8 +97,9 @@ def test_no_gradient_reaches_the_target_networks():
     """Eq. (17): targets move by averaging alone, never by a gradient."""
     one = agent()
     one.update(batch())
-    for network in (one.target_actor, one.target_critics):
-        assert all(p.grad is None and not p.requires_grad for p in network.parameters())
+    for p in [*one.target_actor.parameters(), *one.target_critics.parameters()]:
+        assert not p.requires_grad, "lines 18-19: a target carries a gradient of its network: torch.no_grad()"
+        assert p.grad is None, "a target has a gradient; it moves by averaging alone"
 
 
 @pytest.mark.eq(15)

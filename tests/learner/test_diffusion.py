@@ -24,6 +24,16 @@ MEANS = {
 }
 
 
+# The same for alpha = 0.64, a = 2 and eps = 3, forward.
+NOISED = {
+    0.64 * 2 + 0.36 * 3: "the square roots are forgotten: 1 - alpha_i is a variance, and a variance has alpha_i too",
+    0.64 * 2 + 0.6 * 3: "the first factor is sqrt(alpha_i), not alpha_i",
+    0.8 * 2 + 0.36 * 3: "1 - alpha_i is the variance of the noise; its square root is the factor",
+    0.6 * 2 + 0.8 * 3: "alpha_i and 1 - alpha_i are exchanged",
+    0.8 * 2 - 0.6 * 3: "the noise is subtracted",
+}
+
+
 def normal(*shape, seed=0):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
@@ -38,14 +48,18 @@ def test_betas_by_hand():
     first, second = float(beta[0]), float(alpha_bar[1])
     assert first == pytest.approx(1 - math.exp(-0.0595)), named(first, {
         1 - math.exp(0.0595): "the minus in the exponent is missing",
-        1 - math.exp(-0.01 + 0.0495): "i counts from 0: the steps are 1 .. N",
+        1 - math.exp(0.01 - 0.0495): "the sign of beta_min / N: both terms of the exponent have a minus",
+        1 - math.exp(-0.01 + 0.0495): "i counts from 0: the steps are 1 .. N; or the second term has no minus",
         1 - math.exp(-0.01 - 0.495): "the last factor is divided by N, not by N^2",
         1 - math.exp(-0.01 - 0.099): "the factor 0.5 is missing",
+        1 - math.exp(-0.01 - 0.05): "beta_max stands alone; the factor is beta_max - beta_min",
+        math.exp(-0.0595): "this is alpha_1; beta_1 is 1 - alpha_1",
     })  # fmt: skip
     assert beta[9].item() == pytest.approx(1 - math.exp(-0.9505)) and (beta.diff() > 0).all()
     assert second == pytest.approx(math.exp(-0.218)), named(second, {
         math.exp(-0.1585): "the bar is forgotten: alpha_bar_i is the product of alpha_1 .. alpha_i",
     })  # fmt: skip
+    assert beta.dtype == torch.float64, f"the schedule is in float64, not in {beta.dtype}: give arange a dtype"
 
 
 @pytest.mark.eq(22)
@@ -57,25 +71,23 @@ def test_alpha_bar_in_closed_form(steps):
         closed = math.exp(-0.1 * i / steps - 9.9 * i**2 / (2 * steps**2))
         assert alpha_bar[i - 1].item() == pytest.approx(closed, rel=1e-12)
     assert alpha_bar[-1].item() == pytest.approx(math.exp(-5.05))  # the same noise at the end for every N
-    assert torch.equal(variance, beta) and torch.equal(alpha, 1 - beta) and ((0 < beta) & (beta < 1)).all()
+    assert (
+        torch.equal(variance, beta) and torch.allclose(alpha, 1 - beta, rtol=1e-12) and ((0 < beta) & (beta < 1)).all()
+    )
 
 
 @pytest.mark.eq(18)
 def test_forward_step_by_hand():
     """alpha = 0.64: sqrt is 0.8, and sqrt(1 - 0.64) is 0.6: 0.8 * 2 + 0.6 * 3 = 3.4."""
     found = float(D.forward_step(torch.tensor(2.0), 0.64, torch.tensor(3.0)))
-    assert found == pytest.approx(3.4), named(found, {
-        0.64 * 2 + 0.36 * 3: "the square roots are forgotten: alpha_i is a variance",
-        0.8 * 2 + 0.36 * 3: "1 - alpha_i is the variance of the noise; its square root is the factor",
-        0.6 * 2 + 0.8 * 3: "alpha_i and 1 - alpha_i are exchanged",
-    })  # fmt: skip
+    assert found == pytest.approx(3.4), named(found, NOISED)
 
 
 @pytest.mark.eq(18)
 def test_forward_marginal_by_hand():
     """Two steps with alpha = 0.8 have alpha_bar = 0.64: 0.8 * 2 + 0.6 * 3 = 3.4."""
     found = float(D.forward_marginal(torch.tensor(2.0), 0.64, torch.tensor(3.0)))
-    assert found == pytest.approx(3.4), named(found, {0.64 * 2 + 0.36 * 3: "the square roots are forgotten"})
+    assert found == pytest.approx(3.4), named(found, NOISED)
 
 
 @pytest.mark.eq(18)
@@ -166,16 +178,23 @@ def test_two_steps_by_hand():
     beta = torch.tensor([0.36, 0.64], dtype=torch.float64)
     schedule = D.Schedule(beta, 1 - beta, torch.cumprod(1 - beta, 0), variance=beta)
     noise = torch.tensor([[[3.0]], [[1.0]]], dtype=torch.float64)
+    asked = []
     try:
-        found = float(D.denoise(lambda a, i: torch.zeros_like(a), schedule, noise))
+        found = float(D.denoise(lambda a, i: asked.append(int(i)) or torch.zeros_like(a), schedule, noise))
     except IndexError:
-        pytest.fail("noise at i = 1: `noise` holds a_N and the z of steps N .. 2, so there is none for the last step")
+        where = "noise at i = 1: there is none for the last step" if asked[-1:] == [1] else "an index is out of range"
+        pytest.fail(
+            f"{where}; beta_i is at index i - 1, noise[0] is a_N, the z of step i is noise[N - i + 1]", pytrace=False
+        )
+    assert asked != [1, 2], "the steps are counted up: the chain goes from N down to 1"
+    assert asked == [2, 1], f"eps_theta is asked at i = {asked}; the steps are 2, 1"
     assert found == pytest.approx(7.25), named(found, {
         7.25 + 0.6 * 1: "noise at i = 1: the last step adds none",
         7.25 + 0.6 * 3: "noise at i = 1: the last step adds none",
         3 / 0.6 / 0.8: "step 2 adds no noise",
-        3 / 0.8 / 0.6 + 0.8: "the steps are counted up: the chain goes from N down to 1",
-        3 / 0.8 / 0.6 + 0.6 / 0.6: "the steps are counted up: the chain goes from N down to 1",
+        (5 + 0.8 * 3) / 0.8: "noise[0] is a_N; the z of step i is noise[N - i + 1]",
+        (5 + 0.8 * 3) / 0.8 + 0.6: "noise[0] is a_N; the z of step i is noise[N - i + 1], and step 1 has none",
+        (5 + 0.64 * 1) / 0.8: "variance_i z in place of sqrt(variance_i) z",
     })  # fmt: skip
 
 

@@ -17,7 +17,7 @@ def test_state_value_by_hand():
     pi = torch.tensor([[0.25, 0.75], [1.0, 0.0]])
     value = losses.state_value(pi, torch.tensor([[4.0, 8.0], [-2.0, 9.0]]))
     assert value.shape == (2,), f"shape {tuple(value.shape)} is not (B,): one value per sample"
-    assert value.tolist() == [7.0, -2.0], named(value[0].item(), {
+    assert value.tolist() == pytest.approx([7.0, -2.0]), named(value[0].item(), {
         8.0: "this is the max backup of Eq. (14); Eq. (15) takes the expectation over pi",
         6.0: "the mean over all actions alike: weigh them by pi",
     })  # fmt: skip
@@ -31,7 +31,9 @@ def test_td_target_by_hand():
     assert target.shape == (2,), f"shape {tuple(target.shape)}: (B,) with (B, 1) becomes (B, B), one column too many"
     words = "a backup without mask: where the episode ended, nothing follows, so y = R"
     assert target[1] == 1.0, words if target[1] > 1e3 else named(target[1].item(), {})
-    assert target[0] == 10.0, named(target[0].item(), {11.0: "gamma is missing", -8.0: "the next value is subtracted"})
+    assert target[0].item() == pytest.approx(10.0), named(
+        target[0].item(), {11.0: "gamma is missing", -8.0: "the next value is subtracted"}
+    )
 
 
 @pytest.mark.eq(14)
@@ -52,7 +54,7 @@ def test_critic_loss_by_hand():
     """Q1(s, a) = 1, 4 and Q2(s, a) = 2, 0 against y = 2, 1: (1 + 9) / 2 + (0 + 1) / 2 = 5.5."""
     q1, q2 = torch.tensor([[1.0, 7.0], [7.0, 4.0]]), torch.tensor([[2.0, 7.0], [7.0, 0.0]])
     loss = float(losses.critic_loss(q1, q2, torch.tensor([0, 1]), torch.tensor([2.0, 1.0])))
-    assert loss == 5.5, named(loss, {
+    assert loss == pytest.approx(5.5), named(loss, {
         5.0: "(B, 1) minus (B,) is (B, B): every error is taken with every target",
         2.75: "the mean of both critics; the losses add up",
         11.0: "the sum over the batch; Eq. (16) has 1 / B",
@@ -146,7 +148,7 @@ def test_diffusion_loss_by_hand():
     """Squared norms 1 + 4 = 5 and 0 + 9 = 9, mean 7."""
     eps, found = torch.tensor([[1.0, 2.0], [3.0, 3.0]]), torch.tensor([[0.0, 0.0], [3.0, 0.0]])
     loss = float(losses.diffusion_loss(eps, found))
-    assert loss == 7, named(loss, {
+    assert loss == pytest.approx(7), named(loss, {
         3.5: "the mean over coordinates too: ||.||^2 is the sum over the A coordinates",
         14.0: "the sum over the batch: E is a mean",
         (5**0.5 + 3) / 2: "the norm, not its square",
@@ -156,7 +158,7 @@ def test_diffusion_loss_by_hand():
 @pytest.mark.eq(17)
 def test_polyak_moves_by_tau():
     """Eq. (17), in place: 0.25 * 3 + 0.75 * 1 = 1.5, and 0.25 * 6 + 0.75 * 2 = 3; tau = 1 copies."""
-    target, online = [torch.tensor([1.0, 2.0])], [torch.tensor([3.0, 6.0])]
+    target, online = [torch.tensor([1.0, 2.0])], [torch.tensor([3.0, 6.0], requires_grad=True)]
     losses.polyak(target, online, 0.25)
     assert online[0].tolist() == [3.0, 6.0], "the online network moved; only its target follows"
     found = target[0][0].item()
@@ -165,6 +167,7 @@ def test_polyak_moves_by_tau():
         1.0: "the target did not move: change it in place",
         1.75: "tau of the online network was added, but the target kept all of itself",
     })  # fmt: skip
+    assert not target[0].requires_grad, "the target carries a gradient of the online network: keep @torch.no_grad()"
     assert target[0].tolist() == [1.5, 3.0] and online[0].tolist() == [3.0, 6.0]
     losses.polyak(target, online, 1.0)
     assert target[0].tolist() == [3.0, 6.0]

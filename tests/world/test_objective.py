@@ -51,11 +51,14 @@ def test_violations_counts_each_constraint_once(case, count):
         available_tflops=20.0,
     )
     found = float(objective.violations(**within | case))
+    several = objective.violations(**{name: np.full(2, value) for name, value in (within | case).items()})
+    assert several.dtype != bool, "bool + bool is `or` in NumPy, so that 2 violations are True: cast to int"
     assert found == count, named(found, {
         count + 1.0: "a limit that is reached exactly is not violated: Eq. (10) has <=",
         count + 3.0: "a limit that is reached exactly is not violated: Eq. (10) has <=",
         count - 2.0: "phi counts the violated constraints, 0 to 3; it is not only whether there is one",
     })  # fmt: skip
+    assert several.tolist() == [count, count], f"of two flows alike: {several.tolist()}, not [{count}, {count}]"
 
 
 @pytest.mark.eq(13)

@@ -7,7 +7,7 @@ import pytest
 from slips import named
 
 from edgediff.config import WorldConfig
-from edgediff.world.decision import STATE_GAIN, state_scale
+from edgediff.world.decision import STATE_GAIN, Outcome, state_scale
 from edgediff.world.reservations import reserve, slots_of
 from edgediff.world.rules import RoundRobin, UniformRandom
 from edgediff.world.simulator import Simulator
@@ -79,13 +79,32 @@ def test_reserve_by_hand():
 
 
 @pytest.mark.line(5, 6, 7, 8)
+def test_a_step_returns_one_number_for_each_environment():
+    """info has the fields of Outcome and `priority`, each (E,), and `successor`, (E, S); here E = 2."""
+    simulator = Simulator(WORLD, 2)
+    simulator.reset(0)
+    try:
+        observation, *rest, info = simulator.step(np.array([10, 4]))
+    except (ValueError, IndexError) as error:
+        words = "`outcome` takes actions (E, K), here action[:, None], and each field that it returns is (E, K), too"
+        if "dimension" not in str(error):
+            raise
+        pytest.fail(f"{error}: {words}", pytrace=False)
+    missing = ", ".join(name for name in (*Outcome._fields, "priority", "successor") if name not in info)
+    assert not missing, f"info has no {missing}"
+    assert observation.shape == info["successor"].shape == (2, WORLD.state_dim)
+    for name, value in [*zip(("reward", "terminated", "truncated"), rest, strict=True), *info.items()]:
+        assert name == "successor" or value.shape == (2,), f"{name} of shape {value.shape} is not (E,)"
+
+
+@pytest.mark.line(5, 6, 7, 8)
 def test_one_step_by_hand():
     """In an empty network, action 10 sends at 1.5 b through gateway 3: reward, reservation, queue, next flow."""
     simulator = Simulator(WORLD, 1)
     simulator.reset(0)
     flows, expected = simulator.flows[0], simulator.outcomes()
     now, later = flows["slot"][:2]
-    _, reward, terminated, truncated, info = simulator.step(np.array([10]))
+    observation, reward, terminated, truncated, info = simulator.step(np.array([10]))
     assert not terminated.any() and not truncated.any(), "this episode has more flows: it is not at its end"
     assert reward[0] == expected.reward[0, 10], named(reward[0], {
         expected.reward[0, 0]: "the reward is that of action 0, not of the action given",
@@ -97,6 +116,35 @@ def test_one_step_by_hand():
     left = max(flows["data_bits"][0] - simulator.total_bps[0, now:later, 3].sum() * 0.01, 0)
     assert simulator.backlog_bits[0, 3] == pytest.approx(left), "the queue of gateway 3 has not been served since"
     assert info["priority"].tolist() == [flows["priority"][0]], "info has the priority of the flow that was decided"
+    assert np.array_equal(info["successor"], observation), "inside an episode, `successor` is the next observation"
+    assert np.array_equal(observation, simulator.observation()), "the observation is of the flow that is next"
+
+
+def in_units(observation):
+    """Undo the standardisation: physical units, queues in E[D], bandwidth as a share of the capacity."""
+    centre, unit = state_scale(WORLD)
+    return observation.astype(float) / STATE_GAIN * unit + centre
+
+
+@pytest.mark.line(5, 6, 7, 8, 20, 21, 22, 23, 24, 25)
+def test_truncation_shows_the_true_last_state_and_then_a_new_episode():
+    """Line 21: at the end, `successor` is the state after the last flow; the observation is of a fresh episode."""
+    simulator = Simulator(WORLD, 1)
+    played = play(simulator, uniform(), 400)
+    cut = next(k for k, step in enumerate(played) if k and step[3][0])
+    flows = draw_traffic(WORLD, 0, 0, 0).flows
+    words = "info['successor'] is of the new episode: take the observation before the next episode starts"
+    final, fresh = in_units(played[cut][4]["successor"][0]), in_units(played[cut][0][0])
+    # The flow that would come next.
+    assert final[3] == pytest.approx(flows["deadline_s"][-1], rel=1e-5), words
+    assert final[4:12].max() > 0.01  # the backlog the episode ended with
+    assert fresh[3] == pytest.approx(draw_traffic(WORLD, 0, 0, 1).flows["deadline_s"][0], rel=1e-5)
+    assert fresh[4:12].max() < 1e-6 and fresh[-1] == pytest.approx(
+        WORLD.server_tflops
+    )  # nothing waits, nothing is held
+    assert not np.array_equal(played[cut][0], played[cut][4]["successor"]), "at the end, start the next episode"
+    for step in played[1:cut]:
+        assert np.array_equal(step[0], step[4]["successor"])
 
 
 def test_reserve_adds_to_each_stretch_and_nothing_else(rng):
@@ -139,33 +187,6 @@ def test_every_flow_is_decided_once_and_ends_in_one_way(load):
         lengths = [draw_traffic(world, 0, env, k).flows.size - 1 for k in range(40)]
         boundaries = np.cumsum([n for n in lengths if n]) - 1
         assert np.flatnonzero(ends[:, env]).tolist() == [b for b in boundaries if b < 60]
-
-
-def in_units(observation):
-    """Undo the standardisation: physical units, queues in E[D], bandwidth as a share of the capacity."""
-    centre, unit = state_scale(WORLD)
-    return observation.astype(float) / STATE_GAIN * unit + centre
-
-
-@pytest.mark.line(20, 21, 22, 23, 24, 25)
-def test_truncation_shows_the_true_last_state_and_then_a_new_episode():
-    """Line 21: at the end, `successor` is the state after the last flow; the observation is of a fresh episode."""
-    simulator = Simulator(WORLD, 1)
-    played = play(simulator, uniform(), 400)
-    cut = next(k for k, step in enumerate(played) if k and step[3][0])
-    flows = draw_traffic(WORLD, 0, 0, 0).flows
-    words = "info['successor'] is of the new episode: take the observation before the next episode starts"
-    final, fresh = in_units(played[cut][4]["successor"][0]), in_units(played[cut][0][0])
-    # The flow that would come next.
-    assert final[3] == pytest.approx(flows["deadline_s"][-1], rel=1e-5), words
-    assert final[4:12].max() > 0.01  # the backlog the episode ended with
-    assert fresh[3] == pytest.approx(draw_traffic(WORLD, 0, 0, 1).flows["deadline_s"][0], rel=1e-5)
-    assert fresh[4:12].max() < 1e-6 and fresh[-1] == pytest.approx(
-        WORLD.server_tflops
-    )  # nothing waits, nothing is held
-    assert not np.array_equal(played[cut][0], played[cut][4]["successor"]), "at the end, start the next episode"
-    for step in played[1:cut]:
-        assert np.array_equal(step[0], step[4]["successor"])
 
 
 def test_the_next_episode_can_be_started_for_all_or_for_some():
