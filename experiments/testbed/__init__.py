@@ -1,1 +1,1 @@
-"""The schedulers on real TCP flows: network namespaces, shaped links, an edge server. `python -m experiments.testbed`."""
+"""The schedulers on real TCP flows through shaped links of the kernel: `python -m experiments.testbed`."""

@@ -30,6 +30,9 @@ def parser() -> Parser:
         result.add_argument(f"--{name.replace('_', '-')}", dest=name, metavar="X", help=text)
     told = "what the controller is told as Q: fifo, what waits in the kernel; unsent, all that is accepted and not sent"
     result.add_argument("--queue", metavar="X", default="fifo", help=f"{told} [fifo]")
+    result.add_argument(
+        "--unpaced", action="store_true", help="nobody enforces the grants: flows send as fast as TCP can"
+    )
     result.add_argument("--output", metavar="FILE", help="a CSV of all flows")
     result.add_argument(
         "--name", metavar="X", default="edgediff", help="first part of the namespaces' names [edgediff]"
@@ -52,9 +55,10 @@ def check_names(queue: str, name: str, output: str | None) -> None:
 def heading(scheduler: Scheduler, drawn: dict, how: str, name: str) -> str:
     """Say what is played, and where."""
     world, capacities = scheduler.settings.world, drawn["capacity_bps"]
-    return (f"{len(capacities)} links of {min(capacities) / 1e6:g} to {max(capacities) / 1e6:g} Mbit/s in the namespaces "
-            f"{name}-users and {name}-server, {how}\n{scheduler.label}: {len(drawn['flows'])} flows in "
-            f"{world.num_slots * world.slot_s:g} s, load {world.load:g}, seed {scheduler.settings.run.seed}")  # fmt: skip
+    links = f"{len(capacities)} links of {min(capacities) / 1e6:g} to {max(capacities) / 1e6:g} Mbit/s"
+    flows = f"{len(drawn['flows'])} flows in {world.num_slots * world.slot_s:g} s"
+    return (f"{links} in the namespaces {name}-users and {name}-server, {how}\n"
+            f"{scheduler.label}: {flows}, load {world.load:g}, seed {scheduler.settings.run.seed}")  # fmt: skip
 
 
 def main(argv: list[str]) -> int:
@@ -65,7 +69,7 @@ def main(argv: list[str]) -> int:
     how, drawn = network.enter(), traffic(scheduler)
     print(heading(scheduler, drawn, how, args.name), flush=True)
     try:
-        found = play(scheduler, drawn, args.name, args.queue)
+        found = play(scheduler, drawn, args.name, args.queue, not args.unpaced)
     except PartEnded as error:
         print(f"testbed: {error}", file=sys.stderr)
         return 1

@@ -15,11 +15,17 @@ PAYLOAD = memoryview(bytearray(1 << 24))
 class Connection:
     """One connection through a gateway, for one flow at a time."""
 
-    def __init__(self, link: Link, on_message: Callable[[int, int, float], None], on_end: Callable[[], None]):
+    def __init__(
+        self,
+        link: Link,
+        on_message: Callable[[int, int, float], None],
+        on_end: Callable[[], None],
+        segments: int = WARM_UP_SEGMENTS,
+    ):
         self.on_message, self.on_end, self.loop, self.partial = on_message, on_end, asyncio.get_running_loop(), b""
         self.socket = socket.create_connection((link.server, PORT), source_address=(link.users, 0))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        for _ in range(WARM_UP_SEGMENTS):
+        for _ in range(segments):
             self.socket.send(FLOW_HEADER.pack(WARM_UP, FLOW_HEADER.size, 0.0, 0.0))
         self.socket.setblocking(False)
         self.loop.add_reader(self.socket, self._readable)
@@ -32,6 +38,11 @@ class Connection:
         sent = self.socket.sendmsg([header, PAYLOAD[: length - len(header)]])
         if sent < length:  # longer than what the kernel keeps
             self.sending = self.loop.create_task(self.loop.sock_sendall(self.socket, PAYLOAD[: length - sent]))
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.loop.remove_reader(self.socket)
+        self.socket.close()
 
     def _readable(self) -> None:
         try:

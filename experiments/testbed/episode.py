@@ -33,13 +33,13 @@ def testbed(plan: Plan) -> Iterator[tuple[Path, Parts]]:
             yield folder, parts
 
 
-def play(scheduler: Scheduler, drawn: dict, name: str, queue: str = "fifo") -> dict:
-    """Play flows in real time; return what `Users` have found."""
+def play(scheduler: Scheduler, drawn: dict, name: str, queue: str = "fifo", paced: bool = True) -> dict:
+    """Play flows in real time, at their grants or unpaced; return what `Users` have found."""
     plan, world = Plan(name, drawn["capacity_bps"]), scheduler.settings.world
     users, server = plan.namespaces
     with testbed(plan) as (folder, parts):
         job, path = folder / "job.json", folder / "controller.sock"
-        what = {"world": asdict(world), "name": name, "queue": queue, "controller": str(path), **drawn}
+        what = {"world": asdict(world), "name": name, "queue": queue, "paced": paced, "controller": str(path), **drawn}
         what["further_report"] = _further_report(scheduler, drawn)
         job.write_text(json.dumps(what))
         first, *argv = scheduler.module

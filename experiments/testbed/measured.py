@@ -9,8 +9,7 @@ from edgediff.world.simulator import Simulator
 class WithoutWait(Simulator):
     """The simulator without T_q: flows that are paced at their grants do not wait for each other.
 
-    Q is 0 in what schedulers see and in what becomes of a flow, so that T_act = D / r + C / c, and bandwidth is held for
-    D / r.
+    Q is 0 in what schedulers see and in what becomes of a flow: T_act = D / r + C / c, and bandwidth is held for D / r.
     """
 
     def view(self) -> View:

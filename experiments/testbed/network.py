@@ -26,8 +26,8 @@ def enter() -> str:
     """
     missing = [program for program in PROGRAMS if not shutil.which(program)]
     if missing or not sys.platform.startswith("linux"):
-        raise ConfigError(f"system: {missing[0] if missing else 'Linux'} is missing; the testbed needs Linux, iproute2, "
-                          "procps and util-linux")  # fmt: skip
+        what = missing[0] if missing else "Linux"
+        raise ConfigError(f"system: {what} is missing; the testbed needs Linux, iproute2, procps and util-linux")
     if os.environ.get(INSIDE):
         run(["mount", "-t", "tmpfs", "edgediff", "/run"])  # where `ip netns` keeps its names
         return "in a user namespace"
@@ -54,8 +54,8 @@ def reserved(plan: Plan) -> Iterator[Path]:
             raise ConfigError(f"name: {plan.name!r} is taken by a testbed that runs; give another --name") from None
         if not (folder / "lock").exists() or not os.path.samestat(os.fstat(lock.fileno()), os.stat(folder / "lock")):
             raise ConfigError(f"name: {plan.name!r} was taken until now; start again")  # it has just cleaned up
-        _remove_leftovers(plan, folder)
         try:
+            _remove_leftovers(plan, folder)
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)

@@ -10,6 +10,7 @@ from edgediff.config import WorldConfig
 from edgediff.run.files import write_atomically
 
 LATE_S, CORE, LINK, LENGTH = 0.005, 0.8, 1.01, 1.02  # the most that a run may have which shows numbers
+PROCESSES = "users", "edge server", "controller"
 KERNEL, SIMULATOR = "in the kernel", "in the simulator"
 
 
@@ -45,7 +46,7 @@ def breaches(fidelity: dict[str, float], flows: dict[str, np.ndarray]) -> list[s
         f"the episode has taken {length:.3f} times its length, allowed are {LENGTH:g}": length > LENGTH,
         f"flows that never got an answer: {waiting}": waiting > 0,
     }
-    for name in ("users", "edge server", "controller"):
+    for name in PROCESSES:
         found[f"{name}: {fidelity[name]:.2f} of a core, allowed are {CORE:g}"] = fidelity[name] > CORE
     return [words for words, bad in found.items() if bad]
 
@@ -69,9 +70,10 @@ def report(flows: dict[str, np.ndarray], found: dict) -> str:
 
 def described(fidelity: dict[str, float]) -> str:
     """Say in one line how true to the plan a run was."""
-    shares = ", ".join(f"{name} {fidelity[name]:.2f}" for name in ("users", "edge server", "controller"))
-    return (f"fidelity: slots {1e3 * fidelity['late_p99_s']:.1f} ms late (p99), {fidelity['length']:.3f} of the length, "
-            f"links at most at {fidelity['link']:.2f} of their rate; cores: {shares}")  # fmt: skip
+    shares = ", ".join(f"{name} {fidelity[name]:.2f}" for name in PROCESSES)
+    late_ms, length, link = 1e3 * fidelity["late_p99_s"], fidelity["length"], fidelity["link"]
+    return (f"fidelity: slots {late_ms:.1f} ms late (p99), {length:.3f} of the length, "
+            f"links at most at {link:.2f} of their rate; cores: {shares}")  # fmt: skip
 
 
 def write_flows(path: Path, flows: dict[str, np.ndarray]) -> None:

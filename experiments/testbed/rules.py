@@ -1,4 +1,4 @@
-"""A rule in the place of an agent, behind the controller's socket: `python -m experiments.testbed.rules RULE JOB PATH`."""
+"""A rule in the place of an agent, behind the socket of a controller. Started by the testbed."""
 
 import asyncio
 import json

@@ -39,6 +39,7 @@ class Users:
         self.connections: dict[int, Connection] = {}  # of the flows on their way
         self.rows: dict[int, dict] = {}  # what became of every flow, by its number
         self.late_s: list[float] = []
+        self.overgranted: list[float] = []  # of every slot: share of the links whose grants are more than they have now
         self.asked_ms: list[float] = []  # from asking to the answer
         slots = [flow["slot"] for flow in job["flows"]]
         self.first = np.searchsorted(slots, np.arange(self.world.num_slots + 1)).tolist()
@@ -64,23 +65,26 @@ class Users:
         rates_bps = self.total_bps[slot]
         self.links.set_rates(rates_bps)
         self.counts = self.links.sample(time.monotonic(), rates_bps)
+        self.overgranted.append(float((self.ledger.held_bps > rates_bps).mean()))
         flows = self.job["flows"][self.first[slot] : self.first[slot + 1]]
         for flow in flows:
             await self._decide(slot, flow)
 
-    def _queue_bits(self) -> np.ndarray:
-        """Return Q, as the job says: all that is not sent, or what waits in the fifos of the kernel."""
-        if self.job["queue"] == "fifo":
-            return np.array([8.0 * count.backlog_bytes for count in self.counts])
+    def _fifo_bits(self) -> np.ndarray:
+        """Return what waits in the fifos of the kernel, (G,)."""
+        return np.array([8.0 * count.backlog_bytes for count in self.counts])
+
+    def _unsent_bits(self) -> np.ndarray:
+        """Return all that the gateways have accepted and not sent, (G,)."""
         return self.ledger.unsent_bits(np.array([count.payload_bits for count in self.counts], float))
 
     async def _decide(self, slot: int, flow: dict) -> None:
-        """Ask for the decision of a flow, and begin it. Flows of a slot go one by one: none waits for those after it."""
+        """Ask for one decision and begin the flow: it does not wait for those that are decided after it."""
         recent = min(slot, RECENT_SLOTS)
         load = recent_load(self.world, self.first[slot] - self.first[slot - recent], recent)
         report = {
             "available_bps": self.ledger.available_bps(self.total_bps[slot]).tolist(),
-            "backlog_bits": self._queue_bits().tolist(),
+            "backlog_bits": (self._fifo_bits() if self.job["queue"] == "fifo" else self._unsent_bits()).tolist(),
             "available_tflops": self.ledger.available_tflops(),
             "load": float(np.clip(load, 0.01, 100)),
             "flow": {name: flow[name] for name in (*DEMAND, *OPTIONAL)},
@@ -96,21 +100,17 @@ class Users:
     def _begin(self, slot: int, flow: dict, decision: dict) -> None:
         gateway, rate_bps, tflops = (decision[name] for name in ("gateway", "rate_bps", "compute_tflops"))
         row = {name: decision[name] for name in ("gateway", "level", "rate_bps", "compute_tflops", "dropped")}
-        row |= {
-            "number": len(self.rows),
-            "slot": slot,
-            "data_bits": flow["data_bits"],
-            "work_tflop": flow["work_tflop"],
-        }
-        row |= {"deadline_s": flow["deadline_s"], "predicted_s": decision["delay_s"]}
-        row |= {"queue_bits": self._queue_bits()[gateway], "fifo_bits": 8 * self.counts[gateway].backlog_bytes}
+        row |= {"number": len(self.rows), "slot": slot, "predicted_s": decision["delay_s"]}
+        row |= {name: flow[name] for name in ("data_bits", "work_tflop", "deadline_s")}
+        row |= {"unsent_bits": self._unsent_bits()[gateway], "fifo_bits": self._fifo_bits()[gateway]}
         row |= {"available_bps": self.ledger.available_bps(self.total_bps[slot])[gateway]}
         row |= {"begun_s": self._since(slot), "arrived_s": None, "answered_s": None}
         self.rows[row["number"]] = row
         if not decision["dropped"]:
             self.ledger.begin(gateway, flow["data_bits"], rate_bps, tflops)
             self.connections[row["number"]] = connection = self.pool.take(gateway)
-            connection.send(row["number"], flow["data_bits"], rate_bps, flow["work_tflop"] / tflops, tflops)
+            pace_bps = rate_bps if self.job["paced"] else self.job["capacity_bps"][gateway]
+            connection.send(row["number"], flow["data_bits"], pace_bps, flow["work_tflop"] / tflops, tflops)
 
     def _since(self, slot: int) -> float:
         return time.monotonic() - self.start_s - slot * self.world.slot_s
@@ -133,12 +133,13 @@ class Users:
             await asyncio.sleep(self.world.slot_s)
 
     def _found(self, length_s: float, share: dict[str, float]) -> dict:
-        fidelity = {"late_p99_s": float(np.quantile(self.late_s, 0.99)), "length": length_s / (
-            self.world.num_slots * self.world.slot_s), "link": self.links.highest_share(),
-            "drops": self.links.drops(), "opened_late": self.pool.opened_late, **share}  # fmt: skip
+        length = length_s / (self.world.num_slots * self.world.slot_s)
+        fidelity = {"late_p99_s": float(np.quantile(self.late_s, 0.99)), "length": length, **share}
+        fidelity |= {"link": self.links.highest_share(), "drops": self.links.drops()}
         if not self.links.close():
             sys.exit("tc has not taken a change of a rate")
-        return {"flows": list(self.rows.values()), "fidelity": fidelity, "asked_ms": self.asked_ms}
+        return {"flows": list(self.rows.values()), "fidelity": fidelity, "asked_ms": self.asked_ms,
+                "overgranted": float(np.mean(self.overgranted)), "opened_late": self.pool.opened_late}  # fmt: skip
 
 
 async def main(job: dict) -> None:

@@ -1,0 +1,159 @@
+"""Play all schedulers in the kernel: `python -m experiments.testbed.compare` writes runs.csv and flows.csv.
+
+A run is one row of runs.csv. What is there is not played again, so a comparison that was stopped goes on.
+"""
+
+import csv
+import io
+import sys
+from itertools import product
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from tqdm import tqdm
+
+from edgediff.run.commandline import Parser, run_program
+from edgediff.run.files import write_atomically
+from experiments import RESULTS, ROOT
+from experiments.testbed import network
+from experiments.testbed.episode import play, traffic
+from experiments.testbed.measured import WithoutWait
+from experiments.testbed.result import breaches, merged, scores
+from experiments.testbed.rules import RULES
+from experiments.testbed.scheduler import find
+
+AGENT = "agent"  # the deployed agent of the repository
+SCHEDULERS = "round-robin", "most-available", "greedy", "prices", AGENT
+LOADS, SEEDS, TRIES = (0.5, 1.0, 1.5, 2.0), (0, 1, 2), 3
+# What the controller is told as Q, whether grants are enforced, and the loads and seeds that are played so.
+SETTINGS = {
+    "fifo": ("fifo", True, LOADS, SEEDS),
+    "unsent": ("unsent", True, LOADS, SEEDS),
+    "unpaced": ("unsent", False, (1.0, 2.0), SEEDS[:1]),
+}
+SCORES = "completion", "latency_s", "latency_p50_s", "latency_p95_s", "dropped"
+FIDELITY = "late_p99_s", "length", "link", "drops", "users", "edge server", "controller"
+DEVIATIONS = (
+    "overgranted", "begun_s", "sending_p10", "sending_p50", "sending_p90", "wait_unsent_s", "wait_fifo_s", "wait_real_s",
+    "processing_late_s", "error_mean_s", "error_p5_s", "error_p95_s", "held_ratio",
+)  # fmt: skip
+KEYS = "setting", "scheduler", "load", "seed"
+COLUMNS = (*KEYS, "flows", *SCORES, *(f"simulated_{name}" for name in SCORES),
+           *(f"without_wait_{name}" for name in SCORES), *DEVIATIONS, "asked_p50_ms", "asked_p99_ms", *FIDELITY)  # fmt: skip
+DRAWN_LOAD, DRAWN = 2.0, ("round-robin", AGENT)  # flows that flows.csv keeps for the picture
+FLOW_COLUMNS = "setting", "scheduler", "predicted_s", "measured_s"
+
+
+class Case(NamedTuple):
+    """One run."""
+
+    setting: str
+    scheduler: str
+    load: float
+    seed: int
+
+
+def cases() -> list[Case]:
+    """Return all runs in the order that they are played in."""
+    return [Case(setting, *case) for setting, (_, _, loads, seeds) in SETTINGS.items()
+            for case in product(SCHEDULERS, loads, seeds)]  # fmt: skip
+
+
+def measure(case: Case, name: str) -> tuple[dict[str, object], dict[str, np.ndarray]] | list[str]:
+    """Play one case; return its row and its flows, or why it has no numbers."""
+    queue, paced, _, _ = SETTINGS[case.setting]
+    given = {"world": {"load": case.load}, "learner": {}, "run": {"seed": case.seed}}
+    scheduler = find(case.scheduler if case.scheduler in RULES else str(RESULTS / case.scheduler), given)
+    found = play(scheduler, traffic(scheduler), name, queue, paced)
+    world = scheduler.settings.world
+    flows = merged(found, scheduler.simulated(), world)
+    if broken := breaches(found["fidelity"], flows):
+        return broken
+    without = merged(found, scheduler.simulated(WithoutWait), world)
+    values = scores(flows) | {f"simulated_{name}": value for name, value in scores(flows, "simulated_").items()}
+    values |= {f"without_wait_{name}": value for name, value in scores(without, "simulated_").items()}
+    p50, p99 = np.quantile(found["asked_ms"], [0.5, 0.99])
+    values |= deviations(flows) | {"overgranted": found["overgranted"], "asked_p50_ms": p50, "asked_p99_ms": p99}
+    values |= found["fidelity"]
+    rounded = {name: f"{value:.5g}" for name, value in values.items()}
+    return case._asdict() | {"flows": len(flows["slot"])} | rounded, flows
+
+
+def deviations(flows: dict[str, np.ndarray]) -> dict[str, float]:
+    """Compare the model, term by term, with what became of the flows that were not dropped."""
+    taken = {name: values[~flows["dropped"]] for name, values in flows.items()}
+    sending_s, real_s = taken["data_bits"] / taken["rate_bps"], taken["arrived_s"] - taken["begun_s"]
+    processing_s = taken["work_tflop"] / taken["compute_tflops"]
+    predicted_wait_s = taken["predicted_s"] - sending_s - processing_s
+    error_s, rate_bps = taken["answered_s"] - taken["predicted_s"], taken["rate_bps"]
+    p10, p50, p90 = np.quantile(real_s / sending_s, [0.1, 0.5, 0.9])
+    return {
+        "begun_s": taken["begun_s"].mean(), "sending_p10": p10, "sending_p50": p50, "sending_p90": p90,
+        "wait_unsent_s": (taken["unsent_bits"] / taken["available_bps"]).mean(),
+        "wait_fifo_s": (taken["fifo_bits"] / taken["available_bps"]).mean(),
+        "wait_real_s": (real_s - sending_s).mean(),
+        "processing_late_s": (taken["answered_s"] - taken["arrived_s"] - processing_s).mean(),
+        "error_mean_s": error_s.mean(), "error_p5_s": np.quantile(error_s, 0.05),
+        "error_p95_s": np.quantile(error_s, 0.95),
+        "held_ratio": (rate_bps * taken["arrived_s"]).sum() / (rate_bps * (sending_s + predicted_wait_s)).sum(),
+    }  # fmt: skip
+
+
+def kept(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a CSV, none if it does not exist."""
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return [*csv.DictReader(file)]
+
+
+def write(path: Path, columns: tuple[str, ...], rows: list[dict]) -> None:
+    """Write rows, whole or not at all."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_atomically(path, text.getvalue().encode())
+
+
+def drawn(case: Case, flows: dict[str, np.ndarray]) -> list[dict]:
+    """Return what the picture needs of the flows of a run; most runs are not in it."""
+    if case.scheduler not in DRAWN or case.load != DRAWN_LOAD or case.seed:
+        return []
+    taken = ~flows["dropped"]
+    pairs = zip(flows["predicted_s"][taken], flows["answered_s"][taken], strict=True)
+    values = [(case.setting, case.scheduler, f"{x:.4g}", f"{y:.4g}") for x, y in pairs]
+    return [dict(zip(FLOW_COLUMNS, row, strict=True)) for row in values]
+
+
+def main(argv: list[str]) -> int:
+    """Play five schedulers at four loads with three seeds, in the kernel and in the simulator."""
+    parser = Parser("python -m experiments.testbed.compare", main.__doc__)
+    parser.add_argument("--results", metavar="FOLDER", default=str(RESULTS / "testbed"), help="where results go")
+    results = Path(parser.parse(argv).results)
+    network.enter()
+    rows, of_picture = kept(results / "runs.csv"), kept(results / "flows.csv")
+    done = {tuple(row[key] for key in KEYS) for row in rows}
+    left = [case for case in cases() if tuple(map(str, case)) not in done]
+    failed = []
+    for case in tqdm(left, unit="run"):
+        for _ in range(TRIES):
+            found = measure(case, "edgediff-compare")
+            if isinstance(found, tuple):
+                rows.append(found[0])
+                of_picture += drawn(case, found[1])
+                write(results / "flows.csv", FLOW_COLUMNS, of_picture)
+                write(results / "runs.csv", COLUMNS, rows)
+                break
+        else:
+            failed.append(f"{case}: {'; '.join(found)}")
+    print(
+        "\n".join(failed)
+        or f"{len(rows)} runs are in {results.relative_to(ROOT) if results.is_relative_to(ROOT) else results}"
+    )
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_program("compare", main))
