@@ -19,7 +19,7 @@ from experiments.testbed.wire import ANSWERED, WARM_UP_SEGMENTS
 CAPACITY_BPS, RATES_BPS, REPEATS, LONGEST_S = 200e6, (2e6, 10e6, 40e6), 5, 2.0
 SIZES_BITS = 5e4, 2e5, 5e5, 1e6, 2e6, 5e6, 1e7
 COLUMNS = "connection", "rate_bps", "data_bits", "ratio"
-CONNECTIONS = {"of the pool": WARM_UP_SEGMENTS, "new": 0}  # and how many segments it has sent before
+CONNECTIONS = {"used connection": WARM_UP_SEGMENTS, "new connection": 0}  # and how many segments it has sent before
 
 
 async def send_all(name: str) -> list[tuple]:

@@ -8,7 +8,7 @@ import numpy as np
 from experiments.testbed.counters import Count, Counters
 from experiments.testbed.plan import BURST_S, WIRE, Link, rate_command
 
-WINDOW = 10  # samples that a link's rate is judged over
+WINDOW = 25  # samples that a link's rate is judged over: one may be read 1 ms late
 LARGEST_PACKET_BITS = 8 * 65_536  # the kernel sends segments in packets of up to this
 
 
