@@ -22,6 +22,7 @@ from experiments.testbed.measured import WithoutWait
 from experiments.testbed.result import breaches, merged, scores
 from experiments.testbed.rules import RULES
 from experiments.testbed.scheduler import find
+from experiments.testbed.terms import DEVIATIONS, deviations
 
 AGENT = "agent"  # the deployed agent of the repository
 SCHEDULERS = "round-robin", "most-available", "greedy", "prices", AGENT
@@ -34,10 +35,6 @@ SETTINGS = {
 }
 SCORES = "completion", "latency_s", "latency_p50_s", "latency_p95_s", "dropped"
 FIDELITY = "late_p99_s", "length", "link", "drops", "users", "edge server", "controller"
-DEVIATIONS = (
-    *("overgranted", "begun_s", "sending_p10", "sending_p50", "sending_p90", "wait_unsent_s", "wait_fifo_s"),
-    *("wait_real_s", "processing_late_s", "error_mean_s", "error_p5_s", "error_p95_s", "held_ratio"),
-)
 KEYS = "setting", "scheduler", "load", "seed"
 SCORED = *SCORES, *(f"simulated_{name}" for name in SCORES), *(f"without_wait_{name}" for name in SCORES)
 COLUMNS = *KEYS, "flows", *SCORED, *DEVIATIONS, "asked_p50_ms", "asked_p99_ms", *FIDELITY
@@ -78,26 +75,6 @@ def measure(case: Case, name: str) -> tuple[dict[str, object], dict[str, np.ndar
     values |= found["fidelity"]
     rounded = {name: f"{value:.5g}" for name, value in values.items()}
     return case._asdict() | {"flows": len(flows["slot"])} | rounded, flows
-
-
-def deviations(flows: dict[str, np.ndarray]) -> dict[str, float]:
-    """Compare the model, term by term, with what became of the flows that were not dropped."""
-    taken = {name: values[~flows["dropped"]] for name, values in flows.items()}
-    sending_s, real_s = taken["data_bits"] / taken["rate_bps"], taken["arrived_s"] - taken["begun_s"]
-    processing_s = taken["work_tflop"] / taken["compute_tflops"]
-    predicted_wait_s = taken["predicted_s"] - sending_s - processing_s
-    error_s, rate_bps = taken["answered_s"] - taken["predicted_s"], taken["rate_bps"]
-    p10, p50, p90 = np.quantile(real_s / sending_s, [0.1, 0.5, 0.9])
-    return {
-        "begun_s": taken["begun_s"].mean(), "sending_p10": p10, "sending_p50": p50, "sending_p90": p90,
-        "wait_unsent_s": (taken["unsent_bits"] / taken["available_bps"]).mean(),
-        "wait_fifo_s": (taken["fifo_bits"] / taken["available_bps"]).mean(),
-        "wait_real_s": (real_s - sending_s).mean(),
-        "processing_late_s": (taken["answered_s"] - taken["arrived_s"] - processing_s).mean(),
-        "error_mean_s": error_s.mean(), "error_p5_s": np.quantile(error_s, 0.05),
-        "error_p95_s": np.quantile(error_s, 0.95),
-        "held_ratio": (rate_bps * taken["arrived_s"]).sum() / (rate_bps * (sending_s + predicted_wait_s)).sum(),
-    }  # fmt: skip
 
 
 def kept(path: Path) -> list[dict[str, str]]:

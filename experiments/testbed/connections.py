@@ -62,14 +62,13 @@ class Pool:
     """Connections of every gateway that no flow uses."""
 
     def __init__(self, links: list[Link], on_message: Callable[[int, int, float], None], on_end: Callable[[], None]):
-        self.links, self.callbacks, self.opened_late = links, (on_message, on_end), 0
+        self.links, self.callbacks = links, (on_message, on_end)
         self.free = [[Connection(link, *self.callbacks) for _ in range(OPENED)] for link in links]
 
     def take(self, gateway: int) -> Connection:
         """Return a connection through a gateway."""
         if self.free[gateway]:
             return self.free[gateway].pop()
-        self.opened_late += 1
         return Connection(self.links[gateway], *self.callbacks)
 
     def give(self, gateway: int, connection: Connection) -> None:

@@ -21,7 +21,7 @@ LIMITS_S = 0.02, 3.0
 def draw(results: Path):
     """Return the figure, one panel for each setting."""
     flows = read_csv(results / "testbed/flows.csv", FLOW_COLUMNS, ("setting", "scheduler"))
-    figure, axes = plt.subplots(1, len(PANELS), figsize=(10, 4), sharex=True, sharey=True, layout="constrained")
+    figure, axes = plt.subplots(1, len(PANELS), figsize=(10, 4.3), sharex=True, sharey=True, layout="constrained")
     for axis, (setting, title) in zip(axes, PANELS.items(), strict=True):
         for name, (label, colour) in SHOWN.items():
             mine = flows[(flows["setting"] == setting) & (flows["scheduler"] == name)]

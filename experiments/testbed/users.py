@@ -17,8 +17,7 @@ from edgediff.config import WorldConfig
 from edgediff.control.request import DEMAND, OPTIONAL
 from edgediff.world.knowledge import RECENT_SLOTS, recent_load
 from experiments.testbed.connections import Connection, Pool
-from experiments.testbed.ledger import Ledger
-from experiments.testbed.links import Links
+from experiments.testbed.gateways import Gateways
 from experiments.testbed.plan import Plan
 from experiments.testbed.processes import cpu_seconds
 from experiments.testbed.wire import ANSWERED, ARRIVED
@@ -32,14 +31,13 @@ class Users:
     def __init__(self, job: dict):
         self.job, self.world = job, WorldConfig(**job["world"])
         plan = Plan(job["name"], job["capacity_bps"])
-        self.total_bps = np.array(job["total_bps"])  # (slots, G)
-        self.links, self.ledger = Links(plan.links), Ledger(len(plan.links), self.world.server_tflops)
+        self.gateways = Gateways(plan, self.world, np.array(job["total_bps"]), job["queue"])
+        self.ledger = self.gateways.ledger
         self.pool = Pool(plan.links, self._message, lambda: self.ended.set())
         self.ended = asyncio.Event()  # the edge server is gone
         self.connections: dict[int, Connection] = {}  # of the flows on their way
         self.rows: dict[int, dict] = {}  # what became of every flow, by its number
         self.late_s: list[float] = []
-        self.overgranted: list[float] = []  # of every slot: share of the links whose grants are more than they have now
         self.asked_ms: list[float] = []  # from asking to the answer
         slots = [flow["slot"] for flow in job["flows"]]
         self.first = np.searchsorted(slots, np.arange(self.world.num_slots + 1)).tolist()
@@ -54,43 +52,23 @@ class Users:
             due_s = self.start_s + slot * world.slot_s
             await asyncio.sleep(due_s - time.monotonic())
             self.late_s.append(time.monotonic() - due_s)
-            await self._slot(slot)
+            self.gateways.begin_slot(slot)
+            for flow in self.job["flows"][self.first[slot] : self.first[slot + 1]]:
+                await self._decide(slot, flow)
         await asyncio.sleep(self.start_s + world.num_slots * world.slot_s - time.monotonic())
         length_s = time.monotonic() - self.start_s
         share = {name: (cpu_seconds(pid) - before[name]) / length_s for name, pid in pids.items()}
         await self._rest()
         return self._found(length_s, share)
 
-    async def _slot(self, slot: int) -> None:
-        rates_bps = self.total_bps[slot]
-        self.links.set_rates(rates_bps)
-        self.counts = self.links.sample(time.monotonic(), rates_bps)
-        self.overgranted.append(float((self.ledger.held_bps > rates_bps).mean()))
-        flows = self.job["flows"][self.first[slot] : self.first[slot + 1]]
-        for flow in flows:
-            await self._decide(slot, flow)
-
-    def _fifo_bits(self) -> np.ndarray:
-        """Return what waits in the fifos of the kernel, (G,)."""
-        return np.array([8.0 * count.backlog_bytes for count in self.counts])
-
-    def _unsent_bits(self) -> np.ndarray:
-        """Return all that the gateways have accepted and not sent, (G,)."""
-        return self.ledger.unsent_bits(np.array([count.payload_bits for count in self.counts], float))
-
     async def _decide(self, slot: int, flow: dict) -> None:
         """Ask for one decision and begin the flow: it does not wait for those that are decided after it."""
         recent = min(slot, RECENT_SLOTS)
         load = recent_load(self.world, self.first[slot] - self.first[slot - recent], recent)
-        report = {
-            "available_bps": self.ledger.available_bps(self.total_bps[slot]).tolist(),
-            "backlog_bits": (self._fifo_bits() if self.job["queue"] == "fifo" else self._unsent_bits()).tolist(),
-            "available_tflops": self.ledger.available_tflops(),
-            "load": float(np.clip(load, 0.01, 100)),
-            "flow": {name: flow[name] for name in (*DEMAND, *OPTIONAL)},
-        } | self.job["further_report"]
+        told = self.gateways.report() | {"load": float(np.clip(load, 0.01, 100))} | self.job["further_report"]
+        told["flow"] = {name: flow[name] for name in (*DEMAND, *OPTIONAL)}
         asked_s = time.perf_counter()
-        self.writer.write(json.dumps(report).encode() + b"\n")
+        self.writer.write(json.dumps(told).encode() + b"\n")
         decision = json.loads(await self.reader.readline() or b'{"error": "it has ended"}')
         self.asked_ms.append(1e3 * (time.perf_counter() - asked_s))
         if "error" in decision:
@@ -102,9 +80,7 @@ class Users:
         row = {name: decision[name] for name in ("gateway", "level", "rate_bps", "compute_tflops", "dropped")}
         row |= {"number": len(self.rows), "slot": slot, "predicted_s": decision["delay_s"]}
         row |= {name: flow[name] for name in ("data_bits", "work_tflop", "deadline_s")}
-        row |= {"unsent_bits": self._unsent_bits()[gateway], "fifo_bits": self._fifo_bits()[gateway]}
-        row |= {"available_bps": self.ledger.available_bps(self.total_bps[slot])[gateway]}
-        row |= {"begun_s": self._since(slot), "arrived_s": None, "answered_s": None}
+        row |= self.gateways.row(gateway) | {"begun_s": self._since(slot), "arrived_s": None, "answered_s": None}
         self.rows[row["number"]] = row
         if not decision["dropped"]:
             self.ledger.begin(gateway, flow["data_bits"], rate_bps, tflops)
@@ -135,11 +111,11 @@ class Users:
     def _found(self, length_s: float, share: dict[str, float]) -> dict:
         length = length_s / (self.world.num_slots * self.world.slot_s)
         fidelity = {"late_p99_s": float(np.quantile(self.late_s, 0.99)), "length": length, **share}
-        fidelity |= {"link": self.links.highest_share(), "drops": self.links.drops()}
-        if not self.links.close():
+        fidelity |= {"link": self.gateways.links.highest_share(), "drops": self.gateways.links.drops()}
+        if not self.gateways.links.close():
             sys.exit("tc has not taken a change of a rate")
         return {"flows": list(self.rows.values()), "fidelity": fidelity, "asked_ms": self.asked_ms,
-                "overgranted": float(np.mean(self.overgranted)), "opened_late": self.pool.opened_late}  # fmt: skip
+                "overgranted": float(np.mean(self.gateways.overgranted))}  # fmt: skip
 
 
 async def main(job: dict) -> None:

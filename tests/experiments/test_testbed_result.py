@@ -5,10 +5,10 @@ import pytest
 
 from edgediff.config import WorldConfig
 from edgediff.world.rollout import summarise
-from experiments.testbed.compare import deviations
 from experiments.testbed.measured import WithoutWait
 from experiments.testbed.result import breaches, merged, report, scores, write_flows
 from experiments.testbed.scheduler import find
+from experiments.testbed.terms import deviations
 
 GOOD = {"late_p99_s": 0.001, "length": 1.0, "link": 0.99, "drops": 0, "users": 0.1, "edge server": 0.1,
         "controller": 0.2}  # fmt: skip

@@ -1,4 +1,4 @@
-"""Rules behind the controller's protocol decide as in the simulator, and an agent's process is asked in its language."""
+"""Rules behind the protocol of the controller decide as in the simulator."""
 
 import json
 
