@@ -11,21 +11,19 @@ from edgediff.run.commandline import Parser, run_program
 from edgediff.run.files import write_atomically
 from experiments import RESULTS
 from experiments.testbed import network
+from experiments.testbed.cases import ALONE_BITS, ALONE_BPS, ALONE_COLUMNS, CONNECTIONS
 from experiments.testbed.connections import Connection
 from experiments.testbed.episode import testbed
 from experiments.testbed.plan import Plan
-from experiments.testbed.wire import ANSWERED, WARM_UP_SEGMENTS
+from experiments.testbed.wire import ANSWERED
 
-CAPACITY_BPS, RATES_BPS, REPEATS, LONGEST_S = 200e6, (2e6, 10e6, 40e6), 5, 2.0
-SIZES_BITS = 5e4, 2e5, 5e5, 1e6, 2e6, 5e6, 1e7
-COLUMNS = "connection", "rate_bps", "data_bits", "ratio"
-CONNECTIONS = {"used connection": WARM_UP_SEGMENTS, "new connection": 0}  # and how many segments it has sent before
+CAPACITY_BPS, REPEATS, LONGEST_S = 200e6, 5, 2.0
 
 
 async def send_all(name: str) -> list[tuple]:
-    """Send flows one after another, each on a connection of its own; return rows of `COLUMNS`."""
+    """Send flows one after another, each on a connection of its own; return rows of `ALONE_COLUMNS`."""
     link, rows = Plan(name, [CAPACITY_BPS]).links[0], []
-    cases = [(rate_bps, bits) for rate_bps in RATES_BPS for bits in SIZES_BITS if bits / rate_bps <= LONGEST_S]
+    cases = [(rate_bps, bits) for rate_bps in ALONE_BPS for bits in ALONE_BITS if bits / rate_bps <= LONGEST_S]
     for label, segments in CONNECTIONS.items():
         for rate_bps, bits in [case for case in cases for _ in range(REPEATS)]:
             rows.append((label, rate_bps, bits, f"{await send(link, segments, bits, rate_bps):.4f}"))
@@ -70,7 +68,7 @@ def main(argv: list[str]) -> int:
     args = parser.parse(argv)
     if args.inside:
         text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows([COLUMNS, *asyncio.run(send_all(args.inside))])
+        csv.writer(text, lineterminator="\n").writerows([ALONE_COLUMNS, *asyncio.run(send_all(args.inside))])
         print(text.getvalue(), end="")
     else:
         network.enter()

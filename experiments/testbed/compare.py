@@ -6,9 +6,7 @@ A run is one row of runs.csv. What is there is not played again, so a comparison
 import csv
 import io
 import sys
-from itertools import product
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from tqdm import tqdm
@@ -17,44 +15,13 @@ from edgediff.run.commandline import Parser, run_program
 from edgediff.run.files import write_atomically
 from experiments import RESULTS
 from experiments.testbed import network
+from experiments.testbed.cases import COLUMNS, DRAWN, DRAWN_LOAD, FLOW_COLUMNS, KEYS, SETTINGS, TRIES, Case, cases
 from experiments.testbed.episode import play, traffic
 from experiments.testbed.measured import WithoutWait
 from experiments.testbed.result import breaches, merged, scores
 from experiments.testbed.rules import RULES
 from experiments.testbed.scheduler import find
-from experiments.testbed.terms import DEVIATIONS, deviations
-
-AGENT = "agent"  # the deployed agent of the repository
-SCHEDULERS = "round-robin", "most-available", "greedy", "prices", AGENT
-LOADS, SEEDS, TRIES = (0.5, 1.0, 1.5, 2.0), (0, 1, 2), 3
-# What the controller is told as Q, whether grants are enforced, and the loads and seeds that are played so.
-SETTINGS = {
-    "fifo": ("fifo", True, LOADS, SEEDS),
-    "unsent": ("unsent", True, (1.0, 2.0), SEEDS),
-    "unpaced": ("unsent", False, (1.0, 2.0), SEEDS),
-}
-SCORES = "completion", "latency_s", "latency_p50_s", "latency_p95_s", "dropped"
-FIDELITY = "late_p99_s", "length", "link", "drops", "users", "edge server", "controller"
-KEYS = "setting", "scheduler", "load", "seed"
-SCORED = *SCORES, *(f"simulated_{name}" for name in SCORES), *(f"without_wait_{name}" for name in SCORES)
-COLUMNS = *KEYS, "flows", *SCORED, *DEVIATIONS, "asked_p50_ms", "asked_p99_ms", *FIDELITY
-DRAWN_LOAD, DRAWN = 2.0, ("round-robin", AGENT)  # flows that flows.csv keeps for the picture
-FLOW_COLUMNS = "setting", "scheduler", "predicted_s", "measured_s"
-
-
-class Case(NamedTuple):
-    """One run."""
-
-    setting: str
-    scheduler: str
-    load: float
-    seed: int
-
-
-def cases() -> list[Case]:
-    """Return all runs in the order that they are played in."""
-    return [Case(setting, *case) for setting, (_, _, loads, seeds) in SETTINGS.items()
-            for case in product(SCHEDULERS, loads, seeds)]  # fmt: skip
+from experiments.testbed.terms import deviations
 
 
 def measure(case: Case, name: str) -> tuple[dict[str, object], dict[str, np.ndarray]] | list[str]:

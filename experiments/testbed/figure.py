@@ -7,7 +7,7 @@ from edgediff.run.commandline import Parser, run_program
 from experiments import RESULTS
 from experiments.analysis.reading import read_csv
 from experiments.pictures.drawing import plt, save
-from experiments.testbed.compare import AGENT, DRAWN_LOAD, FLOW_COLUMNS
+from experiments.testbed.cases import AGENT, DRAWN_LOAD, FLOW_COLUMNS
 
 PANELS = {
     "fifo": "paced; the controller is told\nwhat waits in the kernel",

@@ -8,8 +8,15 @@ import pandas as pd
 
 from experiments.analysis.reading import read_csv
 from experiments.analysis.score_tables import markdown
-from experiments.testbed import alone
-from experiments.testbed.compare import AGENT, COLUMNS, SCHEDULERS
+from experiments.testbed.cases import (
+    AGENT,
+    ALONE_BITS,
+    ALONE_BPS,
+    ALONE_COLUMNS,
+    COLUMNS,
+    CONNECTIONS,
+    SCHEDULERS,
+)
 from experiments.testbed.rules import RULES
 
 LABELS = RULES | {AGENT: "d2sac, deploy"}
@@ -101,10 +108,10 @@ def fidelity(results: Path) -> str:
 
 def idle(results: Path) -> str:
     """Return how long flows alone take, over D / r, by size: the median, for each rate."""
-    rows = read_csv(results / "testbed/alone.csv", alone.COLUMNS, ("connection",))
+    rows = read_csv(results / "testbed/alone.csv", ALONE_COLUMNS, ("connection",))
     by = rows.groupby(["data_bits", "connection", "rate_bps"])["ratio"].median()
-    cases = [(label, rate_bps) for label in alone.CONNECTIONS for rate_bps in alone.RATES_BPS]
-    found = {bits: [by.get((bits, *case)) for case in cases] for bits in alone.SIZES_BITS}
+    cases = [(label, rate_bps) for label in CONNECTIONS for rate_bps in ALONE_BPS]
+    found = {bits: [by.get((bits, *case)) for case in cases] for bits in ALONE_BITS}
     body = [[f"{bits / 1e6:g} Mbit", *("" if ratio is None else f"{ratio:.3f}" for ratio in ratios)]
             for bits, ratios in found.items()]  # fmt: skip
     return markdown(["D", *(f"{label}, {rate_bps / 1e6:g} Mbit/s" for label, rate_bps in cases)], body)
