@@ -30,6 +30,7 @@ from experiments.analysis.rows import (
 from experiments.analysis.score_tables import columns_of, differences, markdown, of_variant, paired, scores
 from experiments.analysis.stats import iqm, probability_of_improvement
 from experiments.grid.grids import CODE, CONVERSATIONS
+from experiments.testbed.tables import TABLES as OF_TESTBED
 
 CARTPOLE = "transitions", "gradient_steps", "return"
 SOLVED = 475.0  # a return on CartPole
@@ -179,4 +180,5 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "shared": picked("shared_chain,shared", "completion,reward", "1", SHARED),
     "weights": picked("weights", "completion,reward", "1,2", WEIGHTS),
     "no_actor": picked("headline,no_actor", "late_area,completion,reward", "1,2", NO_ACTOR),
+    **OF_TESTBED,
 }

@@ -20,7 +20,8 @@ from experiments.analysis.reading import read_together
 from experiments.analysis.readme_tables import TABLES
 from experiments.analysis.score_tables import columns_of, differences, names_of, scores
 
-READMES = [str(ROOT / path) for path in ("README.md", "experiments/README.md", "experiments/results/README.md")]
+FOLDERS = ".", "experiments", "experiments/results", "experiments/testbed"
+READMES = [str(ROOT / folder / "README.md") for folder in FOLDERS]
 OPENING = r"<!-- ((?:table|differences) .*?) -->\n"
 DEFAULT = "headline", "completion,reward"
 DIFFERENCES = "d2sac minus the other, seed by seed: interquartile mean [95 %], share of seeds with a larger number"

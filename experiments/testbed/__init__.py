@@ -1,0 +1,1 @@
+"""The schedulers on real TCP flows through shaped links of the kernel: `python -m experiments.testbed`."""

@@ -1,0 +1,80 @@
+"""How long does a flow take that is alone on its link? `python -m experiments.testbed.alone` writes alone.csv."""
+
+import asyncio
+import csv
+import io
+import sys
+import time
+from pathlib import Path
+
+from edgediff.run.commandline import Parser, run_program
+from edgediff.run.files import write_atomically
+from experiments import RESULTS
+from experiments.testbed import network
+from experiments.testbed.cases import ALONE_BITS, ALONE_BPS, ALONE_COLUMNS, CONNECTIONS
+from experiments.testbed.connections import Connection
+from experiments.testbed.episode import testbed
+from experiments.testbed.plan import Plan
+from experiments.testbed.wire import ANSWERED
+
+CAPACITY_BPS, REPEATS, LONGEST_S = 200e6, 5, 2.0
+
+
+async def send_all(name: str) -> list[tuple]:
+    """Send flows one after another, each on a connection of its own; return rows of `ALONE_COLUMNS`."""
+    link, rows = Plan(name, [CAPACITY_BPS]).links[0], []
+    cases = [(rate_bps, bits) for rate_bps in ALONE_BPS for bits in ALONE_BITS if bits / rate_bps <= LONGEST_S]
+    for label, segments in CONNECTIONS.items():
+        for rate_bps, bits in [case for case in cases for _ in range(REPEATS)]:
+            rows.append((label, rate_bps, bits, f"{await send(link, segments, bits, rate_bps):.4f}"))
+    return rows
+
+
+async def send(link, segments: int, data_bits: float, rate_bps: float) -> float:
+    """Send one flow; return its time until the last byte has arrived, over D / r."""
+    stamps_s: dict[int, float] = {}
+    answered = asyncio.Event()
+
+    def note(number: int, kind: int, stamp_s: float) -> None:
+        stamps_s[kind] = stamp_s
+        if kind == ANSWERED:
+            answered.set()
+
+    connection = Connection(link, note, lambda: sys.exit("the edge server has ended"), segments)
+    await asyncio.sleep(0.01)
+    begun_s = time.monotonic()
+    connection.send(0, data_bits, rate_bps, 0.0, 1.0)
+    await answered.wait()
+    connection.close()
+    return (min(stamps_s.values()) - begun_s) / (data_bits / rate_bps)
+
+
+def measure(name: str) -> str:
+    """Send the flows in a network of one idle link; return the CSV."""
+    plan = Plan(name, [CAPACITY_BPS])
+    users, server = plan.namespaces
+    with testbed(plan) as (_, parts):
+        parts.start("edge server", server, "experiments.testbed.server", "3000")
+        parts.wait_ready("edge server")
+        parts.start("users", users, "experiments.testbed.alone", "--inside", name)
+        return parts.wait_end("users", 300)
+
+
+def main(argv: list[str]) -> int:
+    """Measure flows alone on an idle link of 200 Mbit/s, by size and granted rate."""
+    parser = Parser("python -m experiments.testbed.alone", main.__doc__)
+    parser.add_argument("--results", metavar="FOLDER", default=str(RESULTS / "testbed"), help="where alone.csv goes")
+    parser.add_argument("--inside", metavar="NAME", help="the part that runs in the namespace of the users")
+    args = parser.parse(argv)
+    if args.inside:
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([ALONE_COLUMNS, *asyncio.run(send_all(args.inside))])
+        print(text.getvalue(), end="")
+    else:
+        network.enter()
+        write_atomically(Path(args.results) / "alone.csv", measure("edgediff-alone").encode())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_program("alone", main))

@@ -1,0 +1,100 @@
+"""Play all schedulers in the kernel: `python -m experiments.testbed.compare` writes runs.csv and flows.csv.
+
+A run is one row of runs.csv. What is there is not played again, so a comparison that was stopped goes on.
+"""
+
+import csv
+import io
+import sys
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from edgediff.run.commandline import Parser, run_program
+from edgediff.run.files import write_atomically
+from experiments import RESULTS
+from experiments.testbed import network
+from experiments.testbed.cases import COLUMNS, DRAWN, DRAWN_LOAD, FLOW_COLUMNS, KEYS, SETTINGS, TRIES, Case, cases
+from experiments.testbed.episode import play, traffic
+from experiments.testbed.measured import WithoutWait
+from experiments.testbed.result import breaches, merged, scores
+from experiments.testbed.rules import RULES
+from experiments.testbed.scheduler import find
+from experiments.testbed.terms import deviations
+
+
+def measure(case: Case, name: str) -> tuple[dict[str, object], dict[str, np.ndarray]] | list[str]:
+    """Play one case; return its row and its flows, or why it has no numbers."""
+    queue, paced, _, _ = SETTINGS[case.setting]
+    given = {"world": {"load": case.load}, "learner": {}, "run": {"seed": case.seed}}
+    scheduler = find(case.scheduler if case.scheduler in RULES else str(RESULTS / case.scheduler), given)
+    found = play(scheduler, traffic(scheduler), name, queue, paced)
+    world = scheduler.settings.world
+    flows = merged(found, scheduler.simulated(), world)
+    if broken := breaches(found["fidelity"], flows):
+        return broken
+    without = merged(found, scheduler.simulated(WithoutWait), world)
+    values = scores(flows) | {f"simulated_{name}": value for name, value in scores(flows, "simulated_").items()}
+    values |= {f"without_wait_{name}": value for name, value in scores(without, "simulated_").items()}
+    p50, p99 = np.quantile(found["asked_ms"], [0.5, 0.99])
+    values |= deviations(flows) | {"overgranted": found["overgranted"], "asked_p50_ms": p50, "asked_p99_ms": p99}
+    values |= found["fidelity"]
+    rounded = {name: f"{value:.5g}" for name, value in values.items()}
+    return case._asdict() | {"flows": len(flows["slot"])} | rounded, flows
+
+
+def kept(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a CSV, none if it does not exist."""
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return [*csv.DictReader(file)]
+
+
+def write(path: Path, columns: tuple[str, ...], rows: list[dict]) -> None:
+    """Write rows, whole or not at all."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_atomically(path, text.getvalue().encode())
+
+
+def drawn(case: Case, flows: dict[str, np.ndarray]) -> list[dict]:
+    """Return what the picture needs of the flows of a run; most runs are not in it."""
+    if case.scheduler not in DRAWN or case.load != DRAWN_LOAD or case.seed:
+        return []
+    taken = ~flows["dropped"]
+    pairs = zip(flows["predicted_s"][taken], flows["answered_s"][taken], strict=True)
+    values = [(case.setting, case.scheduler, f"{x:.4g}", f"{y:.4g}") for x, y in pairs]
+    return [dict(zip(FLOW_COLUMNS, row, strict=True)) for row in values]
+
+
+def main(argv: list[str]) -> int:
+    """Play five schedulers at four loads with three seeds, in the kernel and in the simulator."""
+    parser = Parser("python -m experiments.testbed.compare", main.__doc__)
+    parser.add_argument("--results", metavar="FOLDER", default=str(RESULTS / "testbed"), help="where results go")
+    results = Path(parser.parse(argv).results)
+    network.enter()
+    rows, of_picture = kept(results / "runs.csv"), kept(results / "flows.csv")
+    done = {tuple(row[key] for key in KEYS) for row in rows}
+    left = [case for case in cases() if tuple(map(str, case)) not in done]
+    failed = []
+    for case in tqdm(left, unit="run"):
+        for _ in range(TRIES):
+            found = measure(case, "edgediff-compare")
+            if isinstance(found, tuple):
+                rows.append(found[0])
+                of_picture += drawn(case, found[1])
+                write(results / "flows.csv", FLOW_COLUMNS, of_picture)
+                write(results / "runs.csv", COLUMNS, rows)
+                break
+        else:
+            failed.append(f"{case}: {'; '.join(found)}")
+    print("\n".join(failed) or f"{len(rows)} runs are in {results / 'runs.csv'}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_program("compare", main))

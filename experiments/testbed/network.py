@@ -1,0 +1,107 @@
+"""Build the network and take it down; a testbed that was killed leaves nothing that the next start does not find."""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from edgediff.errors import ConfigError, first_line
+from experiments.testbed.plan import Plan
+
+PROGRAMS = "ip", "tc", "sysctl", "nsenter", "unshare"
+INSIDE = "EDGEDIFF_TESTBED_INSIDE"  # set in a process that has entered a user namespace
+NETNS = Path("/run/netns")
+
+
+def enter() -> str:
+    """Make sure that this process may make network namespaces; return how, as words for the first line.
+
+    Without the right of root, the program starts itself anew in a user namespace.
+    """
+    missing = [program for program in PROGRAMS if not shutil.which(program)]
+    if missing or not sys.platform.startswith("linux"):
+        what = missing[0] if missing else "Linux"
+        raise ConfigError(f"system: {what} is missing; the testbed needs Linux, iproute2, procps and util-linux")
+    if os.environ.get(INSIDE):
+        run(["mount", "-t", "tmpfs", "edgediff", "/run"])  # where `ip netns` keeps its names
+        return "in a user namespace"
+    if os.geteuid() == 0 and not _error(["unshare", "-n", "true"]):
+        return "as root"
+    if error := _error(["unshare", "-Urnm", "true"]):
+        raise ConfigError(f"system: neither root nor user namespaces may make a network here ({error})")
+    os.environ[INSIDE] = "1"
+    os.execvp("unshare", ["unshare", "-Urnm", sys.executable, *sys.orig_argv[1:]])
+
+
+@contextlib.contextmanager
+def reserved(plan: Plan) -> Iterator[Path]:
+    """Reserve the name of a plan for this process; yield a folder for its files, which goes in the end."""
+    folder = Path(tempfile.gettempdir()) / f"{plan.name}-testbed"
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    if folder.is_symlink() or folder.stat().st_uid != os.geteuid():
+        raise ConfigError(f"name: {plan.name!r} is taken: {folder} belongs to somebody else; give another --name")
+    with (folder / "lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigError(f"name: {plan.name!r} is taken by a testbed that runs; give another --name") from None
+        if not (folder / "lock").exists() or not os.path.samestat(os.fstat(lock.fileno()), os.stat(folder / "lock")):
+            raise ConfigError(f"name: {plan.name!r} was taken until now; start again")  # it has just cleaned up
+        try:
+            _remove_leftovers(plan, folder)
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def built(plan: Plan, folder: Path) -> Iterator[None]:
+    """Build the network; in the end, take it down."""
+    (folder / "made").touch()  # from here on, the namespaces of these names are of the testbed
+    try:
+        for command in plan.commands():
+            run(command)
+        yield
+    finally:
+        take_down(plan)
+
+
+def take_down(plan: Plan) -> None:
+    """Remove the namespaces with all that is in them; end the processes in them."""
+    for name in plan.namespaces:
+        if (NETNS / name).exists():
+            pids = subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True, check=False).stdout
+            for pid in map(int, pids.split()):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            run(["ip", "netns", "delete", name])
+
+
+def run(command: list[str]) -> None:
+    """Run a command; `ConfigError` with its first line if it fails."""
+    if error := _error(command):
+        raise ConfigError(f"system: {' '.join(command)} has failed ({error})")
+
+
+def _error(command: list[str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return first_line(Exception(done.stderr or "it says nothing")) if done.returncode else ""
+
+
+def _remove_leftovers(plan: Plan, folder: Path) -> None:
+    """Remove what a testbed of this name that was killed has left."""
+    mine = (folder / "made").exists()
+    for name in plan.namespaces:
+        if (NETNS / name).exists() and not mine:
+            raise ConfigError(f"name: a network namespace {name} exists that is no testbed's; give another --name")
+    take_down(plan)
+    for path in folder.iterdir():
+        if path.name != "lock":
+            path.unlink()

@@ -1,0 +1,104 @@
+"""The processes of a testbed: each dies with its parent, and is watched while it lives."""
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from edgediff.errors import first_line
+from edgediff.run.signals import StopSignals
+
+PR_SET_PDEATHSIG = 1
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+LOOK_S, READY_S, END_S = 0.05, 60.0, 2.0  # between two looks; to get ready; to end after SIGTERM
+_libc = ctypes.CDLL(None)
+
+
+class PartEnded(RuntimeError):
+    """A process of the testbed has ended before its time."""
+
+
+class Stopped(RuntimeError):
+    """A signal has come; the only argument is its number."""
+
+
+class Parts:
+    """A context manager: the processes that run beside this one. In the end all are ended."""
+
+    def __init__(self, folder: Path, signals: StopSignals):
+        self.folder, self.signals = folder, signals
+        self.parts: dict[str, subprocess.Popen] = {}
+
+    def __enter__(self) -> "Parts":
+        return self
+
+    def __exit__(self, *_) -> None:
+        for part in self.parts.values():
+            part.terminate()
+        for part in self.parts.values():
+            try:
+                part.wait(END_S)
+            except subprocess.TimeoutExpired:
+                part.kill()
+                part.wait()
+
+    def start(self, name: str, namespace: str, module: str, *argv: str) -> subprocess.Popen:
+        """Start a Python module in a network namespace; what it prints goes to files."""
+        command = ["nsenter", f"--net=/run/netns/{namespace}", "--", sys.executable, "-m", module, *argv]
+        with self._file(name, "out").open("w") as out, self._file(name, "err").open("w") as err:
+            self.parts[name] = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, preexec_fn=_prepare,
+                start_new_session=True,  # Ctrl-C comes to the testbed only, which ends the others
+            )  # fmt: skip
+        return self.parts[name]
+
+    def wait_ready(self, name: str) -> None:
+        """Wait until a process says that it listens."""
+        limit_s = time.monotonic() + READY_S
+        while "listening" not in self._file(name, "out").read_text():
+            self._look()
+            if time.monotonic() > limit_s:
+                raise PartEnded(f"{name}: not ready after {READY_S:g} s")
+
+    def wait_end(self, name: str, limit_s: float) -> str:
+        """Wait until a process has ended well; return what it has printed. All others must live as long."""
+        limit_s += time.monotonic()
+        while self.parts[name].poll() != 0:
+            self._look()
+            if time.monotonic() > limit_s:
+                raise PartEnded(f"{name}: not done in time")
+        return self._file(name, "out").read_text()
+
+    def _look(self) -> None:
+        """Raise an exception if a signal has come, or a process has ended; first name one that was killed."""
+        time.sleep(LOOK_S)
+        if self.signals.number:
+            raise Stopped(self.signals.number)
+        ended = {name: status for name, part in self.parts.items() if (status := part.poll())}
+        for name, status in sorted(ended.items(), key=lambda item: item[1]):
+            said = self._file(name, "err").read_text().strip().splitlines() or ["it has said nothing"]
+            how = f"killed by {signal.Signals(-status).name}" if status < 0 else first_line(Exception(said[-1]))
+            raise PartEnded(f"{name}: ended before its time ({how})")
+
+    def _file(self, name: str, kind: str) -> Path:
+        return self.folder / f"{name.replace(' ', '-')}.{kind}"
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the time that a process has computed, also in the kernel."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
+
+
+def _prepare() -> None:
+    """Have the kernel kill this process when its parent is gone, however that ends, and run it before all others.
+
+    What is measured are milliseconds. Without the right to a real-time priority, other programs show in them.
+    """
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    with contextlib.suppress(PermissionError):
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))

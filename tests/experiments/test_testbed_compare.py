@@ -1,0 +1,78 @@
+"""Comparing schedulers in the kernel: what is played, what is kept, and the tables of it."""
+
+import csv
+
+import numpy as np
+import pytest
+
+pytest.importorskip("pandas", reason="needs the extra `experiments`")
+
+import pandas as pd
+
+from experiments import RESULTS
+from experiments.testbed import compare, tables
+from experiments.testbed.cases import COLUMNS, SCHEDULERS, Case, cases
+
+FLOWS = {"dropped": np.array([False, True]), "predicted_s": np.array([0.5, 2.0]), "answered_s": np.array([0.6, np.nan])}
+
+
+@pytest.fixture
+def played(monkeypatch, tmp_path):
+    """Compare without a kernel: every case has the number 0.5 for all. Return what was played, in order."""
+    played = []
+
+    def measure(case, name):
+        played.append(case)
+        if case.scheduler == "greedy":
+            return ["slots begin 9.0 ms late (p99), allowed are 5 ms"]
+        return dict.fromkeys(COLUMNS, "0.5") | case._asdict(), FLOWS
+
+    monkeypatch.setattr(compare, "measure", measure)
+    monkeypatch.setattr(compare.network, "enter", lambda: "")
+    monkeypatch.setattr(
+        compare, "cases", lambda: [Case("fifo", name, 2.0, 0) for name in ("prices", "greedy", "agent")]
+    )
+    return played
+
+
+def test_every_run_is_played_once():
+    assert len({*cases()}) == len(cases()) == 120
+
+
+def test_a_run_that_is_there_is_not_played_again_and_one_without_numbers_is_named(played, tmp_path, call):
+    status, out, _ = call(compare, "--results", tmp_path)
+    assert status == 1 and out.startswith("Case(setting='fifo', scheduler='greedy'") and "9.0 ms late" in out
+    assert [case.scheduler for case in played] == ["prices", *["greedy"] * 3, "agent"]
+    rows = (tmp_path / "runs.csv").read_text()
+    played.clear()
+    assert call(compare, "--results", tmp_path)[0] == 1
+    assert {case.scheduler for case in played} == {"greedy"} and (tmp_path / "runs.csv").read_text() == rows
+
+
+def test_the_picture_gets_the_flows_of_some_runs_that_were_not_dropped(played, tmp_path, call):
+    call(compare, "--results", tmp_path)
+    with (tmp_path / "flows.csv").open(newline="") as file:
+        assert [*csv.DictReader(file)] == [
+            {"setting": "fifo", "scheduler": "agent", "predicted_s": "0.5", "measured_s": "0.6"}
+        ]
+
+
+def test_pairs_in_the_same_order_by_hand():
+    """Of the pairs ab, ac, bc, only bc is turned round; a tie is in no order."""
+    one, two = pd.Series([1.0, 2.0, 3.0], list("abc")), pd.Series([1.0, 3.0, 2.0], list("abc"))
+    assert tables.same_order(one, two) == "2 of 3"
+    assert tables.same_order(one, pd.Series([1.0, 1.0, 2.0], list("abc"))) == "2 of 3"
+
+
+def test_the_tables_show_the_mean_over_seeds():
+    """From the committed runs: greedy at load 2 in the kernel, by hand from the file."""
+    with (RESULTS / "testbed/runs.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if (row["setting"], row["load"]) == ("fifo", "2.0")]
+    mine = [float(row["completion"]) for row in rows if row["scheduler"] == "greedy"]
+    line = next(line for line in tables.scores(RESULTS).splitlines() if line.startswith("| 2 | one-step greedy"))
+    assert len(mine) == 3 and line.split("|")[3].split(",")[0].strip() == f"{np.mean(mine):.3f}"
+
+
+def test_all_schedulers_are_in_the_table_of_fidelity():
+    text = tables.fidelity(RESULTS)
+    assert all(tables.LABELS[name] in text for name in SCHEDULERS)

@@ -1,0 +1,66 @@
+"""A link that sends more than its rate is seen, and what background traffic leaves is written to `tc`."""
+
+import io
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from experiments.testbed.counters import Count
+from experiments.testbed.links import WINDOW, Links
+from experiments.testbed.plan import WIRE, Link
+
+RATE_BPS, SLOT_S = 100e6, 0.01
+
+
+@pytest.fixture
+def links():
+    """Return two links without a kernel under them."""
+    links = object.__new__(Links)
+    links.devices = [Link(name, "", "").device for name in ("gateway0", "gateway1")]
+    links.rates_bps, links.samples = np.zeros(2), []
+    links.tc = SimpleNamespace(stdin=io.StringIO())
+    return links
+
+
+def send(links, share, slots=60, rate_bps=RATE_BPS):
+    """Let the second link send a share of its rate, the first one nothing."""
+    sent_bytes, counts = 0.0, []
+    links.counters = SimpleNamespace(read=lambda: counts[-1])
+    for slot in range(slots):
+        counts.append([Count(0, 0, 0, 0), Count(int(sent_bytes), 0, 0, slot)])
+        links.sample(slot * SLOT_S, np.full(2, rate_bps))
+        sent_bytes += share * WIRE * rate_bps * SLOT_S / 8
+
+
+@pytest.mark.parametrize("share", [0.5, 1.0, 1.2])
+def test_the_largest_share_of_what_a_rate_allows(links, share):
+    send(links, share)
+    burst = 1 + (WIRE * RATE_BPS * 0.001 + 65_536) / (WIRE * RATE_BPS * WINDOW * SLOT_S)
+    assert links.highest_share() == pytest.approx(share / burst, rel=1e-3)
+
+
+def test_a_rate_that_falls_allows_the_old_one_for_the_slot_in_which_it_is_changed(links):
+    send(links, 0.99, slots=WINDOW + 1)
+    before = links.highest_share()
+    links.counters.read = lambda: [Count(0, 0, 0, 0), Count(int(WIRE * RATE_BPS * WINDOW * SLOT_S / 8), 0, 0, 0)]
+    links.sample((WINDOW + 1) * SLOT_S, np.full(2, RATE_BPS / 4))
+    assert links.samples[-1][1].tolist() == [RATE_BPS] * 2 and links.highest_share() == pytest.approx(before)
+
+
+def test_too_short_an_episode_has_no_share(links):
+    send(links, 2.0, slots=WINDOW)
+    assert links.highest_share() == 0.0
+
+
+def test_drops_are_those_of_all_links_at_the_end(links):
+    send(links, 0.5, slots=4)
+    assert links.drops() == 3
+
+
+def test_only_a_rate_that_changes_is_written(links):
+    links.set_rates(np.array([0.0, 5e6]))
+    lines = links.tc.stdin.getvalue().splitlines()
+    assert len(lines) == 1 and lines[0].startswith(
+        "class change dev gateway1 parent 1: classid 1:1 htb rate 5227900bit"
+    )
