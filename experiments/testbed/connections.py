@@ -7,7 +7,7 @@ from collections.abc import Callable
 from experiments.testbed.plan import PORT, Link
 from experiments.testbed.wire import FLOW_HEADER, MESSAGE, WARM_UP, WARM_UP_SEGMENTS
 
-OPENED = 24  # connections per gateway before the first flow; more are opened where these do not do
+OPENED, FEWEST = 192, 4  # connections before the first flow: of all gateways, and of each; more are opened at need
 SO_MAX_PACING_RATE = 47  # of asm-generic/socket.h; the module `socket` has no name for it
 PAYLOAD = memoryview(bytearray(1 << 24))
 
@@ -63,7 +63,8 @@ class Pool:
 
     def __init__(self, links: list[Link], on_message: Callable[[int, int, float], None], on_end: Callable[[], None]):
         self.links, self.callbacks = links, (on_message, on_end)
-        self.free = [[Connection(link, *self.callbacks) for _ in range(OPENED)] for link in links]
+        each = max(FEWEST, OPENED // len(links))
+        self.free = [[Connection(link, *self.callbacks) for _ in range(each)] for link in links]
 
     def take(self, gateway: int) -> Connection:
         """Return a connection through a gateway."""

@@ -110,6 +110,18 @@ def test_after_a_kill_no_process_lives_and_the_next_start_cleans_up(bed):
     assert bed.started[-1].returncode == 0 or err.startswith(NO_NUMBERS), err
 
 
+def test_more_connections_than_a_shell_allows_files(bed):
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (150, hard))
+    try:
+        process = bed.start("--num-slots", "50")  # 192 connections
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    _, err = process.communicate(timeout=90)
+    assert process.returncode == 0 or err.startswith(NO_NUMBERS), err
+
+
 @pytest.mark.parametrize("part", ["edge server", "controller"])
 def test_a_part_that_is_killed_ends_all(bed, part):
     process = bed.start("--num-slots", "3000")
