@@ -6,15 +6,13 @@ It reads the grids `deploy` and `headline`, for the rules, and latency.csv, and 
 import sys
 from pathlib import Path
 
-import pandas as pd
-
 from edgediff.learner.agents import AGENTS
 from edgediff.run.commandline import Parser, run_program
 from edgediff.world.rules import GREEDY, PRICED, PRICED_BY_LOAD
 from experiments import RESULTS
 from experiments.analysis.gateways import read_times
 from experiments.analysis.lines import draw, finish, name_rules
-from experiments.analysis.reading import by_agent, read
+from experiments.analysis.reading import by_agent, pd, read
 from experiments.pictures.drawing import plt
 
 SHOWN_RULES = GREEDY, PRICED, PRICED_BY_LOAD

@@ -7,14 +7,12 @@ into the folder of the results that they show.
 import sys
 from pathlib import Path
 
-import pandas as pd
-
 from edgediff.learner.agents import AGENTS
 from edgediff.run.commandline import Parser, run_program
 from experiments import RESULTS
 from experiments.analysis.gateways import times
 from experiments.analysis.lines import DASHES, draw, draw_beside, draw_levels, finish, name_rules
-from experiments.analysis.reading import by_agent, interval, read
+from experiments.analysis.reading import by_agent, interval, pd, read
 from experiments.pictures.drawing import plt
 
 

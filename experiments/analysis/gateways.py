@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from edgediff.learner.agents import AGENTS
 from edgediff.run.commandline import Parser, run_program
@@ -16,6 +15,7 @@ from experiments import RESULTS
 from experiments.analysis.reading import (
     held_out_curves,
     interval,
+    pd,
     read,
     read_csv,
     score_text,

@@ -8,11 +8,10 @@ import re
 from collections.abc import Iterable
 
 import numpy as np
-import pandas as pd
 
 from edgediff.errors import ConfigError
 from edgediff.world.rollout import SCORES
-from experiments.analysis.reading import ORDER, areas, held_out_curves, score_text
+from experiments.analysis.reading import ORDER, areas, held_out_curves, pd, score_text
 from experiments.analysis.stats import probability_of_improvement
 
 

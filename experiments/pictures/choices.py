@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-from matplotlib.colors import TwoSlopeNorm
 
 from edgediff.config import Settings, WorldConfig
 from edgediff.learner.d2sac import D2SAC
@@ -12,7 +11,7 @@ from edgediff.world.decision import LEVELS, decode_action
 from edgediff.world.knowledge import state_of
 from edgediff.world.simulator import Simulator
 from edgediff.world.workload import HELD_OUT
-from experiments.pictures.drawing import LEVEL_COLOURS, level_patches, plt, save
+from experiments.pictures.drawing import LEVEL_COLOURS, level_patches, matplotlib, plt, save
 
 LOADS, BINS, ENVIRONMENTS = (0.5, 1.0, 1.5, 2.0), 5, 4
 MOST = 2  # times the uniform share: where the colours end
@@ -32,7 +31,7 @@ def play(world: WorldConfig, policy, network: str = "mlp") -> tuple[np.ndarray, 
 def draw_gateways(axes, edges: np.ndarray, share: np.ndarray):
     """Draw the share of every gateway, (G, BINS), as a colour around the uniform share, and in per cent."""
     uniform = 1 / len(share)
-    norm = TwoSlopeNorm(uniform, 0, MOST * uniform)
+    norm = matplotlib.colors.TwoSlopeNorm(uniform, 0, MOST * uniform)
     image = axes.pcolormesh(edges, np.arange(len(share) + 1) - 0.5, share, norm=norm, cmap="PuOr_r")
     for (gateway, column), value in np.ndenumerate(share):
         strong = abs(norm(value) - 0.5) > 0.32

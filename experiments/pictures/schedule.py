@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import torch
-from matplotlib.ticker import MaxNLocator
 
 from edgediff.learner.diffusion import Schedule, reverse_mean
 from experiments.pictures.drawing import plt, save
@@ -38,7 +37,7 @@ def draw(schedule: Schedule, path: Path) -> None:
     right.set(title="Relative to the correct weight", ylabel="multiple of the correct weight")
     for axes in (left, middle, right):
         axes.set_xlabel("denoising step i")
-        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        axes.xaxis.set_major_locator(plt.MaxNLocator(5, integer=True))
         axes.grid(alpha=0.3)
         axes.title.set_fontsize(11)
     figure.tight_layout(rect=(0, 0.17, 1, 1))

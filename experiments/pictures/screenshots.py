@@ -10,13 +10,11 @@ from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from PIL import Image
-
 from edgediff.errors import ConfigError
 from edgediff.run.commandline import Parser, run_program
 from experiments import RESULTS
 from experiments.page import __main__ as pages
-from experiments.pictures.drawing import save_few_colours
+from experiments.pictures.drawing import Image, save_few_colours
 
 FLOW = 556  # at load 2: four decisions for one flow; that of round robin is dropped
 SHOTS = (("page.png", "#eq21", 15), ("decision.png", "#draws", 56))  # place, and pixels above it; a bar covers some

@@ -5,8 +5,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 
 from edgediff.config import Settings, WorldConfig
 from edgediff.learner.d2sac import D2SAC
@@ -15,7 +13,7 @@ from edgediff.world.knowledge import state_of
 from edgediff.world.rules import RoundRobin
 from edgediff.world.simulator import Simulator
 from edgediff.world.workload import HELD_OUT
-from experiments.pictures.drawing import plt, save
+from experiments.pictures.drawing import Patch, plt, save
 
 HELD, TAKEN, QUEUE, LATE, DROPPED = "#7fb2dd", "0.82", "#d95f02", "#c2185b", "black"
 LANE = 0.78  # height of a gateway's lane; the rest holds the marks
@@ -91,9 +89,9 @@ def draw(settings: Settings, agent: D2SAC, path: Path) -> None:
     marks = [
         Patch(color=HELD, label="held by flows, as a share of the capacity"),
         Patch(color=TAKEN, label="taken by background traffic; $R^{total}$ is left"),
-        Line2D([], [], color=QUEUE, label=f"queue (full height: {most_bits / 1e6:.0f} Mbit)"),
-        Line2D([], [], color=LATE, marker="|", ls="", label="late flow (above its gateway)"),
-        Line2D([], [], color=DROPPED, marker="x", ls="", ms=5, label="dropped flow (above its gateway)"),
+        plt.Line2D([], [], color=QUEUE, label=f"queue (full height: {most_bits / 1e6:.0f} Mbit)"),
+        plt.Line2D([], [], color=LATE, marker="|", ls="", label="late flow (above its gateway)"),
+        plt.Line2D([], [], color=DROPPED, marker="x", ls="", ms=5, label="dropped flow (above its gateway)"),
     ]
     figure.legend(handles=marks, loc="lower center", ncol=2, frameon=False, fontsize=9)
     figure.tight_layout(rect=(0, 0.07, 1, 1))

@@ -4,9 +4,7 @@ from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
 
-import pandas as pd
-
-from experiments.analysis.reading import read_csv
+from experiments.analysis.reading import pd, read_csv
 from experiments.analysis.score_tables import markdown
 from experiments.testbed.cases import (
     AGENT,

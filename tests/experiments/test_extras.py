@@ -9,6 +9,12 @@ import pytest
 ROOT = Path(__file__).parents[2]
 CASES = [
     ("pictures", "matplotlib", "experiments"),
+    ("pictures.screenshots", "matplotlib", "experiments"),
+    ("analysis.tables", "pandas", "experiments"),
+    ("analysis.figures", "pandas", "experiments"),
+    ("analysis.gateways", "pandas", "experiments"),
+    ("analysis.deployed", "pandas", "experiments"),
+    ("testbed.figure", "pandas", "experiments"),
     ("page", "latex2mathml", "experiments"),
     ("cartpole", "gymnasium", "gym"),
 ]
