@@ -1,6 +1,7 @@
 """Users and gateways as a process: plays the flows of an episode in real time. Started by the testbed.
 
-Every slot it reads the kernel's counters, asks the controller, and begins the flows at the rates that they are granted.
+Every slot it reads the kernel's counters. It asks the controller for every flow that comes, and begins it at the rate
+that it is granted.
 """
 
 import asyncio
@@ -37,6 +38,7 @@ class Users:
         self.ended = asyncio.Event()  # the edge server is gone
         self.connections: dict[int, Connection] = {}  # of the flows on their way
         self.rows: dict[int, dict] = {}  # what became of every flow, by its number
+        self.undecided: asyncio.Queue[dict] = asyncio.Queue()  # flows that have come
         self.late_s: list[float] = []
         self.asked_ms: list[float] = []  # from asking to the answer
         slots = [flow["slot"] for flow in job["flows"]]
@@ -48,18 +50,26 @@ class Users:
         pids, world = self.job["processes"] | {"users": os.getpid()}, self.world
         before = {name: cpu_seconds(pid) for name, pid in pids.items()}
         self.start_s = time.monotonic() + LEAD_S
+        deciding = asyncio.create_task(self._decide_all())
         for slot in range(world.num_slots):
             due_s = self.start_s + slot * world.slot_s
             await asyncio.sleep(due_s - time.monotonic())
             self.late_s.append(time.monotonic() - due_s)
             self.gateways.begin_slot(slot)
             for flow in self.job["flows"][self.first[slot] : self.first[slot + 1]]:
-                await self._decide(slot, flow)
+                self.undecided.put_nowait(flow)
         await asyncio.sleep(self.start_s + world.num_slots * world.slot_s - time.monotonic())
         length_s = time.monotonic() - self.start_s
         share = {name: (cpu_seconds(pid) - before[name]) / length_s for name, pid in pids.items()}
+        await deciding
         await self._rest()
         return self._found(length_s, share)
+
+    async def _decide_all(self) -> None:
+        """Have the flows decided one after another. Slots go on meanwhile: only flows wait for a slow controller."""
+        for _ in self.job["flows"]:
+            flow = await self.undecided.get()
+            await self._decide(flow["slot"], flow)
 
     async def _decide(self, slot: int, flow: dict) -> None:
         """Ask for one decision and begin the flow: it does not wait for those that are decided after it."""
