@@ -27,21 +27,13 @@ class Gateways:
         self.sent_bits = np.array([count.payload_bits for count in counts], float)
         self.overgranted.append(float((self.ledger.held_bps > rates_bps).mean()))
 
-    def available_bps(self) -> np.ndarray:
-        """Return R_avail, (G,)."""
-        return self.ledger.available_bps(self.total_bps[self.slot])
+    def measured(self) -> dict[str, np.ndarray]:
+        """Return all that the gateways have accepted and not sent, what waits in their fifos, and R_avail, (G,)."""
+        return {"unsent_bits": self.ledger.unsent_bits(self.sent_bits), "fifo_bits": self.fifo_bits,
+                "available_bps": self.ledger.available_bps(self.total_bps[self.slot])}  # fmt: skip
 
-    def unsent_bits(self) -> np.ndarray:
-        """Return all that the gateways have accepted and not sent, (G,)."""
-        return self.ledger.unsent_bits(self.sent_bits)
-
-    def report(self) -> dict:
+    def report(self, measured: dict[str, np.ndarray]) -> dict:
         """Return what the controller is told before a decision."""
-        queue_bits = self.fifo_bits if self.queue == "fifo" else self.unsent_bits()
-        return {"available_bps": self.available_bps().tolist(), "backlog_bits": queue_bits.tolist(),
+        return {"available_bps": measured["available_bps"].tolist(),
+                "backlog_bits": measured[f"{self.queue}_bits"].tolist(),
                 "available_tflops": self.ledger.available_tflops()}  # fmt: skip
-
-    def row(self, gateway: int) -> dict:
-        """Return what is noted of the gateway that a flow goes through."""
-        found = {"unsent_bits": self.unsent_bits(), "fifo_bits": self.fifo_bits, "available_bps": self.available_bps()}
-        return {name: values[gateway] for name, values in found.items()}

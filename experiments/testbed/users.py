@@ -75,7 +75,8 @@ class Users:
         """Ask for one decision and begin the flow: it does not wait for those that are decided after it."""
         recent = min(slot, RECENT_SLOTS)
         load = recent_load(self.world, self.first[slot] - self.first[slot - recent], recent)
-        told = self.gateways.report() | {"load": float(np.clip(load, 0.01, 100))} | self.job["further_report"]
+        measured = self.gateways.measured()
+        told = self.gateways.report(measured) | {"load": float(np.clip(load, 0.01, 100))} | self.job["further_report"]
         told["flow"] = {name: flow[name] for name in (*DEMAND, *OPTIONAL)}
         asked_s = time.perf_counter()
         self.writer.write(json.dumps(told).encode() + b"\n")
@@ -83,14 +84,16 @@ class Users:
         self.asked_ms.append(1e3 * (time.perf_counter() - asked_s))
         if "error" in decision:
             sys.exit(f"the controller does not answer: {decision['error']}")
-        self._begin(slot, flow, decision)
+        self._begin(slot, flow, decision, measured)
 
-    def _begin(self, slot: int, flow: dict, decision: dict) -> None:
+    def _begin(self, slot: int, flow: dict, decision: dict, measured: dict[str, np.ndarray]) -> None:
+        """Note the flow with what the decision was made on, which may be of the slot before, and send it."""
         gateway, rate_bps, tflops = (decision[name] for name in ("gateway", "rate_bps", "compute_tflops"))
         row = {name: decision[name] for name in ("gateway", "level", "rate_bps", "compute_tflops", "dropped")}
         row |= {"number": len(self.rows), "slot": slot, "predicted_s": decision["delay_s"]}
         row |= {name: flow[name] for name in ("data_bits", "work_tflop", "deadline_s")}
-        row |= self.gateways.row(gateway) | {"begun_s": self._since(slot), "arrived_s": None, "answered_s": None}
+        row |= {name: values[gateway] for name, values in measured.items()}
+        row |= {"begun_s": self._since(slot), "arrived_s": None, "answered_s": None}
         self.rows[row["number"]] = row
         if not decision["dropped"]:
             self.ledger.begin(gateway, flow["data_bits"], rate_bps, tflops)
