@@ -7,14 +7,15 @@ import sys
 import time
 from pathlib import Path
 
-from edgediff.run.commandline import Parser, run_program
+from edgediff.run.commandline import Parser
 from edgediff.run.files import write_atomically
 from experiments import RESULTS
 from experiments.testbed import network
 from experiments.testbed.cases import ALONE_BITS, ALONE_BPS, ALONE_COLUMNS, CONNECTIONS
 from experiments.testbed.connections import Connection
 from experiments.testbed.episode import testbed
-from experiments.testbed.plan import Plan
+from experiments.testbed.plan import Link, Plan
+from experiments.testbed.processes import run_testbed
 from experiments.testbed.wire import ANSWERED
 
 CAPACITY_BPS, REPEATS, LONGEST_S = 200e6, 5, 2.0
@@ -30,7 +31,7 @@ async def send_all(name: str) -> list[tuple]:
     return rows
 
 
-async def send(link, segments: int, data_bits: float, rate_bps: float) -> float:
+async def send(link: Link, segments: int, data_bits: float, rate_bps: float) -> float:
     """Send one flow; return its time until the last byte has arrived, over D / r."""
     stamps_s: dict[int, float] = {}
     answered = asyncio.Event()
@@ -77,4 +78,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run_program("alone", main))
+    sys.exit(run_testbed("alone", main))

@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from edgediff.run.commandline import Parser, run_program
+from edgediff.run.commandline import Parser
 from edgediff.run.files import write_atomically
 from experiments import RESULTS
 from experiments.testbed import network
 from experiments.testbed.cases import COLUMNS, DRAWN, DRAWN_LOAD, FLOW_COLUMNS, KEYS, SETTINGS, TRIES, Case, cases
 from experiments.testbed.episode import play, traffic
 from experiments.testbed.measured import WithoutWait
+from experiments.testbed.processes import run_testbed
 from experiments.testbed.result import breaches, merged, scores
 from experiments.testbed.rules import RULES
 from experiments.testbed.scheduler import find
@@ -97,4 +98,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run_program("compare", main))
+    sys.exit(run_testbed("compare", main))

@@ -12,6 +12,7 @@ import pandas as pd
 from experiments import RESULTS
 from experiments.testbed import compare, tables
 from experiments.testbed.cases import COLUMNS, SCHEDULERS, Case, cases
+from experiments.testbed.processes import PartEnded, Stopped, run_testbed
 
 FLOWS = {"dropped": np.array([False, True]), "predicted_s": np.array([0.5, 2.0]), "answered_s": np.array([0.6, np.nan])}
 
@@ -55,6 +56,27 @@ def test_the_picture_gets_the_flows_of_some_runs_that_were_not_dropped(played, t
         assert [*csv.DictReader(file)] == [
             {"setting": "fifo", "scheduler": "agent", "predicted_s": "0.5", "measured_s": "0.6"}
         ]
+
+
+@pytest.mark.parametrize(
+    "error, status, line",
+    [(PartEnded("users: not done in time"), 1, "compare: users: not done in time\n"),
+     (Stopped(15), 143, "compare: stopped by a signal; the network is taken down\n")],
+)  # fmt: skip
+def test_what_ends_a_comparison_is_one_line_and_the_runs_before_are_kept(
+    played, tmp_path, monkeypatch, capsys, error, status, line
+):
+    right = compare.measure
+
+    def measure(case, name):
+        if case.scheduler == "agent":
+            raise error
+        return right(case, name)
+
+    monkeypatch.setattr(compare, "measure", measure)
+    monkeypatch.setattr(compare, "tqdm", lambda left, **_: left)
+    assert run_testbed("compare", compare.main, ["--results", str(tmp_path)]) == status
+    assert capsys.readouterr().err == line and "\nfifo,prices,2.0,0," in (tmp_path / "runs.csv").read_text()
 
 
 def test_pairs_in_the_same_order_by_hand():
