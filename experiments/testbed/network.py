@@ -91,7 +91,8 @@ def run(command: list[str]) -> None:
 
 
 def _error(command: list[str]) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    # In a session of its own, so that Ctrl-C does not end it: the testbed stops when the network is built.
+    done = subprocess.run(command, capture_output=True, text=True, check=False, start_new_session=True)
     return first_line(Exception(done.stderr or "it says nothing")) if done.returncode else ""
 
 

@@ -1,6 +1,7 @@
 """What the testbed refuses, in one line each, before it touches anything."""
 
 import fcntl
+import sys
 import tempfile
 from pathlib import Path
 
@@ -67,6 +68,12 @@ def test_neither_root_nor_user_namespaces(call, monkeypatch):
     status, out, err = call(testbed, "greedy")
     assert (status, out) == (2, "")
     assert "system: neither root nor user namespaces may make a network here (unshare: unshare failed" in err
+
+
+def test_ctrl_c_does_not_reach_a_command_that_builds_the_network():
+    alone = "import os, sys; sys.exit(None if os.getsid(0) == os.getpid() else 'in the session of the testbed')"
+    assert network._error([sys.executable, "-c", alone]) == ""
+    assert network._error([sys.executable, "-c", "import sys; sys.exit('why\\nand how')"]) == "why"
 
 
 def test_a_name_that_a_running_testbed_has(tmp_path):
