@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+from edgediff.errors import ConfigError
 from edgediff.run.commandline import Parser
 from edgediff.run.files import write_atomically
 from experiments import RESULTS
@@ -72,6 +73,8 @@ def main(argv: list[str]) -> int:
         csv.writer(text, lineterminator="\n").writerows([ALONE_COLUMNS, *asyncio.run(send_all(args.inside))])
         print(text.getvalue(), end="")
     else:
+        if not Path(args.results).is_dir():
+            raise ConfigError(f"results: {args.results} is no folder")
         network.enter()
         write_atomically(Path(args.results) / "alone.csv", measure("edgediff-alone").encode())
     return 0

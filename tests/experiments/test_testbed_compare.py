@@ -10,7 +10,7 @@ pytest.importorskip("pandas", reason="needs the extra `experiments`")
 import pandas as pd
 
 from experiments import RESULTS
-from experiments.testbed import compare, tables
+from experiments.testbed import alone, compare, tables
 from experiments.testbed.cases import COLUMNS, SCHEDULERS, Case, cases
 from experiments.testbed.processes import PartEnded, Stopped, run_testbed
 
@@ -51,11 +51,25 @@ def test_a_run_that_is_there_is_not_played_again_and_one_without_numbers_is_name
 
 
 def test_the_picture_gets_the_flows_of_some_runs_that_were_not_dropped(played, tmp_path, call):
-    call(compare, "--results", tmp_path)
-    with (tmp_path / "flows.csv").open(newline="") as file:
-        assert [*csv.DictReader(file)] == [
-            {"setting": "fifo", "scheduler": "agent", "predicted_s": "0.5", "measured_s": "0.6"}
-        ]
+    wanted = [{"setting": "fifo", "scheduler": "agent", "predicted_s": "0.5", "measured_s": "0.6"}]
+    for _ in range(2):  # played again, they are there once
+        call(compare, "--results", tmp_path)
+        with (tmp_path / "flows.csv").open(newline="") as file:
+            assert [*csv.DictReader(file)] == wanted
+        (tmp_path / "runs.csv").unlink()
+
+
+@pytest.mark.parametrize("program", [compare, alone])
+def test_results_without_a_folder_are_refused_before_anything_is_played(played, tmp_path, call, program):
+    status, out, err = call(program, "--results", tmp_path / "none")
+    assert (status, out) == (2, "") and err.endswith(f": results: {tmp_path / 'none'} is no folder\n") and not played
+
+
+def test_a_file_that_is_no_result_of_the_comparison_is_not_overwritten(played, tmp_path, call):
+    (tmp_path / "runs.csv").write_text("a,b\n1,2\n")
+    status, out, err = call(compare, "--results", tmp_path)
+    assert (status, out, played) == (2, "", []) and f"results: {tmp_path / 'runs.csv'} has other columns than" in err
+    assert (tmp_path / "runs.csv").read_text() == "a,b\n1,2\n"
 
 
 @pytest.mark.parametrize(
