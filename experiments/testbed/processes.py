@@ -46,7 +46,7 @@ def run_testbed(program: str, main: Callable[[list[str]], int], argv: list[str] 
 
 
 class Parts:
-    """A context manager: the processes that run beside this one. In the end all are ended."""
+    """A context manager: the processes that run beside this one. At the end, all are ended."""
 
     def __init__(self, folder: Path, signals: StopSignals):
         self.folder, self.signals = folder, signals

@@ -91,7 +91,7 @@ def test_a_name_that_a_running_testbed_has(tmp_path):
 def test_a_name_that_somebody_elses_namespace_has(tmp_path):
     (tmp_path / "netns").mkdir()
     (tmp_path / "netns/x-server").touch()
-    words = "name: a network namespace x-server exists that is no testbed's"
+    words = "name: a network namespace x-server exists that no testbed has made"
     with pytest.raises(ConfigError, match=words), network.reserved(PLAN):
         pass
 
