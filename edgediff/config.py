@@ -41,7 +41,7 @@ class WorldConfig:
         "auto", "TIME,IN,OUT: columns of time, tokens sent, tokens generated in a log of no known format"
     )
     trace_from: str = setting("none", "first moment of the log that is used: seconds since its first request, or UTC")
-    trace_to: str = setting("none", "where the part of the log that is used ends: likewise")
+    trace_to: str = setting("none", "end of the part of the log that is used: seconds since its first request, or UTC")
 
     # What a flow asks for
     bandwidth_low_bps: float = setting(1e6, "required bandwidth b, smallest, bit/s", TINY, 1e12)

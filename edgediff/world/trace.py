@@ -38,7 +38,7 @@ def load_trace(path: str, columns: str = "auto", start: str = "none", stop: str 
     """Read a request log, or the part of it from `start` on and before `stop`.
 
     Raises `ConfigError` with file, line and reason on an unknown header, an unreadable time or number, a
-    negative count, times out of order, or too few requests to have a rate. The last log is kept.
+    negative count, times out of order, or too few requests to have a rate. The log that was read last is kept.
     """
     try:
         state = Path(path).stat()
@@ -106,7 +106,8 @@ def _bounds(start: str, stop: str, layout: Layout, first_ns: int) -> tuple[int, 
             also = " or a time in UTC like 2023-11-16T18:17:03" * layout.stamped
             raise ConfigError(f"{name}: {text!r} is not a number of seconds since the log's first request{also}")
     if bounds[0] >= bounds[1]:
-        raise ConfigError(f"trace_to: {stop} is not later than trace_from ({start})")
+        before = "the log's first request" if start == "none" else f"trace_from ({start})"
+        raise ConfigError(f"trace_to: {stop} is not later than {before}")
     return bounds[0], bounds[1]
 
 

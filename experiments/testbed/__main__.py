@@ -11,10 +11,10 @@ import sys
 from pathlib import Path
 
 from edgediff.errors import ConfigError
-from edgediff.run.commandline import Parser, given_settings, output_status, run_program
+from edgediff.run.commandline import Parser, given_settings, output_status
 from experiments.testbed import network
 from experiments.testbed.episode import QUEUES, play, traffic
-from experiments.testbed.processes import PartEnded, Stopped
+from experiments.testbed.processes import run_testbed
 from experiments.testbed.result import breaches, described, merged, report, write_flows
 from experiments.testbed.rules import RULES
 from experiments.testbed.scheduler import Scheduler, find
@@ -68,14 +68,7 @@ def main(argv: list[str]) -> int:
     scheduler = find(args.scheduler, given_settings(args))
     how, drawn = network.enter(), traffic(scheduler)
     print(heading(scheduler, drawn, how, args.name), flush=True)
-    try:
-        found = play(scheduler, drawn, args.name, args.queue, not args.unpaced)
-    except PartEnded as error:
-        print(f"testbed: {error}", file=sys.stderr)
-        return 1
-    except Stopped as stop:
-        print("testbed: stopped by a signal; the network is taken down", file=sys.stderr)
-        return 128 + stop.args[0]
+    found = play(scheduler, drawn, args.name, args.queue, not args.unpaced)
     flows = merged(found, scheduler.simulated(), scheduler.settings.world)
     if broken := breaches(found["fidelity"], flows):
         print(f"testbed: no numbers, since the run was not true to its plan: {'; '.join(broken)}", file=sys.stderr)
@@ -88,4 +81,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run_program("testbed", main))
+    sys.exit(run_testbed("testbed", main))

@@ -7,14 +7,16 @@ import sys
 import time
 from pathlib import Path
 
-from edgediff.run.commandline import Parser, run_program
+from edgediff.errors import ConfigError
+from edgediff.run.commandline import Parser
 from edgediff.run.files import write_atomically
 from experiments import RESULTS
 from experiments.testbed import network
 from experiments.testbed.cases import ALONE_BITS, ALONE_BPS, ALONE_COLUMNS, CONNECTIONS
 from experiments.testbed.connections import Connection
 from experiments.testbed.episode import testbed
-from experiments.testbed.plan import Plan
+from experiments.testbed.plan import Link, Plan
+from experiments.testbed.processes import run_testbed
 from experiments.testbed.wire import ANSWERED
 
 CAPACITY_BPS, REPEATS, LONGEST_S = 200e6, 5, 2.0
@@ -30,7 +32,7 @@ async def send_all(name: str) -> list[tuple]:
     return rows
 
 
-async def send(link, segments: int, data_bits: float, rate_bps: float) -> float:
+async def send(link: Link, segments: int, data_bits: float, rate_bps: float) -> float:
     """Send one flow; return its time until the last byte has arrived, over D / r."""
     stamps_s: dict[int, float] = {}
     answered = asyncio.Event()
@@ -71,10 +73,12 @@ def main(argv: list[str]) -> int:
         csv.writer(text, lineterminator="\n").writerows([ALONE_COLUMNS, *asyncio.run(send_all(args.inside))])
         print(text.getvalue(), end="")
     else:
+        if not Path(args.results).is_dir():
+            raise ConfigError(f"results: {args.results} is no folder")
         network.enter()
         write_atomically(Path(args.results) / "alone.csv", measure("edgediff-alone").encode())
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(run_program("alone", main))
+    sys.exit(run_testbed("alone", main))

@@ -11,13 +11,15 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from edgediff.run.commandline import Parser, run_program
+from edgediff.errors import ConfigError
+from edgediff.run.commandline import Parser
 from edgediff.run.files import write_atomically
 from experiments import RESULTS
 from experiments.testbed import network
 from experiments.testbed.cases import COLUMNS, DRAWN, DRAWN_LOAD, FLOW_COLUMNS, KEYS, SETTINGS, TRIES, Case, cases
 from experiments.testbed.episode import play, traffic
 from experiments.testbed.measured import WithoutWait
+from experiments.testbed.processes import run_testbed
 from experiments.testbed.result import breaches, merged, scores
 from experiments.testbed.rules import RULES
 from experiments.testbed.scheduler import find
@@ -44,12 +46,17 @@ def measure(case: Case, name: str) -> tuple[dict[str, object], dict[str, np.ndar
     return case._asdict() | {"flows": len(flows["slot"])} | rounded, flows
 
 
-def kept(path: Path) -> list[dict[str, str]]:
-    """Return the rows of a CSV, none if it does not exist."""
+def kept(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
+    """Return the rows of a CSV, none if it does not exist; `ConfigError` if it is another file or has no folder."""
+    if not path.parent.is_dir():
+        raise ConfigError(f"results: {path.parent} is no folder")
     if not path.exists():
         return []
     with path.open(newline="") as file:
-        return [*csv.DictReader(file)]
+        reader = csv.DictReader(file)
+        if tuple(reader.fieldnames or ()) != columns:
+            raise ConfigError(f"results: {path} has other columns than {','.join(columns)}")
+        return [*reader]
 
 
 def write(path: Path, columns: tuple[str, ...], rows: list[dict]) -> None:
@@ -61,14 +68,15 @@ def write(path: Path, columns: tuple[str, ...], rows: list[dict]) -> None:
     write_atomically(path, text.getvalue().encode())
 
 
-def drawn(case: Case, flows: dict[str, np.ndarray]) -> list[dict]:
-    """Return what the picture needs of the flows of a run; most runs are not in it."""
+def drawn(case: Case, flows: dict[str, np.ndarray], before: list[dict]) -> list[dict]:
+    """Return the flows of the picture, those of a run in place of older ones; most runs are not in it."""
     if case.scheduler not in DRAWN or case.load != DRAWN_LOAD or case.seed:
-        return []
+        return before
+    others = [row for row in before if (row["setting"], row["scheduler"]) != case[:2]]
     taken = ~flows["dropped"]
     pairs = zip(flows["predicted_s"][taken], flows["answered_s"][taken], strict=True)
     values = [(case.setting, case.scheduler, f"{x:.4g}", f"{y:.4g}") for x, y in pairs]
-    return [dict(zip(FLOW_COLUMNS, row, strict=True)) for row in values]
+    return others + [dict(zip(FLOW_COLUMNS, row, strict=True)) for row in values]
 
 
 def main(argv: list[str]) -> int:
@@ -76,8 +84,8 @@ def main(argv: list[str]) -> int:
     parser = Parser("python -m experiments.testbed.compare", main.__doc__)
     parser.add_argument("--results", metavar="FOLDER", default=str(RESULTS / "testbed"), help="where results go")
     results = Path(parser.parse(argv).results)
+    rows, of_picture = kept(results / "runs.csv", COLUMNS), kept(results / "flows.csv", FLOW_COLUMNS)
     network.enter()
-    rows, of_picture = kept(results / "runs.csv"), kept(results / "flows.csv")
     done = {tuple(row[key] for key in KEYS) for row in rows}
     left = [case for case in cases() if tuple(map(str, case)) not in done]
     failed = []
@@ -86,7 +94,7 @@ def main(argv: list[str]) -> int:
             found = measure(case, "edgediff-compare")
             if isinstance(found, tuple):
                 rows.append(found[0])
-                of_picture += drawn(case, found[1])
+                of_picture = drawn(case, found[1], of_picture)
                 write(results / "flows.csv", FLOW_COLUMNS, of_picture)
                 write(results / "runs.csv", COLUMNS, rows)
                 break
@@ -97,4 +105,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run_program("compare", main))
+    sys.exit(run_testbed("compare", main))

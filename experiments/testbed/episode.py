@@ -27,7 +27,7 @@ def traffic(scheduler: Scheduler) -> dict:
 
 @contextlib.contextmanager
 def testbed(plan: Plan) -> Iterator[tuple[Path, Parts]]:
-    """Build the network of a plan; yield a folder and its processes. Everything goes in the end."""
+    """Build the network of a plan; yield a folder and its processes. At the end, everything is removed."""
     with StopSignals() as signals, network.reserved(plan) as folder, network.built(plan, folder):
         with Parts(folder, signals) as parts:
             yield folder, parts

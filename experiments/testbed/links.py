@@ -9,7 +9,7 @@ from experiments.testbed.counters import Count, Counters
 from experiments.testbed.plan import BURST_S, WIRE, Link, rate_command
 
 WINDOW = 25  # samples that a link's rate is judged over: one may be read 1 ms late
-LARGEST_PACKET_BITS = 8 * 65_536  # the kernel sends segments in packets of up to this
+SLACK_BITS = 65_536  # beyond a burst: some five segments that the kernel has joined may overrun it
 
 
 class Links:
@@ -47,7 +47,7 @@ class Links:
         allowed_bits = np.vstack([np.zeros_like(allowed_bits[:1]), allowed_bits])
         if len(times) <= WINDOW:
             return 0.0
-        burst_bits = WIRE * BURST_S * np.max(rates_bps, axis=0) + LARGEST_PACKET_BITS / 8
+        burst_bits = WIRE * BURST_S * np.max(rates_bps, axis=0) + SLACK_BITS
         sent, may = (total[WINDOW:] - total[:-WINDOW] for total in (wire_bits, allowed_bits))
         return float((sent / (may + burst_bits)).max())
 

@@ -1,4 +1,4 @@
-"""Build the network and take it down; a testbed that was killed leaves nothing that the next start does not find."""
+"""Build the network and take it down; the next start finds and removes what a testbed that was killed has left."""
 
 import contextlib
 import fcntl
@@ -41,7 +41,7 @@ def enter() -> str:
 
 @contextlib.contextmanager
 def reserved(plan: Plan) -> Iterator[Path]:
-    """Reserve the name of a plan for this process; yield a folder for its files, which goes in the end."""
+    """Reserve the name of a plan for this process; yield a folder for its files, which is removed at the end."""
     folder = Path(tempfile.gettempdir()) / f"{plan.name}-testbed"
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700)
@@ -63,7 +63,7 @@ def reserved(plan: Plan) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def built(plan: Plan, folder: Path) -> Iterator[None]:
-    """Build the network; in the end, take it down."""
+    """Build the network; at the end, take it down."""
     (folder / "made").touch()  # from here on, the namespaces of these names are of the testbed
     try:
         for command in plan.commands():
@@ -91,7 +91,8 @@ def run(command: list[str]) -> None:
 
 
 def _error(command: list[str]) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    # In a session of its own, so that Ctrl-C does not end it: the testbed stops when the network is built.
+    done = subprocess.run(command, capture_output=True, text=True, check=False, start_new_session=True)
     return first_line(Exception(done.stderr or "it says nothing")) if done.returncode else ""
 
 
@@ -100,7 +101,7 @@ def _remove_leftovers(plan: Plan, folder: Path) -> None:
     mine = (folder / "made").exists()
     for name in plan.namespaces:
         if (NETNS / name).exists() and not mine:
-            raise ConfigError(f"name: a network namespace {name} exists that is no testbed's; give another --name")
+            raise ConfigError(f"name: a network namespace {name} exists that no testbed has made; give another --name")
     take_down(plan)
     for path in folder.iterdir():
         if path.name != "lock":

@@ -53,7 +53,8 @@ class Plan(NamedTuple):
         built = [["ip", "netns", "add", name] for name in self.namespaces]
         for name in self.namespaces:
             inside = ["nsenter", f"--net=/run/netns/{name}"]
-            built += [[*inside, "sysctl", "-qw", setting] for setting in SYSCTLS]
+            # -e: a kernel without IPv6 cannot turn it off, and one before 5.18 has no bursts by `tcp_tso_rtt_log`.
+            built += [[*inside, "sysctl", "-qew", setting] for setting in SYSCTLS]
             built.append(["ip", "-n", name, "link", "set", "lo", "up"])
         for link, capacity_bps in zip(self.links, self.capacity_bps, strict=True):
             pair = ["type", "veth", "peer", "name", link.device, "netns", server]

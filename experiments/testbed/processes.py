@@ -8,9 +8,11 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from edgediff.errors import first_line
+from edgediff.run.commandline import run_program
 from edgediff.run.signals import StopSignals
 
 PR_SET_PDEATHSIG = 1
@@ -27,8 +29,24 @@ class Stopped(RuntimeError):
     """A signal has come; the only argument is its number."""
 
 
+def run_testbed(program: str, main: Callable[[list[str]], int], argv: list[str] | None = None) -> int:
+    """Run a program's main as `run_program` does; also a process that ends, or a signal, is one line and a status."""
+
+    def watched(given: list[str]) -> int:
+        try:
+            return main(given)
+        except PartEnded as error:
+            print(f"{program}: {error}", file=sys.stderr)
+            return 1
+        except Stopped as stop:
+            print(f"{program}: stopped by a signal; the network is taken down", file=sys.stderr)
+            return 128 + stop.args[0]
+
+    return run_program(program, watched, argv)
+
+
 class Parts:
-    """A context manager: the processes that run beside this one. In the end all are ended."""
+    """A context manager: the processes that run beside this one. At the end, all are ended."""
 
     def __init__(self, folder: Path, signals: StopSignals):
         self.folder, self.signals = folder, signals

@@ -37,7 +37,7 @@ def scores(flows: dict[str, np.ndarray], before: str = "") -> dict[str, float]:
 
 
 def breaches(fidelity: dict[str, float], flows: dict[str, np.ndarray]) -> list[str]:
-    """Return what forbids to show numbers of a run, in words."""
+    """Say why the numbers of a run must not be shown; an empty list if they may."""
     late_s, link, length = (fidelity[name] for name in ("late_p99_s", "link", "length"))
     waiting = int((np.isnan(flows["answered_s"]) & ~flows["dropped"]).sum())
     found = {

@@ -93,12 +93,12 @@ class Receiver:
 async def serve(server_tflops: float) -> None:
     """Take connections until the process is ended."""
     compute, loop = Compute(server_tflops), asyncio.get_running_loop()
-    listener = socket.create_server(("", PORT), backlog=1024)
-    listener.setblocking(False)
-    print("listening", flush=True)
-    while True:
-        connection, _ = await loop.sock_accept(listener)
-        Receiver(connection, compute)
+    with socket.create_server(("", PORT), backlog=1024) as listener:
+        listener.setblocking(False)
+        print("listening", flush=True)
+        while True:
+            connection, _ = await loop.sock_accept(listener)
+            Receiver(connection, compute)
 
 
 if __name__ == "__main__":

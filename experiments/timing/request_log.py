@@ -1,6 +1,6 @@
 """Time the reading of a long request log and one episode of it: `python -m experiments.timing.request_log [--rows N]`.
 
-The log is made up, in the format of the Azure week of 2024: 27 million requests are as long as the longer of its files.
+The log is made up, in the format of the Azure week of 2024: the longer of its two files has 27 million requests.
 """
 
 import resource

@@ -1,17 +1,14 @@
-"""Comparing schedulers in the kernel: what is played, what is kept, and the tables of it."""
+"""Comparing schedulers in the kernel: what is played, and what is kept."""
 
 import csv
 
 import numpy as np
 import pytest
 
-pytest.importorskip("pandas", reason="needs the extra `experiments`")
-
-import pandas as pd
-
-from experiments import RESULTS
-from experiments.testbed import compare, tables
-from experiments.testbed.cases import COLUMNS, SCHEDULERS, Case, cases
+from edgediff.world.workload import HELD_OUT
+from experiments.testbed import alone, compare
+from experiments.testbed.cases import COLUMNS, Case, cases
+from experiments.testbed.processes import PartEnded, Stopped, run_testbed
 
 FLOWS = {"dropped": np.array([False, True]), "predicted_s": np.array([0.5, 2.0]), "answered_s": np.array([0.6, np.nan])}
 
@@ -35,6 +32,44 @@ def played(monkeypatch, tmp_path):
     return played
 
 
+@pytest.fixture
+def as_simulated(monkeypatch):
+    """Play without a kernel: each flow takes 10 ms longer than in the simulator. Return what a play was told."""
+    told = {}
+    fidelity = {"late_p99_s": 0.001, "length": 1.0, "link": 0.9, "drops": 0, "users": 0.1, "edge server": 0.1,
+                "controller": 0.2}  # fmt: skip
+
+    def play(scheduler, drawn, name, queue, paced):
+        simulated = scheduler.simulated()
+        told.update(load=scheduler.settings.world.load, seed=scheduler.traffic_seed, queue=queue, paced=paced)
+        rows = [
+            {"gateway": 0, "level": 0, "rate_bps": 1e6, "compute_tflops": 10.0, "dropped": bool(dropped), "number": k,
+             "predicted_s": delay_s, "unsent_bits": 0.0, "fifo_bits": 0.0, "available_bps": 1e6, "begun_s": 0.0,
+             "arrived_s": None if dropped else delay_s, "answered_s": None if dropped else delay_s + 0.01, **flow}
+            for k, (flow, delay_s, dropped) in enumerate(
+                zip(drawn["flows"], simulated["delay_s"], simulated["dropped"], strict=True))]  # fmt: skip
+        return {"flows": rows, "fidelity": fidelity, "asked_ms": [1.0, 3.0], "overgranted": 0.25}
+
+    monkeypatch.setattr(compare, "play", play)
+    return told, fidelity
+
+
+def test_a_run_of_the_comparison_is_a_row_with_kernel_simulator_and_terms(as_simulated):
+    told, _ = as_simulated
+    row, flows = compare.measure(Case("unpaced", "most-available", 0.5, 1), "x")
+    assert told == {"load": 0.5, "seed": HELD_OUT + 2, "queue": "unsent", "paced": False}
+    assert set(row) == {*COLUMNS} and row["flows"] == len(flows["slot"]) > 300
+    assert float(row["error_mean_s"]) == pytest.approx(0.01) and row["overgranted"] == "0.25"
+    assert float(row["latency_p50_s"]) == pytest.approx(float(row["simulated_latency_p50_s"]) + 0.01, abs=1e-4)
+    assert float(row["without_wait_latency_s"]) < float(row["simulated_latency_s"])
+
+
+def test_a_run_of_the_comparison_that_was_not_true_to_its_plan_has_no_row(as_simulated):
+    as_simulated[1]["late_p99_s"] = 0.009
+    found = compare.measure(Case("fifo", "most-available", 0.5, 0), "x")
+    assert found == ["slots begin 9.0 ms late (p99), allowed are 5 ms"]
+
+
 def test_every_run_is_played_once():
     assert len({*cases()}) == len(cases()) == 120
 
@@ -50,29 +85,43 @@ def test_a_run_that_is_there_is_not_played_again_and_one_without_numbers_is_name
 
 
 def test_the_picture_gets_the_flows_of_some_runs_that_were_not_dropped(played, tmp_path, call):
-    call(compare, "--results", tmp_path)
-    with (tmp_path / "flows.csv").open(newline="") as file:
-        assert [*csv.DictReader(file)] == [
-            {"setting": "fifo", "scheduler": "agent", "predicted_s": "0.5", "measured_s": "0.6"}
-        ]
+    wanted = [{"setting": "fifo", "scheduler": "agent", "predicted_s": "0.5", "measured_s": "0.6"}]
+    for _ in range(2):  # played again, they are there once
+        call(compare, "--results", tmp_path)
+        with (tmp_path / "flows.csv").open(newline="") as file:
+            assert [*csv.DictReader(file)] == wanted
+        (tmp_path / "runs.csv").unlink()
 
 
-def test_pairs_in_the_same_order_by_hand():
-    """Of the pairs ab, ac, bc, only bc is turned round; a tie is in no order."""
-    one, two = pd.Series([1.0, 2.0, 3.0], list("abc")), pd.Series([1.0, 3.0, 2.0], list("abc"))
-    assert tables.same_order(one, two) == "2 of 3"
-    assert tables.same_order(one, pd.Series([1.0, 1.0, 2.0], list("abc"))) == "2 of 3"
+@pytest.mark.parametrize("program", [compare, alone])
+def test_results_without_a_folder_are_refused_before_anything_is_played(played, tmp_path, call, program):
+    status, out, err = call(program, "--results", tmp_path / "none")
+    assert (status, out) == (2, "") and err.endswith(f": results: {tmp_path / 'none'} is no folder\n") and not played
 
 
-def test_the_tables_show_the_mean_over_seeds():
-    """From the committed runs: greedy at load 2 in the kernel, by hand from the file."""
-    with (RESULTS / "testbed/runs.csv").open(newline="") as file:
-        rows = [row for row in csv.DictReader(file) if (row["setting"], row["load"]) == ("fifo", "2.0")]
-    mine = [float(row["completion"]) for row in rows if row["scheduler"] == "greedy"]
-    line = next(line for line in tables.scores(RESULTS).splitlines() if line.startswith("| 2 | one-step greedy"))
-    assert len(mine) == 3 and line.split("|")[3].split(",")[0].strip() == f"{np.mean(mine):.3f}"
+def test_a_file_that_is_no_result_of_the_comparison_is_not_overwritten(played, tmp_path, call):
+    (tmp_path / "runs.csv").write_text("a,b\n1,2\n")
+    status, out, err = call(compare, "--results", tmp_path)
+    assert (status, out, played) == (2, "", []) and f"results: {tmp_path / 'runs.csv'} has other columns than" in err
+    assert (tmp_path / "runs.csv").read_text() == "a,b\n1,2\n"
 
 
-def test_all_schedulers_are_in_the_table_of_fidelity():
-    text = tables.fidelity(RESULTS)
-    assert all(tables.LABELS[name] in text for name in SCHEDULERS)
+@pytest.mark.parametrize(
+    "error, status, line",
+    [(PartEnded("users: not done in time"), 1, "compare: users: not done in time\n"),
+     (Stopped(15), 143, "compare: stopped by a signal; the network is taken down\n")],
+)  # fmt: skip
+def test_what_ends_a_comparison_is_one_line_and_the_runs_before_are_kept(
+    played, tmp_path, monkeypatch, capsys, error, status, line
+):
+    right = compare.measure
+
+    def measure(case, name):
+        if case.scheduler == "agent":
+            raise error
+        return right(case, name)
+
+    monkeypatch.setattr(compare, "measure", measure)
+    monkeypatch.setattr(compare, "tqdm", lambda left, **_: left)
+    assert run_testbed("compare", compare.main, ["--results", str(tmp_path)]) == status
+    assert capsys.readouterr().err == line and "\nfifo,prices,2.0,0," in (tmp_path / "runs.csv").read_text()

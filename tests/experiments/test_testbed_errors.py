@@ -1,6 +1,7 @@
 """What the testbed refuses, in one line each, before it touches anything."""
 
 import fcntl
+import sys
 import tempfile
 from pathlib import Path
 
@@ -69,6 +70,12 @@ def test_neither_root_nor_user_namespaces(call, monkeypatch):
     assert "system: neither root nor user namespaces may make a network here (unshare: unshare failed" in err
 
 
+def test_ctrl_c_does_not_reach_a_command_that_builds_the_network():
+    alone = "import os, sys; sys.exit(None if os.getsid(0) == os.getpid() else 'in the session of the testbed')"
+    assert network._error([sys.executable, "-c", alone]) == ""
+    assert network._error([sys.executable, "-c", "import sys; sys.exit('why\\nand how')"]) == "why"
+
+
 def test_a_name_that_a_running_testbed_has(tmp_path):
     folder = tmp_path / "files/x-testbed"
     folder.mkdir()
@@ -84,7 +91,7 @@ def test_a_name_that_a_running_testbed_has(tmp_path):
 def test_a_name_that_somebody_elses_namespace_has(tmp_path):
     (tmp_path / "netns").mkdir()
     (tmp_path / "netns/x-server").touch()
-    words = "name: a network namespace x-server exists that is no testbed's"
+    words = "name: a network namespace x-server exists that no testbed has made"
     with pytest.raises(ConfigError, match=words), network.reserved(PLAN):
         pass
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from experiments.testbed.counters import Count
-from experiments.testbed.links import WINDOW, Links
-from experiments.testbed.plan import WIRE, Link
+from experiments.testbed.links import SLACK_BITS, WINDOW, Links
+from experiments.testbed.plan import WIRE
 
 RATE_BPS, SLOT_S = 100e6, 0.01
 
@@ -17,7 +17,7 @@ RATE_BPS, SLOT_S = 100e6, 0.01
 def links():
     """Return two links without a kernel under them."""
     links = object.__new__(Links)
-    links.devices = [Link(name, "", "").device for name in ("gateway0", "gateway1")]
+    links.devices = ["gateway0", "gateway1"]
     links.rates_bps, links.samples = np.zeros(2), []
     links.tc = SimpleNamespace(stdin=io.StringIO())
     return links
@@ -36,7 +36,7 @@ def send(links, share, slots=60, rate_bps=RATE_BPS):
 @pytest.mark.parametrize("share", [0.5, 1.0, 1.2])
 def test_the_largest_share_of_what_a_rate_allows(links, share):
     send(links, share)
-    burst = 1 + (WIRE * RATE_BPS * 0.001 + 65_536) / (WIRE * RATE_BPS * WINDOW * SLOT_S)
+    burst = 1 + (WIRE * RATE_BPS * 0.001 + SLACK_BITS) / (WIRE * RATE_BPS * WINDOW * SLOT_S)
     assert links.highest_share() == pytest.approx(share / burst, rel=1e-3)
 
 

@@ -29,6 +29,11 @@ def test_every_command_stays_in_the_namespaces_of_the_plan():
         assert own or inside or entered, command
 
 
+def test_a_setting_that_a_kernel_does_not_have_is_passed_over():
+    settings = [command for command in PLAN.commands() if "sysctl" in command]
+    assert len(settings) == 16 and all("e" in command[command.index("sysctl") + 1] for command in settings)
+
+
 def test_each_link_is_built_from_users_to_server_and_comes_up_on_both_sides():
     words = [" ".join(command) for command in PLAN.commands()]
     for link in PLAN.links:

@@ -144,6 +144,7 @@ def test_what_follows_trace_to_is_not_looked_at(write, monkeypatch):
         ("Vidur", ("-1", "none"), "trace_from: '-1' is not a number of seconds since the log's first request"),
         ("Vidur", ("9e99", "none"), "trace_from: '9e99' is not a number of seconds since the log's first request"),
         ("Vidur", ("5", "5.0"), "trace_to: 5.0 is not later than trace_from (5)"),
+        ("Vidur", ("none", "0"), "trace_to: 0 is not later than the log's first request"),
         ("Vidur", ("2", "5"), "trace: {path}, line 5: needs requests at two different times between trace_from and "
          "trace_to to have a rate, 1 failed ones do not count"),
         ("Vidur", ("100", "none"), "trace: {path}, line 5: needs requests at two different times between trace_from "
