@@ -102,13 +102,17 @@ def start_run(args: argparse.Namespace) -> Start:
     settings = preset_settings(preset, given_settings(args))
     trace = check(settings)
     name = args.run or f"runs/{settings.learner.agent}-{preset}-{datetime.now():%Y%m%d-%H%M%S}"
-    log = f"\n{describe_log(settings.world.at_load(settings.world.load), trace)}" if trace else ""
     folder = create(Path(name), unique=not args.run)
     text = (
         f"edgediff, agent {settings.learner.agent}, preset {preset}, seed {settings.run.seed}, "
-        f"{traffic_label(settings.world)}; run folder {folder.path}{departures(settings)}{log}"
+        f"{traffic_label(settings.world)}; run folder {folder.path}{departures(settings)}{log_read(settings, trace)}"
     )
     return Start(text, settings, trace, folder, None)
+
+
+def log_read(settings: Settings, trace: Trace | None) -> str:
+    """Return a line of what was read of the request log; "" if there is none."""
+    return f"\n{describe_log(settings.world.at_load(settings.world.load), trace)}" if trace else ""
 
 
 def departures(settings: Settings) -> str:
@@ -137,7 +141,7 @@ def resume_run(args: argparse.Namespace) -> Start:
         raise ConfigError(f"trace: {settings.world.trace} is not what it was when the run began")
     lines = [
         f"edgediff, agent {settings.learner.agent}, seed {settings.run.seed}, {traffic_label(settings.world)}; "
-        f"run folder {path} goes on after epoch {saved['progress']['epoch']}",
+        f"run folder {path} goes on after epoch {saved['progress']['epoch']}{log_read(settings, trace)}",
         *(f"extended: {line}" for line in saved["progress"]["extended"]),
         *(
             f"note: {name} is now {now}; bit for bit the same only with {before}"

@@ -64,7 +64,9 @@ def report(flows: dict[str, np.ndarray], found: dict) -> str:
     lines.append("measured less predicted T_act: " + ", ".join(
         f"p{k} {value:+.3f} s" for k, value in zip((5, 50, 95), error_s, strict=False)))  # fmt: skip
     p50, p99 = np.quantile(found["asked_ms"], [0.5, 0.99])
-    lines.append(f"a decision, from asking to the answer: p50 {p50:.2f} ms, p99 {p99:.2f} ms")
+    begun_ms = 1e3 * flows["begun_s"][taken].mean() if taken.any() else 0.0
+    lines.append(f"a decision, from asking to the answer: p50 {p50:.2f} ms, p99 {p99:.2f} ms; "
+                 f"a flow begins {begun_ms:.1f} ms after its slot (mean)")  # fmt: skip
     return "\n".join([*lines, described(found["fidelity"])])
 
 

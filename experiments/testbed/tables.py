@@ -98,10 +98,23 @@ def fidelity(results: Path) -> str:
         worst, usual = rows.max(numeric_only=True), rows.median(numeric_only=True)
         cores = f"{worst.users:.2f}, {worst['edge server']:.2f}, {worst.controller:.2f}"
         asked = f"{usual.asked_p50_ms:.2f}, {usual.asked_p99_ms:.2f}", f"{worst.asked_p99_ms:.2f}"
-        rest = f"{1e3 * worst.late_p99_s:.1f}", f"{worst.length:.4f}", f"{worst.link:.3f}", cores
+        begun = f"{1e3 * usual.begun_s:.1f}, {1e3 * worst.begun_s:.1f}"
+        rest = (
+            begun,
+            f"{1e3 * worst.late_p99_s:.1f}",
+            f"{worst.length:.4f}",
+            f"{worst.link:.3f}",
+            f"{worst.drops:.0f}",
+            cores,
+        )
         body.append([LABELS[name], f"{len(rows)}", *asked, *rest])
-    header = "decision p50, p99 ms (median of runs)", "p99 ms, worst run", "slots late p99 ms", "length"
-    return markdown(["scheduler", "runs", *header, "link over rate", "cores: users, server, controller"], body)
+    times = (
+        "decision p50, p99 ms (median of runs)",
+        "p99 ms, worst run",
+        "first byte after the slot, mean ms (median of runs, worst run)",
+    )
+    links = "slots late p99 ms", "length", "link over rate", "packets lost"
+    return markdown(["scheduler", "runs", *times, *links, "cores: users, server, controller"], body)
 
 
 def idle(results: Path) -> str:

@@ -56,7 +56,7 @@ def test_the_end_of_a_run_shows_kernel_and_simulator(simulated):
     found = as_measured(simulated)
     text = report(merged(found, simulated, WorldConfig()), found).splitlines()
     assert text[1].split()[3:] == text[2].split()[3:] and f"{simulated['completed'].mean():.1%}" in text[1]
-    assert "p50 1.00 ms, p99 1.00 ms" in text[4] and "controller 0.20" in text[5]
+    assert "p50 1.00 ms, p99 1.00 ms; a flow begins 10.0 ms after its slot" in text[4] and "controller 0.20" in text[5]
 
 
 @pytest.mark.parametrize(

@@ -198,7 +198,8 @@ def test_what_would_change_the_result_is_refused_by_name(refused, finished, flag
 def test_a_request_log_may_move_but_not_change(call, refused, tmp_path):
     (tmp_path / "log.csv").write_text(LOG)
     call(train, "--run", "a", *TINY, "--trace", "log.csv")
-    assert call(train, "--resume", "a")[0] == 0
+    status, out, _ = call(train, "--resume", "a")
+    assert status == 0 and "log (Azure): 50 requests" in out
     (tmp_path / "log.csv").rename(tmp_path / "moved.csv")
     refused(train, "trace: log.csv: No such file", "--resume", "a")
     assert call(train, "--resume", "a", "--trace", "moved.csv")[0] == 0
