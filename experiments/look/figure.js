@@ -95,9 +95,9 @@ function readout(f, draw, k) {
   if (draw >= 0) {
     const latents = about.steps.map((_, n) => say("latents", f, n, draw, k));
     parts.push(`a<sub>${about.steps[0]}</sub> … a<sub>0</sub>: ${latents.join(", ")}`);
-    parts.push(`π in this draw ${percent("draws", f, draw, k)}`);
+    parts.push(`π in this draw: ${percent("draws", f, draw, k)}`);
   }
-  parts.push(`π ${about.steps.length ? `in the mean of ${about.eval_draws} ` : ""}${percent("probability", f, k)}`);
+  parts.push(`π ${about.steps.length ? `in the mean of ${about.eval_draws} draws: ` : ""}${percent("probability", f, k)}`);
   const q = Array.from({ length: kept.values.shape[1] }, (_, c) => say("values", f, c, k));
   if (q.length === 2) parts.push(`Q ${q[0]} and ${q[1]}`);
   if (q.length === 1) parts.push(`Q ${q[0]}`);

@@ -87,7 +87,7 @@ function numbersOf(f, k) {
     processing: `${say("processing", f, level)} s`, transmission_bare: say("transmission", f, k),
     queueing_bare: say("queueing", f, g),
     propagation: `${say("propagation", f, g)} µs`,
-    total: at === 2 ? `> ${limit} s: dropped, counts as ${limit} s` : `= ${say("delay", f, k)} s`,
+    total: at === 2 ? `> ${limit} s, counts as ${limit} s` : `= ${say("delay", f, k)} s`,
     deadline_test: `${say("delay", f, k)} s ${bits.late ? ">" : "≤"} ${deadline} s: ${STATUS[at]}`,
     delay_bare: say("delay", f, k), deadline_bare: deadline, deviation: `${say("deviation", f, k)} s`,
     deviation_bare: say("deviation", f, k), most_used: print(Math.max(...used), 3), least_used: print(Math.min(...used), 3),

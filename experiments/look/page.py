@@ -33,6 +33,7 @@ from experiments.page import font
 
 HERE = Path(__file__).parent
 PAPER = RESULTS / "annotated_paper.html"
+SIDEWAYS = Path(font.__file__).with_name("sideways.css")
 MARK = '<meta name="generator" content="experiments/look">'  # by which a page of ours is known
 SCRIPTS = "numbers.js", "strip.js", "figure.js", "flow.js", "look.js"
 
@@ -91,7 +92,7 @@ def page(run: str, epoch: int, settings: Settings, agent: Agent, trace: Trace | 
     inlined = {
         "mark": MARK,
         "title": escape(f"Look inside a decision: {settings.learner.agent}"),
-        "style": f"{font.rule()}\n{(HERE / 'look.css').read_text('utf-8')}",
+        "style": f"{font.rule()}\n{SIDEWAYS.read_text('utf-8')}{(HERE / 'look.css').read_text('utf-8')}",
         "paper": escape(paper),
         "equations": as_html(paper),
         "about": known,

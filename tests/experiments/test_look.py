@@ -351,3 +351,12 @@ def test_the_page_is_no_wider_than_the_screen(shown, width, scheme):
     assert not re.search("NaN|undefined|null", tab.text_content("main"))
     grounds = tab.evaluate("getComputedStyle(document.body).backgroundColor")
     assert grounds == ("rgb(255, 255, 255)" if scheme == "light" else "rgb(20, 24, 29)")
+
+
+@pytest.mark.slow
+def test_a_table_that_goes_on_to_the_side_shows_an_arrow(shown):
+    tab = shown("d2sac", "priced", width=390)
+    box = tab.locator(".scroll:has(> #gateways)")
+    assert box.evaluate("e => e.scrollWidth > e.clientWidth")
+    style = "e => [getComputedStyle(e).backgroundImage.includes('svg'), parseFloat(getComputedStyle(e).paddingBottom)]"
+    assert box.evaluate(style) == [True, 16]

@@ -15,6 +15,9 @@ from experiments.page.__main__ import PAGE
 pytestmark = pytest.mark.slow
 MEASURE = """selector => [...document.querySelectorAll(selector)].map(e => [
     e.scrollWidth - e.clientWidth, e.scrollHeight - e.clientHeight, e.textContent.slice(0, 60)])"""
+BEYOND = """() => [...document.querySelectorAll('.scroll, pre')].filter(e => e.scrollWidth > e.clientWidth).map(e => {
+    const style = getComputedStyle(e);
+    return [style.backgroundImage.includes('svg'), parseFloat(style.paddingBottom)]; })"""
 SIZES = """() => [...document.querySelectorAll('.equation math')].map(e => {
     const box = e.getBoundingClientRect(); return [box.width, box.height]; })"""
 
@@ -35,6 +38,24 @@ def test_the_page_is_no_wider_than_the_screen(shown, width, scheme):
     shown.set_viewport_size({"width": width, "height": 800})
     assert shown.evaluate("document.documentElement.scrollWidth") <= width
     assert not [text for _, below, text in shown.evaluate(MEASURE, ".scroll") if below > 0]
+
+
+@pytest.mark.parametrize("width", [390, 800])
+def test_what_goes_on_to_the_side_has_room_for_an_arrow(shown, width):
+    shown.set_viewport_size({"width": width, "height": 800})
+    boxes = shown.evaluate(BEYOND)
+    assert len(boxes) > 50 and all(arrow and room >= 16 for arrow, room in boxes)
+
+
+def test_the_arrow_goes_when_the_end_is_in_sight(shown):
+    shown.set_viewport_size({"width": 390, "height": 800})
+    box = shown.locator("#eq15 ~ .equation.right .scroll").first
+    box.scroll_into_view_if_needed()
+    place = box.bounding_box()
+    corner = {"x": place["x"] + place["width"] - 11, "y": place["y"] + place["height"] - 14, "width": 11, "height": 14}
+    before = shown.screenshot(clip=corner)
+    box.evaluate("e => e.scrollLeft = e.scrollWidth")
+    assert len(shown.screenshot(clip=corner)) < len(before)  # one colour needs fewer bytes
 
 
 def test_every_equation_is_drawn_in_the_font_of_the_page(shown):
