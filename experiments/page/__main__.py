@@ -25,6 +25,7 @@ from experiments.page.paper_text import AUTHORS, RESULT_PICTURES, SECTIONS, TITL
 from experiments.page.writer import Writer
 
 PAGE = RESULTS / "annotated_paper.html"
+STYLE = "".join(Path(__file__).with_name(name).read_text("utf-8") for name in ("annotate.css", "sideways.css"))
 
 
 class Chapters:
@@ -66,13 +67,14 @@ def legend(writer: Writer) -> str:
              f"{kind.legend}</li>" for kind in KINDS)  # fmt: skip
     return (f"<p>Where the code differs from the paper, a bar says so. There are {len(writer.rows)} such places, of "
             f'three kinds:</p><ul class="legend">{"".join(kinds)}</ul>'
-            '<p>In a formula "as computed here", what is not as printed is <span class="new">coloured</span>. Grey '
-            "boxes derive what the paper only states.</p>"
-            "<p>To look inside a single decision, write a page of an episode with <code>python -m experiments.page "
-            "experiments/results/agent --output decisions.html</code>. There every flow can be opened, with its chain, "
-            "its critics, and Eqs. (1) to (13) in its own numbers.</p>"
-            '<p class="narrow">An arrow below a formula, a table or a picture: it goes on, scroll it to the side.'
-            "</p>")  # fmt: skip
+            '<p>In a formula "as computed here", what is not as printed is <span class="new">coloured</span>, except a '
+            + words(r"letter that only has another name: \(g\) for \(b\), \(s_t\) for \(s_i\), \(z\) for the second "
+                    r"\(\epsilon\). Grey boxes derive what the paper only states.")
+            + "</p><p>To look inside a single decision, write a page of an episode:</p>"
+            "<pre tabindex=0>python -m experiments.page experiments/results/agent --output decisions.html</pre>"
+            "<p>There every flow can be opened, with its chain, its critics, and Eqs. (1) to (13) in its own numbers."
+            '</p><p class="narrow">An arrow at the lower right of a formula, code, a table or a picture: it goes on, '
+            "scroll it to the side.</p>")  # fmt: skip
 
 
 def chapters(results: Path, writer: Writer) -> Chapters:
@@ -112,7 +114,7 @@ def page(results: Path = RESULTS, home: str = "../..") -> str:
 <link rel="icon" href="data:,">
 <style>
 {font.rule()}
-{Path(__file__).with_name("annotate.css").read_text()}</style>
+{STYLE}</style>
 </head>
 <body>
 <nav><b>Contents</b><ul>{"".join(made.contents)}</ul></nav>

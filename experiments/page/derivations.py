@@ -34,6 +34,9 @@ QUEUE = Derivation(
         r"Eq. (5) then divides the queue that the new flow finds by \(R_g^{avail}\), the rate that is left. The queue "
         r"drains at \(R_g^{total}\), which is at least as much. So Eq. (5) is a cautious estimate of the wait, as the "
         "paper says: an approximation.",
+        "In the kernel of Linux, where every flow is paced at its own rate, this wait hardly occurs: at load 2 "
+        "Eq. (5) predicts half a second, and the real wait is a few milliseconds ([the "
+        "testbed](experiments/testbed/README.md#what-the-kernel-does-otherwise)).",
     ),
 )
 
@@ -47,13 +50,17 @@ TARGET = Derivation(
         r"If \(\pi\) is greedy, \(V(s) = \max_a Q(s, a)\), and this is Eq. (14). Put the equation into itself \(m - "
         r"1\) times:",
         r"$Q(s_t, a_t) = \mathbb{E} \left[ \sum_{j < m} \gamma^j r_{t+j} + \gamma^m V(s_{t+m}) \right]",
-        r"Eq. (15) estimates the right side. Four things are added to what is printed. (1) \(m = n = 3\), the n-step "
-        r"of Table 1: a reward reaches the values of three steps at once. With rewards 1, 2, 4 and \(\gamma = 0.5\), "
-        r"the sum is 1 + 1 + 1 = 3. It is less than \(n\) steps where the episode or the buffer ends. (2) \(d_{t+m} = "
-        r"1\) if the episode truly ended: nothing follows, so no value is added. An episode that was only cut goes "
-        r"on, unseen, and its value is added. (3) \(V\) is taken with target networks, marked by a prime; otherwise "
-        "each update would change its own target. The text above Eq. (15) says so. (4) The smaller of two estimates "
-        "counters that errors upwards are preferred by a policy that looks for large values.",
+        r"Eq. (15) estimates the right side. The smaller of two estimates is as printed. A policy that looks for large "
+        "values prefers those that are too large by error; the minimum counters this. Four things are not as printed:",
+        r"(1) \(m = n = 3\), the n-step of Table 1: a reward reaches the values of three steps at once. With rewards "
+        r"1, 2, 4 and \(\gamma = 0.5\), the sum is 1 + 1 + 1 = 3. Where the episode or the buffer ends sooner, \(m\) "
+        r"is less than \(n\).",
+        r"(2) \(d_{t+m} = 1\) if the episode truly ended: nothing follows, so no value is added. An episode that was "
+        "only cut goes on, unseen, and its value is added.",
+        "(3) Critics and policy are target networks, marked by a prime; otherwise each update would change its own "
+        "target. For the critics the text below Eq. (15) and line 12 of Algorithm 1 say so.",
+        r"(4) The policy is a distribution, so the value of one action \(\pi_\theta(s'_i)\) becomes the mean over all "
+        "actions. This mean is exact, because the critics give a value for every action.",
         r"One thing is lost: the actions at steps \(t+1\) to \(t+m-1\) were chosen by the policy that filled the "
         r"buffer. For \(m > 1\) the target is exact only for that policy. As usual, this is accepted and not "
         "corrected.",
@@ -89,9 +96,9 @@ OBJECTIVE = Derivation(
         "every draw: at the optimum the noise of the chain makes no difference.",
         "**What does not follow.** It does not follow that the actor only copies the critics. Critics are noisy and "
         "move at every step; the actor averages over many states and updates. This was measured: sac that acts by "
-        r"\(\text{softmax}(\min_k Q_k / \alpha)\) itself, without its actor, has 0.06 to 0.08 less reward ([what the "
-        "actor is for](experiments/README.md#what-the-actor-is-for)). So the actor filters noisy critics. Nor does "
-        "it follow that all actors learn equally fast: the identity is about the optimum, not about the way to it. "
+        r"\(\text{softmax}(\min_k Q_k / \alpha)\) itself, without its actor, has less reward at load 1 on every seed "
+        "([what the actor is for](experiments/README.md#what-the-actor-is-for)). So the actor filters noisy critics. "
+        "Nor does it follow that all actors learn equally fast: the identity is about the optimum, not about the way to it. "
         "And where actions are continuous, no sum over actions and no softmax is at hand; there a chain may pay.",
     ),
 )

@@ -33,11 +33,11 @@ MEAN = Derivation(
         "the exponent is",
         r"$-\frac{1}{2} \left[ \frac{(a_i - \sqrt{\alpha_i} a_{i-1})^2}{\beta_i} +"
         r" \frac{(a_{i-1} - \sqrt{\bar\alpha_{i-1}} a_0)^2}{1 - \bar\alpha_{i-1}} \right]",
-        r"A normal distribution again. Its inverse variance is the factor of \(a_{i-1}^2\), and since "
+        r"A normal distribution again. Its inverse variance is the factor of \(a_{i-1}^2\) in the brackets, and since "
         r"\(\alpha_i (1 - \bar\alpha_{i-1}) + \beta_i = 1 - \bar\alpha_i\),",
         r"$\frac{\alpha_i}{\beta_i} + \frac{1}{1 - \bar\alpha_{i-1}} ="
         r" \frac{1 - \bar\alpha_i}{\beta_i (1 - \bar\alpha_{i-1})}",
-        r"The variance times the factor of \(a_{i-1}\) is the mean:",
+        r"The mean is the variance times the factor of \(a_{i-1}\) in the whole exponent:",
         r"$\mathbb{E}[a_{i-1} | a_i, a_0] = \frac{\sqrt{\alpha_i} (1 - \bar\alpha_{i-1}) a_i +"
         r" \sqrt{\bar\alpha_{i-1}} \beta_i a_0}{1 - \bar\alpha_i}",
         r"The actor does not know \(a_0\). But it predicts the noise, and the closed form of Eq. (18), solved for "

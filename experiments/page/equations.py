@@ -36,8 +36,8 @@ WORLD = {
     4: Equation(
         "Bandwidth of a gateway",
         r"\sum_{f \in f_w(t)} r_{w,b}(t) \leq R_b^{avail}(t)",
-        "A gateway grants no more than it has: what is requested or what is available, whichever is less. The "
-        "gateway is called b here and g in Section 3.1; the code says g.",
+        r"A gateway grants no more than it has: what is requested or what is available, whichever is less. The "
+        r"gateway is called \(b\) here and \(g\) in Section 3.1; the code says \(g\).",
         r"\sum_{\class{new}{w \ \text{on} \ g}} r_{w,g}(t) \leq R_g^{avail}(t)",
     ),
     5: Equation(

@@ -28,7 +28,7 @@ def maths(latex: str, display: str = "inline") -> str:
         lambda found: f'<mover accent="true">{found[1]}<mo>{SIGNS[found[2]]}</mo></mover>',
         convert(upright, display=display),
     )
-    html = html.replace("<mi>ln</mi>", f"{THIN}<mi>ln</mi>{THIN}")
+    html = html.replace("<mi>ln</mi>", f"{THIN}<mi>ln</mi>{THIN}").replace("<mo>;</mo>", f"<mo>;</mo>{THIN}")
     return html.replace("<mi>&#x0007E;</mi>", "<mo>&#x0223C;</mo>")  # a relation, with space around it
 
 
@@ -56,6 +56,7 @@ def _plain(text: str) -> str:
     """Escape a text without LaTeX."""
     html = re.sub(r"`([^`]+)`", lambda found: f"<code>{breakable(found[1])}</code>", escape(text, quote=False))
     html = re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", html)
+    html = re.sub(r"(?<=\d) %", "&nbsp;%", html)  # a line does not begin with a unit
     html = re.sub(r"\[([^\]]+)\]\((#[^)]+)\)", r'<a href="\2">\1</a>', html)
     return re.sub(r"\[([^\]]+)\]\((?:\.\./)?(\w[^)]+)\)", rf'<a href="{REPOSITORY}\2">\1</a>', html)
 
