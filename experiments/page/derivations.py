@@ -98,8 +98,8 @@ OBJECTIVE = Derivation(
         "move at every step; the actor averages over many states and updates. This was measured: sac that acts by "
         r"\(\text{softmax}(\min_k Q_k / \alpha)\) itself, without its actor, has less reward at load 1 on every seed "
         "([what the actor is for](experiments/README.md#what-the-actor-is-for)). So the actor filters noisy critics. "
-        "Nor does it follow that all actors learn equally fast: the identity is about the optimum, not about the way to it. "
-        "And where actions are continuous, no sum over actions and no softmax is at hand; there a chain may pay.",
+        "Nor does it follow that all actors learn equally fast: the identity is about the optimum, not about the way "
+        "to it. And where actions are continuous, no sum over actions and no softmax is at hand; there a chain may pay.",
     ),
 )
 
