@@ -99,7 +99,8 @@ OBJECTIVE = Derivation(
         r"\(\text{softmax}(\min_k Q_k / \alpha)\) itself, without its actor, has less reward at load 1 on every seed "
         "([what the actor is for](experiments/README.md#what-the-actor-is-for)). So the actor filters noisy critics. "
         "Nor does it follow that all actors learn equally fast: the identity is about the optimum, not about the way "
-        "to it. And where actions are continuous, no sum over actions and no softmax is at hand; there a chain may pay.",
+        "to it. And where actions are continuous, no sum over actions and no softmax is at hand; there a chain may "
+        "pay.",
     ),
 )
 

@@ -68,7 +68,7 @@ ALGORITHM = (
     r"generate an exploring action \(\tilde{a}_t \sim D_\phi(s_t)\)",
     r"execute \(\tilde{a}_t\), observe \((r_t, s_{t+1})\)",
     r"store \((s_t, \tilde{a}_t, r_t, s_{t+1})\) in \(\mathcal{B}\)",
-    r"if \(|\mathcal{B}| \geq B\)",
+    r"if \({|\mathcal{B}|} \geq B\)",
     r"sample a batch \(\{(s_i, a_i, r_i, s'_i)\}_{i=1}^{B}\) from \(\mathcal{B}\)",
     r"compute the targets:",
     r"\(y_i = r_i + \gamma \min_{k=1,2} Q_{\psi'_k}(s'_i, \pi_\theta(s'_i))\)",
