@@ -29,6 +29,8 @@ def draw(results: Path):
         axis.plot(LIMITS_S, LIMITS_S, color="black", lw=0.8)
         axis.set(xscale="log", yscale="log", xlim=LIMITS_S, ylim=LIMITS_S, xlabel="predicted T_act, s", aspect="equal")
         axis.set_title(title, fontsize=10)
+        axis.xaxis.set_major_formatter("{x:g}")
+        axis.yaxis.set_major_formatter("{x:g}")
     axes[0].set_ylabel("measured T_act, s")
     legend = axes[0].legend(loc="upper left", markerscale=4, fontsize=9)
     for handle in legend.legend_handles:

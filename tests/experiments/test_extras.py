@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 CASES = [
     ("pictures", "matplotlib", "experiments"),
-    ("pictures.screenshots", "matplotlib", "experiments"),
+    ("pictures.screenshots", "latex2mathml", "experiments"),
     ("analysis.tables", "pandas", "experiments"),
     ("analysis.figures", "pandas", "experiments"),
     ("analysis.gateways", "pandas", "experiments"),
