@@ -37,7 +37,8 @@ def enter() -> str:
     if os.geteuid() == 0 and not _error(["unshare", "-n", "true"]):
         return "as root"
     if error := _error(["unshare", "-Urnm", "true"]):
-        raise ConfigError(f"system: neither root nor user namespaces may make a network here ({error})")
+        words = "neither root nor user namespaces may make a network here"
+        raise ConfigError(f"system: {words} ({error}); the system must allow one of them")
     os.environ[INSIDE] = str(os.getpid())  # it stays the same
     os.execvp("unshare", ["unshare", "-Urnm", sys.executable, *sys.orig_argv[1:]])
 
@@ -63,10 +64,11 @@ def reserved(plan: Plan) -> Iterator[Path]:
             _remove_leftovers(plan, folder)
             yield folder
         finally:
-            with contextlib.suppress(OSError):
-                _empty(folder)
-                (folder / "lock").unlink()  # last: as long as it is there, nobody else has the name
-                folder.rmdir()
+            if not (_existing(plan) and (folder / "made").exists()):  # else the next start needs it to remove them
+                with contextlib.suppress(OSError):
+                    _empty(folder)
+                    (folder / "lock").unlink()  # last: as long as it is there, nobody else has the name
+                    folder.rmdir()
 
 
 @contextlib.contextmanager
@@ -85,13 +87,12 @@ def built(plan: Plan, folder: Path, signals: StopSignals) -> Iterator[None]:
 
 def take_down(plan: Plan) -> None:
     """Remove the namespaces with all that is in them; end the processes in them."""
-    for name in plan.namespaces:
-        if (NETNS / name).exists():
-            pids = subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True, check=False).stdout
-            for pid in map(int, pids.split()):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            run(["ip", "netns", "delete", name])
+    for name in _existing(plan):
+        pids = subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True, check=False).stdout
+        for pid in map(int, pids.split()):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        run(["ip", "netns", "delete", name])
 
 
 def run(command: list[str]) -> None:
@@ -109,14 +110,18 @@ def _error(command: list[str]) -> str:
 def _remove_leftovers(plan: Plan, folder: Path) -> None:
     """Remove what a testbed of this name that was killed has left."""
     mine = (folder / "made").exists()
-    for name in plan.namespaces:
-        if (NETNS / name).exists() and not mine:
+    for name in _existing(plan):
+        if not mine:
             words = f"a network namespace {name} exists, which no testbed with its files in {folder} has made"
             raise ConfigError(f"name: {words}; give another --name, or remove it: ip netns delete {name}")
-        if (NETNS / name).exists() and os.path.samefile("/proc/self/ns/net", NETNS / name):
+        if os.path.samefile("/proc/self/ns/net", NETNS / name):
             raise ConfigError(f"name: {name} is to be removed, and this process runs in it; start the testbed outside")
     take_down(plan)
     _empty(folder)
+
+
+def _existing(plan: Plan) -> list[str]:
+    return [name for name in plan.namespaces if (NETNS / name).exists()]
 
 
 def _empty(folder: Path) -> None:

@@ -58,6 +58,10 @@ def test_a_leftover_namespace_that_this_process_runs_in_is_not_removed(tmp_path)
     with pytest.raises(ConfigError, match="name: x-users is to be removed, and this process runs in it"):
         with network.reserved(PLAN):
             pass
+    assert {path.name for path in folder.iterdir()} == {"lock", "made"}  # a start from elsewhere needs them
+    for path in folder.iterdir():
+        path.unlink()
+    folder.rmdir()
 
 
 def test_a_folder_that_is_a_link(tmp_path):
