@@ -1,7 +1,10 @@
 """How a process of a testbed ends, or cannot begin: one line each."""
 
+import contextlib
 import errno
+import os
 import shutil
+import signal
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -9,7 +12,9 @@ from types import SimpleNamespace
 import pytest
 
 from edgediff.run.signals import StopSignals
-from experiments.testbed.processes import PartEnded, Parts, run_testbed
+from experiments.testbed import episode, network
+from experiments.testbed.plan import Plan
+from experiments.testbed.processes import PartEnded, Parts, Stopped, run_testbed
 
 
 def test_an_error_of_the_system_without_a_file_is_one_line(capsys):
@@ -30,3 +35,17 @@ def test_a_process_that_could_not_even_write_why_it_ended(monkeypatch, tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=0))
     with pytest.raises(PartEnded, match="it has said nothing; no space is left in"):
         parts.wait_end("users", 1)
+
+
+def test_a_signal_that_comes_while_the_network_is_taken_down_is_not_lost(monkeypatch, signals_heard, tmp_path):
+    @contextlib.contextmanager
+    def built(*_):
+        yield
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(network, "built", built)
+    monkeypatch.setattr(network, "reserved", lambda _: contextlib.nullcontext(tmp_path))
+    ended = False
+    with pytest.raises(Stopped), episode.testbed(Plan("x", [1e6])):
+        ended = True
+    assert ended
