@@ -76,6 +76,7 @@ def main(argv: list[str]) -> int:
         return 1
     print(report(flows, found))
     if args.output:
+        check_names(args.queue, args.name, args.output)  # once more: it may have come meanwhile
         write_flows(Path(args.output), flows)
     return output_status("testbed")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from edgediff.errors import ConfigError
+from edgediff.errors import ConfigError, first_line
 from edgediff.run.commandline import Parser
 from edgediff.run.files import write_atomically
 from experiments import RESULTS
@@ -52,11 +52,17 @@ def kept(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
         raise ConfigError(f"results: {path.parent} is no folder")
     if not path.exists():
         return []
-    with path.open(newline="") as file:
-        reader = csv.DictReader(file)
-        if tuple(reader.fieldnames or ()) != columns:
-            raise ConfigError(f"results: {path} has other columns than {','.join(columns)}")
-        return [*reader]
+    try:
+        with path.open(newline="") as file:
+            reader = csv.DictReader(file)
+            found, rows = tuple(reader.fieldnames or ()), [*reader]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ConfigError(f"results: {path} is no CSV ({first_line(error)})") from None
+    if found != columns:
+        raise ConfigError(f"results: {path} has other columns than {','.join(columns)}")
+    if any(None in (*row, *row.values()) for row in rows):
+        raise ConfigError(f"results: {path} has a line with more or fewer than {len(columns)} columns")
+    return rows
 
 
 def write(path: Path, columns: tuple[str, ...], rows: list[dict]) -> None:

@@ -43,7 +43,10 @@ class Counters:
         while not ended:
             part, ended = parse(self.socket.recv(1 << 18))
             found |= part
-        return [found[index] for index in self.index]
+        try:
+            return [found[index] for index in self.index]
+        except KeyError:
+            raise RuntimeError("somebody has removed a link or its fifo") from None
 
 
 def parse(data: bytes) -> tuple[dict[int, Count], bool]:

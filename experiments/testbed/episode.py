@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+from edgediff.run.files import write_atomically
 from edgediff.run.signals import StopSignals
 from experiments.testbed import network
 from experiments.testbed.plan import Plan
-from experiments.testbed.processes import Parts
+from experiments.testbed.processes import Parts, Stopped
 from experiments.testbed.scheduler import Scheduler
 
 START_S, QUEUES = 30.0, ("fifo", "unsent")  # time for the users to get ready; what the controller is told as Q
@@ -28,9 +29,11 @@ def traffic(scheduler: Scheduler) -> dict:
 @contextlib.contextmanager
 def testbed(plan: Plan) -> Iterator[tuple[Path, Parts]]:
     """Build the network of a plan; yield a folder and its processes. At the end, everything is removed."""
-    with StopSignals() as signals, network.reserved(plan) as folder, network.built(plan, folder):
-        with Parts(folder, signals) as parts:
+    with StopSignals() as signals:
+        with network.reserved(plan) as folder, network.built(plan, folder, signals), Parts(folder, signals) as parts:
             yield folder, parts
+        if signals.number:  # it has come while the network was taken down
+            raise Stopped(signals.number)
 
 
 def play(scheduler: Scheduler, drawn: dict, name: str, queue: str = "fifo", paced: bool = True) -> dict:
@@ -38,10 +41,10 @@ def play(scheduler: Scheduler, drawn: dict, name: str, queue: str = "fifo", pace
     plan, world = Plan(name, drawn["capacity_bps"]), scheduler.settings.world
     users, server = plan.namespaces
     with testbed(plan) as (folder, parts):
-        job, path = folder / "job.json", folder / "controller.sock"
+        job, path = folder / "job.json", folder / network.SOCKET
         what = {"world": asdict(world), "name": name, "queue": queue, "paced": paced, "controller": str(path), **drawn}
         what["further_report"] = _further_report(scheduler, drawn)
-        job.write_text(json.dumps(what))
+        write_atomically(job, json.dumps(what).encode())
         first, *argv = scheduler.module
         argv += ["--listen", f"unix:{path}"] if scheduler.weights is not None else [str(job), str(path)]
         pids = {"controller": parts.start("controller", users, first, *argv).pid}
@@ -49,7 +52,7 @@ def play(scheduler: Scheduler, drawn: dict, name: str, queue: str = "fifo", pace
         pids["edge server"] = serving.pid
         for part in ("edge server", "controller"):
             parts.wait_ready(part)
-        job.write_text(json.dumps(what | {"processes": pids}))
+        write_atomically(job, json.dumps(what | {"processes": pids}).encode())
         parts.start("users", users, "experiments.testbed.users", str(job))
         limit_s = START_S + 1.5 * world.num_slots * world.slot_s + 2 * world.max_delay_s
         return json.loads(parts.wait_end("users", limit_s))

@@ -12,11 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edgediff.errors import ConfigError, first_line
+from edgediff.run.signals import StopSignals
 from experiments.testbed.plan import Plan
+from experiments.testbed.processes import Stopped
 
 PROGRAMS = "ip", "tc", "sysctl", "nsenter", "unshare"
-INSIDE = "EDGEDIFF_TESTBED_INSIDE"  # set in a process that has entered a user namespace
+INSIDE = "EDGEDIFF_TESTBED_INSIDE"  # the process that has entered a user namespace
 NETNS = Path("/run/netns")
+SOCKET, LONGEST = "controller.sock", 107  # of the controller; the most bytes that the path of a Unix socket may have
 
 
 def enter() -> str:
@@ -28,25 +31,28 @@ def enter() -> str:
     if missing or not sys.platform.startswith("linux"):
         what = missing[0] if missing else "Linux"
         raise ConfigError(f"system: {what} is missing; the testbed needs Linux, iproute2, procps and util-linux")
-    if os.environ.get(INSIDE):
+    if os.environ.get(INSIDE) == str(os.getpid()):  # not of a parent: `mount` would cover the /run of all
         run(["mount", "-t", "tmpfs", "edgediff", "/run"])  # where `ip netns` keeps its names
         return "in a user namespace"
     if os.geteuid() == 0 and not _error(["unshare", "-n", "true"]):
         return "as root"
     if error := _error(["unshare", "-Urnm", "true"]):
-        raise ConfigError(f"system: neither root nor user namespaces may make a network here ({error})")
-    os.environ[INSIDE] = "1"
+        words = "neither root nor user namespaces may make a network here"
+        raise ConfigError(f"system: {words} ({error}); the system must allow one of them")
+    os.environ[INSIDE] = str(os.getpid())  # it stays the same
     os.execvp("unshare", ["unshare", "-Urnm", sys.executable, *sys.orig_argv[1:]])
 
 
 @contextlib.contextmanager
 def reserved(plan: Plan) -> Iterator[Path]:
     """Reserve the name of a plan for this process; yield a folder for its files, which is removed at the end."""
-    folder = Path(tempfile.gettempdir()) / f"{plan.name}-testbed"
+    folder = _folder(plan)
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700)
-    if folder.is_symlink() or folder.stat().st_uid != os.geteuid():
+    if folder.is_symlink() or not folder.is_dir() or folder.stat().st_uid != os.geteuid():
         raise ConfigError(f"name: {plan.name!r} is taken: {folder} belongs to somebody else; give another --name")
+    if (names := os.listdir(folder)) and "lock" not in names:
+        raise ConfigError(f"name: {plan.name!r} is taken: no testbed has made {folder}; give another --name")
     with (folder / "lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -58,16 +64,22 @@ def reserved(plan: Plan) -> Iterator[Path]:
             _remove_leftovers(plan, folder)
             yield folder
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            if not (_existing(plan) and (folder / "made").exists()):  # else the next start needs it to remove them
+                with contextlib.suppress(OSError):
+                    _empty(folder)
+                    (folder / "lock").unlink()  # last: as long as it is there, nobody else has the name
+                    folder.rmdir()
 
 
 @contextlib.contextmanager
-def built(plan: Plan, folder: Path) -> Iterator[None]:
-    """Build the network; at the end, take it down."""
+def built(plan: Plan, folder: Path, signals: StopSignals) -> Iterator[None]:
+    """Build the network; at the end, take it down. Raises `Stopped` if a signal comes while it is built."""
     (folder / "made").touch()  # from here on, the namespaces of these names are of the testbed
     try:
         for command in plan.commands():
             run(command)
+            if signals.number:
+                raise Stopped(signals.number)
         yield
     finally:
         take_down(plan)
@@ -75,13 +87,12 @@ def built(plan: Plan, folder: Path) -> Iterator[None]:
 
 def take_down(plan: Plan) -> None:
     """Remove the namespaces with all that is in them; end the processes in them."""
-    for name in plan.namespaces:
-        if (NETNS / name).exists():
-            pids = subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True, check=False).stdout
-            for pid in map(int, pids.split()):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            run(["ip", "netns", "delete", name])
+    for name in _existing(plan):
+        pids = subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True, check=False).stdout
+        for pid in map(int, pids.split()):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        run(["ip", "netns", "delete", name])
 
 
 def run(command: list[str]) -> None:
@@ -99,10 +110,33 @@ def _error(command: list[str]) -> str:
 def _remove_leftovers(plan: Plan, folder: Path) -> None:
     """Remove what a testbed of this name that was killed has left."""
     mine = (folder / "made").exists()
-    for name in plan.namespaces:
-        if (NETNS / name).exists() and not mine:
-            raise ConfigError(f"name: a network namespace {name} exists that no testbed has made; give another --name")
+    for name in _existing(plan):
+        if not mine:
+            words = f"a network namespace {name} exists, which no testbed with its files in {folder} has made"
+            raise ConfigError(f"name: {words}; give another --name, or remove it: ip netns delete {name}")
+        if os.path.samefile("/proc/self/ns/net", NETNS / name):
+            raise ConfigError(f"name: {name} is to be removed, and this process runs in it; start the testbed outside")
     take_down(plan)
+    _empty(folder)
+
+
+def _existing(plan: Plan) -> list[str]:
+    return [name for name in plan.namespaces if (NETNS / name).exists()]
+
+
+def _empty(folder: Path) -> None:
+    """Remove all files of a testbed but its lock."""
     for path in folder.iterdir():
         if path.name != "lock":
             path.unlink()
+
+
+def _folder(plan: Plan) -> Path:
+    """Return the folder of a plan; `ConfigError` if there is no place for it."""
+    try:
+        folder = Path(tempfile.gettempdir()) / f"{plan.name}-testbed"
+    except FileNotFoundError as error:
+        raise ConfigError(f"TMPDIR: {error.strerror}; set it to a folder that can be written to") from None
+    if len(os.fsencode(folder / SOCKET)) > LONGEST:
+        raise ConfigError(f"TMPDIR: {folder} is too long for the path of a Unix socket; set a shorter one")
+    return folder

@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -41,6 +42,11 @@ def run_testbed(program: str, main: Callable[[list[str]], int], argv: list[str] 
         except Stopped as stop:
             print(f"{program}: stopped by a signal; the network is taken down", file=sys.stderr)
             return 128 + stop.args[0]
+        except OSError as error:
+            if error.filename:
+                raise
+            print(f"{program}: system: {first_line(error)}", file=sys.stderr)  # no process, no memory, no space
+            return 1
 
     return run_program(program, watched, argv)
 
@@ -99,9 +105,13 @@ class Parts:
             raise Stopped(self.signals.number)
         ended = {name: status for name, part in self.parts.items() if (status := part.poll())}
         for name, status in sorted(ended.items(), key=lambda item: item[1]):
-            said = self._file(name, "err").read_text().strip().splitlines() or ["it has said nothing"]
+            said = self._file(name, "err").read_text().strip().splitlines() or [self._silence()]
             how = f"killed by {signal.Signals(-status).name}" if status < 0 else first_line(Exception(said[-1]))
             raise PartEnded(f"{name}: ended before its time ({how})")
+
+    def _silence(self) -> str:
+        full = shutil.disk_usage(self.folder).free < 4096
+        return f"it has said nothing; no space is left in {self.folder}" if full else "it has said nothing"
 
     def _file(self, name: str, kind: str) -> Path:
         return self.folder / f"{name.replace(' ', '-')}.{kind}"

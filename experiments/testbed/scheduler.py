@@ -31,7 +31,9 @@ class Scheduler(NamedTuple):
     @property
     def module(self) -> tuple[str, ...]:
         """Return the module, and the first arguments, of the process that decides."""
-        return ("experiments.testbed.rules", self.name) if self.weights is None else ("edgediff.control", self.name)
+        if self.weights is None:
+            return "experiments.testbed.rules", self.name
+        return "edgediff.control", self.name, "--device", self.settings.run.device  # that of `simulated`, too
 
     @property
     def label(self) -> str:

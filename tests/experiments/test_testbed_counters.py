@@ -1,10 +1,11 @@
 """The kernel's answer over netlink, as bytes made by hand."""
 
 import struct
+from types import SimpleNamespace
 
 import pytest
 
-from experiments.testbed.counters import Count, parse
+from experiments.testbed.counters import Count, Counters, parse
 
 
 def attribute(kind: int, content: bytes) -> bytes:
@@ -40,3 +41,11 @@ def test_an_error_of_the_kernel_is_one():
     error = struct.pack("=IHHIIi", 20, 2, 0, 1, 0, -1)
     with pytest.raises(PermissionError):
         parse(error)
+
+
+def test_a_link_that_somebody_has_removed():
+    counters = Counters.__new__(Counters)  # without asking for devices
+    counters.index, answer = [3, 4], qdisc(b"bfifo", 3, 1514, 1, 60, 2) + DONE
+    counters.socket = SimpleNamespace(send=len, recv=lambda _: answer)
+    with pytest.raises(RuntimeError, match="somebody has removed a link or its fifo"):
+        counters.read()

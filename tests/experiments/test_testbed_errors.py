@@ -1,16 +1,17 @@
 """What the testbed refuses, in one line each, before it touches anything."""
 
-import fcntl
+import os
 import sys
 import tempfile
-from pathlib import Path
 
 import pytest
 
-from edgediff.errors import ConfigError
+from edgediff.run.signals import StopSignals
 from experiments.testbed import __main__ as testbed
 from experiments.testbed import network
 from experiments.testbed.plan import Plan
+from experiments.testbed.processes import Stopped
+from experiments.testbed.scheduler import find
 
 PLAN = Plan("x", [1e6])
 
@@ -76,39 +77,40 @@ def test_ctrl_c_does_not_reach_a_command_that_builds_the_network():
     assert network._error([sys.executable, "-c", "import sys; sys.exit('why\\nand how')"]) == "why"
 
 
-def test_a_name_that_a_running_testbed_has(tmp_path):
-    folder = tmp_path / "files/x-testbed"
-    folder.mkdir()
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(ConfigError, match="name: 'x' is taken by a testbed that runs"), network.reserved(PLAN):
-            pass
-        assert (folder / "lock").exists()  # it is not disturbed
-        (folder / "lock").unlink()
-    folder.rmdir()
+def test_a_process_whose_parent_has_entered_a_user_namespace_has_not(monkeypatch):
+    monkeypatch.setenv(network.INSIDE, str(os.getppid()))
+    monkeypatch.setattr(network.shutil, "which", lambda program: program)
+    monkeypatch.setattr(network, "_error", lambda command: "")
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert network.enter() == "as root"  # `mount` would have failed the test
 
 
-def test_a_name_that_somebody_elses_namespace_has(tmp_path):
-    (tmp_path / "netns").mkdir()
-    (tmp_path / "netns/x-server").touch()
-    words = "name: a network namespace x-server exists that no testbed has made"
-    with pytest.raises(ConfigError, match=words), network.reserved(PLAN):
+def test_a_signal_ends_the_building_of_the_network(monkeypatch, tmp_path):
+    ran, signals = [], StopSignals()
+    monkeypatch.setattr(network, "run", lambda command: (ran.append(command), setattr(signals, "number", 15)))
+    with pytest.raises(Stopped), network.built(PLAN, tmp_path, signals):
         pass
+    assert ran == PLAN.commands()[:1]
 
 
-def test_a_folder_that_is_a_link(tmp_path):
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    link = Path(tempfile.gettempdir()) / "x-testbed"
-    link.symlink_to(elsewhere)
-    with pytest.raises(ConfigError, match="belongs to somebody else"), network.reserved(PLAN):
-        pass
-    link.unlink()
+def test_a_file_that_comes_while_the_testbed_runs_stays(call, monkeypatch, tmp_path):
+    def play(*_):
+        (tmp_path / "a.csv").write_text("mine")
+        return {"fidelity": {}}
+
+    monkeypatch.setattr(network, "enter", lambda: "as root")
+    for name, value in {
+        "play": play,
+        "merged": lambda *_: {},
+        "breaches": lambda *_: [],
+        "report": lambda *_: "the numbers",
+    }.items():
+        monkeypatch.setattr(testbed, name, value)
+    status, out, err = call(testbed, "round-robin", "--num-slots", "1", "--output", "a.csv")
+    assert (status, err) == (2, f"{testbed.__name__}: output: a.csv exists\n") and "the numbers" in out
+    assert (tmp_path / "a.csv").read_text() == "mine"
 
 
-def test_files_of_a_testbed_that_was_killed_are_removed_and_the_folder_goes_in_the_end(tmp_path):
-    folder = tmp_path / "files/x-testbed"
-    folder.mkdir()
-    (folder / "controller.sock").touch()
-    with network.reserved(PLAN) as given:
-        assert given == folder and [path.name for path in folder.iterdir()] == ["lock"]
+def test_the_controller_uses_no_gpu_even_if_the_run_was_trained_on_one(finished):
+    trained = find(str(finished), {"world": {}, "learner": {}, "run": {"device": "cuda"}})
+    assert trained.module == ("edgediff.control", str(finished), "--device", "cpu")
