@@ -99,11 +99,17 @@ def test_results_without_a_folder_are_refused_before_anything_is_played(played, 
     assert (status, out) == (2, "") and err.endswith(f": results: {tmp_path / 'none'} is no folder\n") and not played
 
 
-def test_a_file_that_is_no_result_of_the_comparison_is_not_overwritten(played, tmp_path, call):
-    (tmp_path / "runs.csv").write_text("a,b\n1,2\n")
+@pytest.mark.parametrize(
+    "content, why",
+    [(b"a,b\n1,2\n", "has other columns than"),
+     (b"\xff\xfe\x00", "is no CSV"),
+     (",".join(compare.COLUMNS).encode() + b"\n1,2\n", "has a line with more or fewer than")],
+)  # fmt: skip
+def test_a_file_that_is_no_result_of_the_comparison_is_not_overwritten(content, why, played, tmp_path, call):
+    (tmp_path / "runs.csv").write_bytes(content)
     status, out, err = call(compare, "--results", tmp_path)
-    assert (status, out, played) == (2, "", []) and f"results: {tmp_path / 'runs.csv'} has other columns than" in err
-    assert (tmp_path / "runs.csv").read_text() == "a,b\n1,2\n"
+    assert (status, out, played) == (2, "", []) and f"results: {tmp_path / 'runs.csv'} {why}" in err
+    assert err.count("\n") == 1 and (tmp_path / "runs.csv").read_bytes() == content
 
 
 @pytest.mark.parametrize(
