@@ -9,7 +9,7 @@ from experiments.testbed.wire import FLOW_HEADER, MESSAGE, WARM_UP, WARM_UP_SEGM
 
 OPENED, FEWEST = 192, 4  # connections before the first flow: of all gateways, and of each; more are opened at need
 SO_MAX_PACING_RATE = 47  # of asm-generic/socket.h; the module `socket` has no name for it
-PAYLOAD = memoryview(bytearray(1 << 24))
+PAYLOAD = memoryview(bytes(1 << 24))  # of all flows but the longest
 
 
 class Connection:
@@ -35,9 +35,10 @@ class Connection:
         length = max(FLOW_HEADER.size, round(data_bits / 8))
         self.socket.setsockopt(socket.SOL_SOCKET, SO_MAX_PACING_RATE, max(1, int(rate_bps / 8)))
         header = FLOW_HEADER.pack(number, length, processing_s, tflops)
-        sent = self.socket.sendmsg([header, PAYLOAD[: length - len(header)]])
+        payload = PAYLOAD if length <= len(PAYLOAD) else memoryview(bytes(length))
+        sent = self.socket.sendmsg([header, payload[: length - len(header)]])
         if sent < length:  # longer than what the kernel keeps
-            self.sending = self.loop.create_task(self.loop.sock_sendall(self.socket, PAYLOAD[: length - sent]))
+            self.sending = self.loop.create_task(self.loop.sock_sendall(self.socket, payload[: length - sent]))
 
     def close(self) -> None:
         """Close the connection."""
