@@ -25,7 +25,7 @@ from experiments.page.paper_text import AUTHORS, RESULT_PICTURES, SECTIONS, TITL
 from experiments.page.writer import Writer
 
 PAGE = RESULTS / "annotated_paper.html"
-STYLE = "".join(Path(__file__).with_name(name).read_text("utf-8") for name in ("annotate.css", "sideways.css"))
+STYLES = "annotate.css", "sideways.css"
 
 
 class Chapters:
@@ -104,6 +104,7 @@ def page(results: Path = RESULTS, home: str = "../..") -> str:
     """Return the whole page; `home` is the way from the page to the folder of the project."""
     writer = Writer()
     made = chapters(results, writer)
+    style = "".join(Path(__file__).with_name(name).read_text("utf-8") for name in STYLES)
     text = f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -114,7 +115,7 @@ def page(results: Path = RESULTS, home: str = "../..") -> str:
 <link rel="icon" href="data:,">
 <style>
 {font.rule()}
-{STYLE}</style>
+{style}</style>
 </head>
 <body>
 <nav><b>Contents</b><ul>{"".join(made.contents)}</ul></nav>

@@ -40,12 +40,16 @@ def parser() -> Parser:
     return result
 
 
-def check_names(queue: str, name: str, output: str | None) -> None:
-    """Raise `ConfigError` unless what is no setting can be used."""
+def check_names(queue: str, name: str) -> None:
+    """Raise `ConfigError` at an unknown queue, or a name that namespaces cannot have."""
     if queue not in QUEUES:
         raise ConfigError(f"queue: {queue!r} is not one of {', '.join(QUEUES)}")
     if not re.fullmatch(r"[a-z][a-z0-9-]{0,29}", name):
         raise ConfigError(f"name: {name!r} is not up to 30 of a-z, 0-9 and -, with a letter first")
+
+
+def check_output(output: str | None) -> None:
+    """Raise `ConfigError` if a file is asked for that exists, or that cannot be made."""
     if output and os.path.lexists(output):
         raise ConfigError(f"output: {output} exists")
     if output and not (Path(output).parent.is_dir() and os.access(Path(output).parent, os.W_OK)):
@@ -64,7 +68,8 @@ def heading(scheduler: Scheduler, drawn: dict, how: str, name: str) -> str:
 def main(argv: list[str]) -> int:
     """Play an episode of the simulator as real TCP flows in real time, scheduled by a run or by a rule."""
     args = parser().parse(argv)
-    check_names(args.queue, args.name, args.output)
+    check_names(args.queue, args.name)
+    check_output(args.output)
     scheduler = find(args.scheduler, given_settings(args))
     how, drawn = network.enter(), traffic(scheduler)
     print(heading(scheduler, drawn, how, args.name), flush=True)
@@ -76,7 +81,7 @@ def main(argv: list[str]) -> int:
         return 1
     print(report(flows, found))
     if args.output:
-        check_names(args.queue, args.name, args.output)  # once more: it may have come meanwhile
+        check_output(args.output)  # once more: it may have come meanwhile
         write_flows(Path(args.output), flows)
     return output_status("testbed")
 

@@ -10,7 +10,7 @@ from edgediff.run.files import write_atomically
 from edgediff.run.signals import StopSignals
 from experiments.testbed import network
 from experiments.testbed.plan import Plan
-from experiments.testbed.processes import Parts, Stopped
+from experiments.testbed.processes import Parts, raise_if_stopped
 from experiments.testbed.scheduler import Scheduler
 
 START_S, QUEUES = 30.0, ("fifo", "unsent")  # time for the users to get ready; what the controller is told as Q
@@ -32,8 +32,7 @@ def testbed(plan: Plan) -> Iterator[tuple[Path, Parts]]:
     with StopSignals() as signals:
         with network.reserved(plan) as folder, network.built(plan, folder, signals), Parts(folder, signals) as parts:
             yield folder, parts
-        if signals.number:  # it has come while the network was taken down
-            raise Stopped(signals.number)
+        raise_if_stopped(signals)  # one that has come while the network was taken down
 
 
 def play(scheduler: Scheduler, drawn: dict, name: str, queue: str = "fifo", paced: bool = True) -> dict:

@@ -14,7 +14,7 @@ from pathlib import Path
 from edgediff.errors import ConfigError, first_line
 from edgediff.run.signals import StopSignals
 from experiments.testbed.plan import Plan
-from experiments.testbed.processes import Stopped
+from experiments.testbed.processes import raise_if_stopped
 
 PROGRAMS = "ip", "tc", "sysctl", "nsenter", "unshare"
 INSIDE = "EDGEDIFF_TESTBED_INSIDE"  # the process that has entered a user namespace
@@ -78,8 +78,7 @@ def built(plan: Plan, folder: Path, signals: StopSignals) -> Iterator[None]:
     try:
         for command in plan.commands():
             run(command)
-            if signals.number:
-                raise Stopped(signals.number)
+            raise_if_stopped(signals)
         yield
     finally:
         take_down(plan)
@@ -102,7 +101,7 @@ def run(command: list[str]) -> None:
 
 
 def _error(command: list[str]) -> str:
-    # In a session of its own, so that Ctrl-C does not end it: the testbed stops when the network is built.
+    # In a session of its own, so that Ctrl-C does not end it: the testbed stops after it.
     done = subprocess.run(command, capture_output=True, text=True, check=False, start_new_session=True)
     return first_line(Exception(done.stderr or "it says nothing")) if done.returncode else ""
 

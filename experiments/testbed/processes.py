@@ -30,6 +30,12 @@ class Stopped(RuntimeError):
     """A signal has come; the only argument is its number."""
 
 
+def raise_if_stopped(signals: StopSignals) -> None:
+    """Raise `Stopped` if a signal has come."""
+    if signals.number:
+        raise Stopped(signals.number)
+
+
 def run_testbed(program: str, main: Callable[[list[str]], int], argv: list[str] | None = None) -> int:
     """Run a program's main as `run_program` does; also a process that ends, or a signal, is one line and a status."""
 
@@ -101,8 +107,7 @@ class Parts:
     def _look(self) -> None:
         """Raise an exception if a signal has come, or a process has ended; first name one that was killed."""
         time.sleep(LOOK_S)
-        if self.signals.number:
-            raise Stopped(self.signals.number)
+        raise_if_stopped(self.signals)
         ended = {name: status for name, part in self.parts.items() if (status := part.poll())}
         for name, status in sorted(ended.items(), key=lambda item: item[1]):
             said = self._file(name, "err").read_text().strip().splitlines() or [self._silence()]

@@ -1,4 +1,5 @@
 import shutil
+import tempfile
 from dataclasses import replace
 
 import pytest
@@ -29,6 +30,20 @@ def write_result():
         path.write_text("".join(",".join(f'"{cell}"' for cell in line) + "\n" for line in lines))
 
     return _write_result
+
+
+@pytest.fixture
+def no_network(monkeypatch, tmp_path):
+    """Let no test of the testbed build a network, and keep the files of all in a folder that is empty at the end."""
+    from experiments.testbed import network  # not on every system
+
+    monkeypatch.setattr(network, "NETNS", tmp_path / "netns")
+    monkeypatch.setattr(network, "run", lambda command: pytest.fail(f"{command} was run"))
+    folder = tmp_path / "files"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    yield
+    assert not list(folder.iterdir())
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ import csv
 
 import numpy as np
 import pytest
+from measured import FIDELITY, row
 
 from edgediff.world.workload import HELD_OUT
 from experiments.testbed import alone, compare
@@ -35,17 +36,14 @@ def played(monkeypatch, tmp_path):
 @pytest.fixture
 def as_simulated(monkeypatch):
     """Play without a kernel: each flow takes 10 ms longer than in the simulator. Return what a play was told."""
-    told = {}
-    fidelity = {"late_p99_s": 0.001, "length": 1.0, "link": 0.9, "drops": 0, "users": 0.1, "edge server": 0.1,
-                "controller": 0.2}  # fmt: skip
+    told, fidelity = {}, FIDELITY.copy()
 
     def play(scheduler, drawn, name, queue, paced):
         simulated = scheduler.simulated()
         told.update(load=scheduler.settings.world.load, seed=scheduler.traffic_seed, queue=queue, paced=paced)
         rows = [
-            {"gateway": 0, "level": 0, "rate_bps": 1e6, "compute_tflops": 10.0, "dropped": bool(dropped), "number": k,
-             "predicted_s": delay_s, "unsent_bits": 0.0, "fifo_bits": 0.0, "available_bps": 1e6, "begun_s": 0.0,
-             "arrived_s": None if dropped else delay_s, "answered_s": None if dropped else delay_s + 0.01, **flow}
+            row(dropped=bool(dropped), number=k, predicted_s=delay_s, arrived_s=None if dropped else delay_s,
+                answered_s=None if dropped else delay_s + 0.01, **flow)
             for k, (flow, delay_s, dropped) in enumerate(
                 zip(drawn["flows"], simulated["delay_s"], simulated["dropped"], strict=True))]  # fmt: skip
         return {"flows": rows, "fidelity": fidelity, "asked_ms": [1.0, 3.0], "overgranted": 0.25}

@@ -2,7 +2,6 @@
 
 import os
 import sys
-import tempfile
 
 import pytest
 
@@ -14,18 +13,7 @@ from experiments.testbed.processes import Stopped
 from experiments.testbed.scheduler import find
 
 PLAN = Plan("x", [1e6])
-
-
-@pytest.fixture(autouse=True)
-def untouched(monkeypatch, tmp_path):
-    """Let no test build a network, and keep the files of all in a folder that must be empty in the end."""
-    monkeypatch.setattr(network, "NETNS", tmp_path / "netns")
-    monkeypatch.setattr(network, "run", lambda command: pytest.fail(f"{command} was run"))
-    folder = tmp_path / "files"
-    folder.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    yield
-    assert not list(folder.iterdir())
+pytestmark = pytest.mark.usefixtures("no_network")
 
 
 @pytest.mark.parametrize(

@@ -12,18 +12,7 @@ from experiments.testbed import network
 from experiments.testbed.plan import Plan
 
 PLAN = Plan("x", [1e6])
-
-
-@pytest.fixture(autouse=True)
-def files(monkeypatch, tmp_path):
-    """Let no test touch a network, and keep the files of all in a folder that must be empty in the end."""
-    monkeypatch.setattr(network, "NETNS", tmp_path / "netns")
-    monkeypatch.setattr(network, "run", lambda command: pytest.fail(f"{command} was run"))
-    folder = tmp_path / "files"
-    folder.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    yield
-    assert not list(folder.iterdir())
+pytestmark = pytest.mark.usefixtures("no_network")
 
 
 def test_a_name_that_a_running_testbed_has(tmp_path):

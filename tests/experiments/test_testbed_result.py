@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from measured import FIDELITY, row
 
 from edgediff.config import WorldConfig
 from edgediff.world.rollout import summarise
@@ -10,18 +11,7 @@ from experiments.testbed.result import breaches, merged, report, scores, write_f
 from experiments.testbed.scheduler import find
 from experiments.testbed.terms import deviations
 
-GOOD = {"late_p99_s": 0.001, "length": 1.0, "link": 0.99, "drops": 0, "users": 0.1, "edge server": 0.1,
-        "controller": 0.2}  # fmt: skip
 GIVEN = {"world": {"num_slots": 100}, "learner": {}, "run": {}}
-
-
-def row(**changes) -> dict:
-    """Return a flow of 2 Mbit that was granted 4 Mbit/s and 10 TFLOP/s for 2 TFLOP: 0.5 s and 0.2 s."""
-    return {
-        "gateway": 1, "level": 0, "rate_bps": 4e6, "compute_tflops": 10.0, "dropped": False, "number": 0, "slot": 0,
-        "data_bits": 2e6, "work_tflop": 2.0, "deadline_s": 0.8, "predicted_s": 0.75, "unsent_bits": 4e5,
-        "fifo_bits": 0.0, "available_bps": 8e6, "begun_s": 0.01, "arrived_s": 0.53, "answered_s": 0.74,
-    } | changes  # fmt: skip
 
 
 @pytest.fixture
@@ -35,7 +25,7 @@ def as_measured(simulated, **changes):
     for delay_s, dropped, completed in zip(*(simulated[k] for k in ("delay_s", "dropped", "completed")), strict=True):
         answered_s = None if dropped else delay_s
         rows.append(row(answered_s=answered_s, dropped=bool(dropped), deadline_s=delay_s if completed else 1e-3))
-    return {"flows": rows, "fidelity": GOOD | changes, "asked_ms": [1.0]}
+    return {"flows": rows, "fidelity": FIDELITY | changes, "asked_ms": [1.0]}
 
 
 def test_a_kernel_that_does_as_the_simulator_has_its_score(simulated):
@@ -65,15 +55,15 @@ def test_the_end_of_a_run_shows_kernel_and_simulator(simulated):
      ("users", 0.9, "users: 0.90"), ("edge server", 0.9, "edge server: 0.90"), ("controller", 0.9, "controller: 0.90")],
 )  # fmt: skip
 def test_a_run_that_was_not_true_to_its_plan_is_named(simulated, name, value, words):
-    assert breaches(GOOD, merged(as_measured(simulated), simulated, WorldConfig())) == []
-    (only,) = breaches(GOOD | {name: value}, merged(as_measured(simulated), simulated, WorldConfig()))
+    assert breaches(FIDELITY, merged(as_measured(simulated), simulated, WorldConfig())) == []
+    (only,) = breaches(FIDELITY | {name: value}, merged(as_measured(simulated), simulated, WorldConfig()))
     assert words in only
 
 
 def test_a_flow_without_an_answer_is_named(simulated):
     found = as_measured(simulated)
     found["flows"][3]["answered_s"] = None
-    assert breaches(GOOD, merged(found, simulated, WorldConfig())) == ["flows that never got an answer: 1"]
+    assert breaches(FIDELITY, merged(found, simulated, WorldConfig())) == ["flows that never got an answer: 1"]
 
 
 def test_the_terms_of_the_model_by_hand():
