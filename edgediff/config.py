@@ -10,7 +10,10 @@ from typing import Any, NamedTuple, TypeVar
 from edgediff.errors import ConfigError
 
 T = TypeVar("T", int, float, str)
-COMMON_INPUTS, GATEWAY_INPUTS = 6, 12  # numbers in the state of shared networks: common, and of each gateway
+NUM_LEVELS = 3  # actions of a gateway
+# Numbers in the state of shared networks: common ones; of each gateway, its own and three of each level.
+COMMON_INPUTS, OWN_INPUTS, LEVEL_INPUTS = 6, 3, 3
+GATEWAY_INPUTS = OWN_INPUTS + NUM_LEVELS * LEVEL_INPUTS
 TINY = 1e-12  # smallest value of what has to be above 0: no product of a few of them counts as zero on a processor
 
 
@@ -132,7 +135,7 @@ class WorldConfig:
     @property
     def num_actions(self) -> int:
         """A, gateways times levels: K of Eq. (26)."""
-        return self.num_gateways * 3
+        return self.num_gateways * NUM_LEVELS
 
     @property
     def state_dim(self) -> int:
@@ -229,13 +232,6 @@ class Settings(NamedTuple):
     world: WorldConfig
     learner: LearnerConfig
     run: RunConfig
-
-    @property
-    def state_dim(self) -> int:
-        """S, the length of the state that the learner sees."""
-        if self.learner.network == "mlp":
-            return self.world.state_dim
-        return COMMON_INPUTS + GATEWAY_INPUTS * self.world.num_gateways
 
     def changed(self, given: dict[str, dict]) -> "Settings":
         """Return the settings with what is given for "world", "learner" and "run"."""

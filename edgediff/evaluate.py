@@ -1,6 +1,6 @@
 """Score saved runs on held-out traffic, beside the rules: `python -m edgediff.evaluate RUN [RUN ...]`."""
 
-from edgediff.run.launch import prepare_process
+from edgediff.run.process import prepare_process
 
 if __name__ == "__main__":
     prepare_process()
@@ -11,57 +11,38 @@ import sys
 from argparse import Namespace
 from math import isfinite
 
-from edgediff.config import Settings, WorldConfig
+from edgediff.config import WorldConfig
 from edgediff.errors import ConfigError
-from edgediff.learner.agent import Agent
-from edgediff.run.commandline import Parser, given_settings, output_status, run_program
+from edgediff.run.commandline import Parser, given_settings
+from edgediff.run.process import output_status, run_program
 from edgediff.run.scores import agent_policy, score, table, traffic_label
-from edgediff.run.start import check
-from edgediff.run.weights import read_weights, restore_agent, weights_path
-from edgediff.world.knowledge import state_of
+from edgediff.run.start import load_run
+from edgediff.world.rollout import Policy
 from edgediff.world.rules import all_rules
 from edgediff.world.simulator import Simulator
-from edgediff.world.trace import Trace
 from edgediff.world.windows import describe_log
 from edgediff.world.workload import HELD_OUT
 
 
-def load(run: str, args: Namespace) -> tuple[Settings, Trace | None, int, Agent]:
-    """Read the weights of a run; return the settings of its evaluation, the request log, the epoch and the agent."""
-    trained, epoch, weights = read_weights(weights_path(run, args.weights))
-    before, given = trained._replace(world=trained.world.at_load(trained.world.load)), given_settings(args)
-    settings = before.changed(given)
-    gateways = settings.world.num_gateways
-    if gateways != trained.world.num_gateways and trained.learner.network == "mlp":
-        raise ConfigError(
-            f"num_gateways: {gateways} is not {trained.world.num_gateways}, as in the run, whose network is mlp"
-        )
-    trace = check(settings, learning=False)
-    return settings, trace, epoch, restore_agent(weights, settings)
-
-
 def compare(runs: list[str], args: Namespace) -> tuple[str, dict[str, dict[str, float]]]:
     """Score every run and every rule on the same episodes; return a heading and the scores by label."""
-    loaded = {run: load(run, args) for run in runs}
+    loaded = {run: load_run(run, args.weights, given_settings(args)) for run in runs}
     (world, _, of_run), trace, _, _ = loaded[runs[0]]
     for run, (settings, _, _, _) in loaded.items():
         for name, value in vars(world).items():
             if (other := getattr(settings.world, name)) != value:
                 raise ConfigError(f"{name}: {other} in {run} is not {value}, as in {runs[0]}; give one of them")
-    simulators, policies = {}, {}  # one simulator for every form of the state
+    policies: dict[str, Policy] = {}
     for run, (settings, _, _, agent) in loaded.items():
-        form = state_of(settings.learner.network)
-        if form not in simulators:
-            simulators[form] = Simulator(world, of_run.final_episodes, trace=trace, observe=form)
-        simulator = simulators[form]
         for mode in [args.mode] if args.mode else agent.MODES[: 2 if len(runs) == 1 else 1]:
             label, policy = agent_policy(agent, settings.run, mode)
-            policies[label if len(runs) == 1 else f"{run}: {label}"] = policy, simulator
+            policies[label if len(runs) == 1 else f"{run}: {label}"] = policy
     epochs = ", ".join(f"{run} (epoch {epoch})" for run, (_, _, epoch, _) in loaded.items())
     heading = f"{epochs}, {args.weights} weights; {traffic_label(world)}; {of_run.final_episodes} held-out episodes"
     heading += f"\n{describe_log(world, trace)}" if trace else ""
-    policies |= {label: (rule, simulator) for label, rule in all_rules().items()}  # rules do not look at the state
-    return heading, {label: score(played, policy, HELD_OUT + 1) for label, (policy, played) in policies.items()}
+    simulator = Simulator(world, of_run.final_episodes, trace=trace, state_of_view=None)
+    policies |= all_rules()
+    return heading, {label: score(simulator, policy, HELD_OUT + 1) for label, policy in policies.items()}
 
 
 def main(argv: list[str]) -> int:

@@ -1,6 +1,6 @@
 """Algorithm 1: train the agent on the simulated edge network. `python -m edgediff.train --preset quick`."""
 
-from edgediff.run.launch import prepare_process
+from edgediff.run.process import prepare_process
 
 if __name__ == "__main__":
     prepare_process()
@@ -19,14 +19,13 @@ from edgediff.errors import ConfigError, NonFiniteError, first_line
 from edgediff.learner.agent import Agent
 from edgediff.learner.agents import AGENTS
 from edgediff.run import files
-from edgediff.run.checkpoint import Checkpointer, Parts, Progress, Stop, restore, stop
-from edgediff.run.commandline import Parser, run_program
-from edgediff.run.folder import RunFolder, checkpoints
+from edgediff.run.checkpoint import Checkpointer, Stop, Training, restore, stop
+from edgediff.run.commandline import Parser
+from edgediff.run.folder import Progress, RunFolder, checkpoints
+from edgediff.run.process import StopSignals, run_program
 from edgediff.run.report import Report, budget, mean_metrics, mean_outcome
 from edgediff.run.scores import agent_policy, score, table, traffic_label
-from edgediff.run.signals import StopSignals
 from edgediff.run.start import resume_run, start_run
-from edgediff.world.knowledge import state_of
 from edgediff.world.rules import GREEDY, PRICED, PRICED_BY_LOAD, all_rules
 from edgediff.world.simulator import Simulator
 from edgediff.world.trace import Trace
@@ -40,20 +39,22 @@ def build(
     settings: Settings,
     trace: Trace | None = None,
     agent_class: type[Agent] | None = None,
-    observe: Callable | None = None,
-) -> Parts:
+    state_of_view: Callable | None = None,
+) -> Training:
     """Create simulator, agent, memory and the stream that samples it, from the seed of the run.
 
     An experiment may give another class for the agent, or another function for the state, Eq. (11).
     """
     world, config, run = settings
-    simulator = Simulator(world, config.num_envs, trace=trace, observe=observe or state_of(config.network))
+    simulator = Simulator.of(
+        settings, config.num_envs, trace=trace, **{"state_of_view": state_of_view} if state_of_view else {}
+    )
     state_dim = simulator.reset(run.seed).shape[1]
     agent_seed, replay_seed = (np.random.SeedSequence(run.seed, spawn_key=(name,)) for name in (_AGENT, _REPLAY))
     agent_class = agent_class or AGENTS[config.agent]
     agent = agent_class(state_dim, world.num_actions, config, agent_seed, run.device)
     sampling = torch.Generator(run.device).manual_seed(int(replay_seed.generate_state(1, np.uint64)[0]))
-    return Parts(simulator, agent, agent.memory(), sampling)
+    return Training(simulator, agent, agent.memory(), sampling)
 
 
 def held_out_world(settings: Settings) -> WorldConfig:
@@ -61,7 +62,7 @@ def held_out_world(settings: Settings) -> WorldConfig:
     return settings.world.at_load(settings.world.load)
 
 
-def train(settings: Settings, folder: RunFolder, parts: Parts | None = None, saved: dict | None = None) -> Agent:
+def train(settings: Settings, folder: RunFolder, parts: Training | None = None, saved: dict | None = None) -> Agent:
     """Run Algorithm 1, its lines numbered as in the paper; return the trained agent.
 
     An epoch collects transitions from all environments, then takes its gradient steps; episodes follow each other
@@ -74,7 +75,7 @@ def train(settings: Settings, folder: RunFolder, parts: Parts | None = None, sav
     simulator, agent, memory, sampling = parts
     progress = restore(saved, parts) if saved else Progress()
     held_out = Simulator(
-        held_out_world(settings), settings.run.eval_episodes, trace=simulator.trace, observe=simulator.observe
+        held_out_world(settings), settings.run.eval_episodes, trace=simulator.trace, state_of_view=None
     )
     observation = simulator.observation()  # line 2
     with (
@@ -82,7 +83,7 @@ def train(settings: Settings, folder: RunFolder, parts: Parts | None = None, sav
         Report(folder.path, settings, agent.METRICS, progress) as report,
     ):
         if progress.epoch == 0:
-            keep_best(held_out, agent, settings, progress, report)  # the untrained agent, for comparison
+            keep_best(held_out, parts, settings, progress, report)  # the untrained agent, for comparison
         for epoch in range(progress.epoch + 1, config.epochs + 1):  # line 1
             infos, updates = [], []
             for _ in range(config.collect_per_epoch // config.num_envs):  # line 5
@@ -91,22 +92,22 @@ def train(settings: Settings, folder: RunFolder, parts: Parts | None = None, sav
                 memory.add(observation, action, reward, info["successor"], terminated, truncated)  # line 8
                 observation = next_observation  # line 21
                 infos.append(info)
-            for k in range(agent.num_updates(memory)):  # line 9
-                batch = agent.batch(memory, k, sampling)  # line 10
+            for batch in agent.batches(memory, sampling):  # lines 9-10
                 updates.append(agent.update(batch))  # lines 11-19
             metrics = mean_metrics(updates, agent.METRICS, progress.gradient_steps + 1)  # raises at a NaN
             agent.check_finite(observation)
             progress.finish_epoch(config.collect_per_epoch, len(updates))
             report.epoch(mean_outcome(infos) | metrics)
             if epoch % every == 0 or epoch == config.epochs:  # line 23
-                keep_best(held_out, agent, settings, progress, report)
+                keep_best(held_out, parts, settings, progress, report)
             checkpointer.after_epoch()
     return agent  # line 25
 
 
-def keep_best(held_out: Simulator, agent: Agent, settings: Settings, progress: Progress, report: Report) -> None:
+def keep_best(held_out: Simulator, parts: Training, settings: Settings, progress: Progress, report: Report) -> None:
     """Evaluate the agent on held-out traffic, and keep its weights if they are the best so far: line 23."""
-    _, policy = agent_policy(agent, settings.run)
+    agent, state_of_view = parts.agent, parts.simulator.state_of_view
+    _, policy = agent_policy(agent, settings.run, state_of_view=state_of_view)
     found = score(held_out, policy)
     report.evaluation(found)
     if found["reward"] > progress.best["reward"]:
@@ -116,8 +117,7 @@ def keep_best(held_out: Simulator, agent: Agent, settings: Settings, progress: P
 def final_table(settings: Settings, agent: Agent, trace: Trace | None) -> str:
     """Compare the agent with some rules on held-out traffic that no evaluation has used."""
     world = held_out_world(settings)
-    observe = state_of(settings.learner.network)
-    simulator = Simulator(world, settings.run.final_episodes, trace=trace, observe=observe)
+    simulator = Simulator(world, settings.run.final_episodes, trace=trace, state_of_view=None)
     rules = {label: rule for label, rule in all_rules().items() if label in SHOWN_RULES}
     policies = dict([agent_policy(agent, settings.run)]) | rules
     scores = {label: score(simulator, policy, HELD_OUT + 1) for label, policy in policies.items()}

@@ -22,7 +22,7 @@ from edgediff.config import LearnerConfig, RunConfig
 from edgediff.errors import ConfigError
 from edgediff.learner.agent import Agent
 from edgediff.learner.agents import build_agent
-from edgediff.run.commandline import run_program
+from edgediff.run.process import run_program
 from edgediff.run.start import set_up_torch
 
 RESULTS = Path(__file__).parent / "results/cartpole"
@@ -69,8 +69,8 @@ def run(name: str, seed: int, **changes) -> list[tuple[int, int, float]]:
                 final[env] = info["final_obs"][env]
             memory.add(observation, action, reward, final / SCALE, terminated, truncated)
             observation = next_observation / SCALE
-        for k in range(agent.num_updates(memory)):
-            agent.update(agent.batch(memory, k, sampling))
+        for batch in agent.batches(memory, sampling):
+            agent.update(batch)
             steps += 1
         if epoch * config.collect_per_epoch % EVERY == 0:
             rows.append((epoch * config.collect_per_epoch, steps, evaluate(agent, seed)))

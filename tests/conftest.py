@@ -9,7 +9,7 @@ from tiny import TINY, contents
 
 from edgediff import train
 from edgediff.run.checkpoint import Checkpointer
-from edgediff.run.commandline import run_program
+from edgediff.run.process import run_program
 from experiments.page.index import keywords
 
 pytest_plugins = ["exercise_mode"]

@@ -65,7 +65,7 @@ def simulator():
     started.reset(0)
     for k in range(30):  # so that there is something to spoil
         started.step(np.array([k % 24, 23]))
-    assert started.held_bps.any() and started.held_tflops.any() and started.backlog_bits.any()
+    assert started.reserved_bps.any() and started.reserved_tflops.any() and started.backlog_bits.any()
     return started
 
 

@@ -1,6 +1,6 @@
 """Decide flows online, as the SDN controller of Section 3.1: `python -m edgediff.control RUN`."""
 
-from edgediff.run.launch import prepare_process
+from edgediff.run.process import prepare_process
 
 if __name__ == "__main__":
     prepare_process()
@@ -17,8 +17,8 @@ from edgediff.control.listen import check_address, listening
 from edgediff.control.protocol import LineProtocol
 from edgediff.control.server import Server, StandardStreams
 from edgediff.errors import ConfigError, first_line
-from edgediff.run.commandline import Parser, given_settings, run_program
-from edgediff.run.signals import StopSignals
+from edgediff.run.commandline import Parser, given_settings
+from edgediff.run.process import StopSignals, run_program
 
 
 def tell(line: str) -> None:

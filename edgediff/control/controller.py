@@ -21,8 +21,8 @@ from edgediff.errors import ConfigError
 from edgediff.learner.agent import Agent
 from edgediff.run.start import set_up_torch
 from edgediff.run.weights import read_weights, restore_agent, weights_path
-from edgediff.world.decision import LEVELS, Outcome, View, decode_action, outcome
-from edgediff.world.knowledge import state_of
+from edgediff.world.decision import LEVEL_FACTORS, Outcome, View, decode_action, outcome
+from edgediff.world.state import state_of
 from edgediff.world.workload import draw_topology
 
 
@@ -45,7 +45,7 @@ class Controller:
 
     def __init__(self, agent: Agent, settings: Settings, mode: str = ""):
         self.agent, self.settings, self.world = agent, settings, settings.world
-        self.observe = state_of(settings.learner.network)
+        self.state_of_view = state_of(settings.learner.network)
         self.mode, self.draws = agent.checked_mode(mode), settings.run.eval_draws
         self.for_gateways = {self.world.num_gateways: (self.world, agent)}
         self.capacity_bps, known_s = draw_topology(self.world)
@@ -90,7 +90,7 @@ class Controller:
             for flow in demands:
                 propagation_s = self._propagation_s(flow, len(capacity_bps))
                 view = View(flow, backlog_bits, available_bps, capacity_bps, propagation_s, available_tflops, load)
-                state = self.observe(world, view)
+                state = self.state_of_view(world, view)
                 action, pi = agent.act_with_probabilities(state, self.generator, self.mode, self.draws)
                 result = Outcome(*(field[0, 0] for field in outcome(world, view, action[:, None])))
                 backlog_bits, available_bps, available_tflops = after_grant(view, result)
@@ -140,4 +140,4 @@ def _decision(action: int, result: Outcome, pi: np.ndarray, milliseconds: float)
     gateway, level = map(int, decode_action(action))
     amounts = float(result.rate_bps), float(result.compute_tflops), float(result.delay_s)
     in_time, dropped = bool(result.completed), bool(result.dropped)
-    return Decision(gateway, level, *amounts, in_time, dropped, pi.reshape(-1, len(LEVELS)), milliseconds)
+    return Decision(gateway, level, *amounts, in_time, dropped, pi.reshape(-1, len(LEVEL_FACTORS)), milliseconds)

@@ -3,9 +3,11 @@
 import numpy as np
 from gymnasium.spaces import Box
 
-from edgediff.world.decision import View, observe
+from edgediff.world.decision import View
+from edgediff.world.laws import work_per_bit
 from edgediff.world.simulator import Simulator
-from edgediff.world.workload import FLOW, work_per_bit
+from edgediff.world.state import observe
+from edgediff.world.workload import FLOW
 
 
 def observation_space(simulator: Simulator) -> Box:

@@ -3,6 +3,7 @@
 The agents differ in their networks, in the policy that these define, and in one gradient step.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from edgediff.errors import ConfigError, NonFiniteError
 from edgediff.learner.cuda_graph import recorded_update
 from edgediff.learner.networks import mlp
 from edgediff.learner.optimiser import load_moments, moments
-from edgediff.learner.replay import Batch, Replay
+from edgediff.learner.replay import Replay
 from edgediff.learner.shared import PricedCritic, SharedNetwork
 
 
@@ -33,7 +34,8 @@ class Agent:
         self.shared = config.network != "mlp"
         init, act, learn = (int(s) for s in seed.generate_state(3, np.uint64))
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(init)  # `build` draws the first weights from this seed, and no other seed matters
+            # The one stream that `build` draws the first weights from; `torch.manual_seed` would reseed a GPU, too.
+            torch.default_generator.manual_seed(init)
             self.build()
         self.act_stream = torch.Generator(device).manual_seed(act)
         self.learn_stream = torch.Generator(device).manual_seed(learn)
@@ -140,13 +142,11 @@ class Agent:
         """Create what the agent learns from: a replay buffer, B of Algorithm 1."""
         return Replay(self.config.buffer_size, self.config.num_envs, self.state_dim, self.num_actions, self.device)
 
-    def num_updates(self, memory: Replay) -> int:
-        """Return the number of gradient steps of an epoch, Algorithm 1, line 9: none until there is a full batch."""
-        return self.config.updates_per_epoch if len(memory) >= self.config.batch_size else 0
-
-    def batch(self, memory: Replay, k: int, generator: torch.Generator) -> Batch | tuple:
-        """Draw the batch of gradient step k of an epoch, Algorithm 1, line 10."""
-        return memory.sample(self.config.batch_size, self.config.n_step, self.config.gamma, generator)
+    def batches(self, memory: Replay, generator: torch.Generator) -> Iterator[Any]:
+        """Draw the batches of an epoch, Algorithm 1, lines 9-10: none until the memory holds a full one."""
+        if len(memory) >= self.config.batch_size:
+            for _ in range(self.config.updates_per_epoch):
+                yield memory.sample(self.config.batch_size, self.config.n_step, self.config.gamma, generator)
 
     def adam(self, network: nn.Module, lr: float) -> torch.optim.Adam:
         """Create the optimiser of Table 1: Adam with weight decay as L2."""

@@ -5,7 +5,7 @@ J. Schulman et al., "High-dimensional continuous control using generalized advan
 """
 
 import copy
-import math
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -80,19 +80,15 @@ class PPO(Agent):
         c = self.config
         return Replay(c.collect_per_epoch, c.num_envs, self.state_dim, self.num_actions, self.device)
 
-    def num_updates(self, memory: Replay) -> int:
-        """Return how many gradient steps a rollout gives: `passes` over its batches."""
-        return self.config.ppo_passes * math.ceil(len(memory) / self.config.batch_size)
-
-    def batch(self, memory: Replay, k: int, generator: torch.Generator) -> RolloutBatch:
-        """Take batch k of the rollout: shuffled before every pass; advantages are computed once, before the first."""
-        size = self.config.batch_size
-        first = k % math.ceil(len(memory) / size) * size
-        if k == 0:
-            self.rollout = self.with_advantages(memory)
-        if first == 0:
-            self.order = torch.randperm(len(memory), generator=generator, device=self.device)
-        return RolloutBatch(*(column[self.order[first : first + size]] for column in self.rollout))
+    def batches(self, memory: Replay, generator: torch.Generator) -> Iterator[RolloutBatch]:
+        """Go over the rollout several times, shuffled before every pass; the advantages are computed once."""
+        if len(memory) != self.config.collect_per_epoch or memory.next_row:
+            raise ValueError(f"memory: {len(memory)} transitions are not one rollout of collect_per_epoch, in order")
+        rollout = self.with_advantages(memory)
+        for _ in range(self.config.ppo_passes):
+            order = torch.randperm(len(memory), generator=generator, device=self.device)
+            for index in order.split(self.config.batch_size):
+                yield RolloutBatch(*(column[index] for column in rollout))
 
     @torch.no_grad()
     def with_advantages(self, memory: Replay) -> RolloutBatch:

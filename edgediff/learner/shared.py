@@ -1,6 +1,6 @@
 """Networks that apply the same weights to every gateway: what is learned about one is known of all.
 
-The state is that of `world.knowledge.observe_gateways`: c common numbers, then k numbers of each gateway in turn. A
+The state is that of `world.state.observe_gateways`: c common numbers, then k numbers of each gateway in turn. A
 network sees of a gateway its own k numbers, the common ones, and the largest, the smallest and the mean of each of
 the k over all gateways. So the order of the gateways does not matter, their number may change, and the cost grows
 with it linearly. The first layer is a sum: what is common to all gateways is computed once.
@@ -13,16 +13,20 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from edgediff.config import COMMON_INPUTS, GATEWAY_INPUTS
+from edgediff.config import COMMON_INPUTS, GATEWAY_INPUTS, LEVEL_INPUTS, NUM_LEVELS, OWN_INPUTS
 from edgediff.learner.networks import TIME_DIM, sinusoidal_embedding
-
-LEVELS = 3  # actions of a gateway
 
 
 def split_state(state: Tensor) -> tuple[Tensor, Tensor]:
     """Split states (..., c + G k) into what is common, summaries included, (..., c + 3 k), and (..., G, k)."""
     own = state[..., COMMON_INPUTS:].unflatten(-1, (-1, GATEWAY_INPUTS))
     return torch.cat([state[..., :COMMON_INPUTS], summaries(own)], dim=-1), own
+
+
+def of_levels(own: Tensor) -> tuple[Tensor, Tensor]:
+    """Take out of (..., G, k) what the model says of each level: reward (..., G, 3), what it holds (..., G, 3, 2)."""
+    levels = own[..., OWN_INPUTS:].unflatten(-1, (NUM_LEVELS, LEVEL_INPUTS))
+    return levels[..., 0], levels[..., 1:]
 
 
 def summaries(own: Tensor) -> Tensor:
@@ -53,7 +57,7 @@ class SharedNetwork(nn.Module):
     def __init__(self, hidden: int):
         super().__init__()
         self.first = FirstLayer(COMMON_INPUTS + 3 * GATEWAY_INPUTS, GATEWAY_INPUTS, hidden)
-        self.rest = rest(hidden, LEVELS)
+        self.rest = rest(hidden, NUM_LEVELS)
 
     def forward(self, state: Tensor) -> Tensor:
         """Apply the same layers to every gateway."""
@@ -94,9 +98,8 @@ class PricedCritic(nn.Module):
     def forward(self, state: Tensor) -> Tensor:
         """Value every action."""
         common, own = split_state(state)
-        of_levels = own[..., -3 * LEVELS :].unflatten(-1, (LEVELS, 3))  # (..., G, 3, 3): reward, bandwidth, compute
-        price = self.prices(common)[..., None, None, :]
-        net = of_levels[..., 0] - (price * of_levels[..., 1:]).sum(dim=-1)
+        (reward, held), price = of_levels(own), self.prices(common)[..., None, None, :]
+        net = reward - (price * held).sum(dim=-1)
         return self.value(state) + net.flatten(-2)
 
 
@@ -113,14 +116,14 @@ class SharedNoiseNetwork(nn.Module):
         super().__init__()
         self.time = nn.Sequential(nn.Linear(TIME_DIM, 2 * TIME_DIM), nn.SiLU(), nn.Linear(2 * TIME_DIM, TIME_DIM))
         self.of_state = FirstLayer(COMMON_INPUTS + 3 * GATEWAY_INPUTS, GATEWAY_INPUTS, hidden)
-        self.of_latent = FirstLayer(3 + TIME_DIM, LEVELS, hidden)
-        self.rest = rest(hidden, LEVELS)
+        self.of_latent = FirstLayer(3 + TIME_DIM, NUM_LEVELS, hidden)
+        self.rest = rest(hidden, NUM_LEVELS)
         self.register_buffer("embedding", sinusoidal_embedding(torch.arange(1, num_steps + 1)), persistent=False)
 
     def forward(self, a_i: Tensor, state: Tensor, i: Tensor) -> Tensor:
         """Predict the noise, (B, A), in a_i (B, A) at a state and step i (B,), 1 .. N."""
         common = torch.cat([latent_summary(a_i), self.time(self.embedding[i - 1])], dim=1)
-        first = self.of_state(*split_state(state)) + self.of_latent(common, a_i.unflatten(1, (-1, LEVELS)))
+        first = self.of_state(*split_state(state)) + self.of_latent(common, a_i.unflatten(1, (-1, NUM_LEVELS)))
         return self.rest(first).flatten(1)
 
     def predictor(self, state: Tensor) -> Callable[[Tensor, int], Tensor]:
@@ -130,7 +133,7 @@ class SharedNoiseNetwork(nn.Module):
         def predict(a_i: Tensor, i: int) -> Tensor:
             """Add what the latent says to what was computed once for all steps."""
             common = torch.cat([latent_summary(a_i), time[i - 1].expand(len(a_i), -1)], dim=1)
-            return self.rest(from_state + self.of_latent(common, a_i.unflatten(1, (-1, LEVELS)))).flatten(1)
+            return self.rest(from_state + self.of_latent(common, a_i.unflatten(1, (-1, NUM_LEVELS)))).flatten(1)
 
         return predict
 

@@ -5,7 +5,6 @@ import json
 import os
 import sys
 import time
-from dataclasses import dataclass, field
 from typing import NamedTuple, NoReturn
 
 import torch
@@ -15,9 +14,8 @@ from edgediff.errors import ConfigError, NonFiniteError, first_line
 from edgediff.learner.agent import Agent
 from edgediff.learner.replay import Replay
 from edgediff.run import files
-from edgediff.run.folder import RunFolder
-from edgediff.run.signals import StopSignals
-from edgediff.run.start import versions
+from edgediff.run.folder import Progress, RunFolder, versions
+from edgediff.run.process import StopSignals
 from edgediff.run.weights import write_weights
 from edgediff.world.simulator import Simulator
 from edgediff.world.trace import fingerprint
@@ -32,7 +30,7 @@ def stop(number: int) -> NoReturn:
     raise Stop(number)
 
 
-class Parts(NamedTuple):
+class Training(NamedTuple):
     """What training works with, and changes."""
 
     simulator: Simulator
@@ -41,25 +39,7 @@ class Parts(NamedTuple):
     sampling: torch.Generator
 
 
-@dataclass
-class Progress:
-    """How far a run has come: counts up to the last finished epoch, its tables, its best weights."""
-
-    epoch: int = 0
-    transitions: int = 0
-    gradient_steps: int = 0
-    best: dict = field(default_factory=lambda: {"reward": float("-inf"), "epoch": 0, "weights": {}})
-    tables: dict[str, str] = field(default_factory=dict)  # the texts of train.csv and evaluation.csv
-    extended: list[str] = field(default_factory=list)  # what was changed on resume, in words
-
-    def finish_epoch(self, transitions: int, gradient_steps: int) -> None:
-        """Count an epoch and what it spent."""
-        self.epoch += 1
-        self.transitions += transitions
-        self.gradient_steps += gradient_steps
-
-
-def restore(saved: dict, parts: Parts) -> Progress:
+def restore(saved: dict, parts: Training) -> Progress:
     """Put a checkpoint into newly built parts; return the progress. `ConfigError` if it does not fit them."""
     try:
         parts.agent.load_snapshot(saved["agent"])
@@ -81,7 +61,7 @@ class Checkpointer:
     process at once, which harms no file.
     """
 
-    def __init__(self, folder: RunFolder, settings: Settings, parts: Parts, progress: Progress):
+    def __init__(self, folder: RunFolder, settings: Settings, parts: Training, progress: Progress):
         self.folder, self.settings, self.parts, self.progress = folder, settings, parts, progress
         self.signals = StopSignals(_say_stopping)
         self.log = fingerprint(parts.simulator.trace)

@@ -3,16 +3,11 @@
 import argparse
 import difflib
 import re
-import signal
-import sys
-import threading
-from collections.abc import Callable
 from dataclasses import fields
 from typing import NoReturn
 
 from edgediff.config import CONFIGS, describe_allowed
-from edgediff.errors import ConfigError, NonFiniteError, first_line
-from edgediff.run.screen import Display
+from edgediff.errors import ConfigError
 
 # The settings that people change first, in the order of the help.
 COMMON_SETTINGS = (
@@ -86,43 +81,3 @@ def _convert(f, text: str):
         return f.type(text)
     except ValueError:
         raise ConfigError(f"{f.name}: {text!r} is not {describe_allowed(f)}") from None
-
-
-def output_status(program: str) -> int:
-    """Return the exit status of a program whose output is its purpose: 1, and a line, if it could not be written."""
-    lost = getattr(sys.stdout, "lost", None)
-    if not lost or isinstance(lost, BrokenPipeError):  # a reader that closes the pipe has seen enough
-        return 0
-    print(f"{program}: the output cannot be written ({first_line(lost)})", file=sys.stderr)
-    return 1
-
-
-def run_program(program: str, main: Callable[[list[str]], int], argv: list[str] | None = None) -> int:
-    """Run a program's main; turn a user's mistake into one line and status 2, and survive the loss of the display."""
-    streams, thread_hook = (sys.stdout, sys.stderr), threading.excepthook
-    sys.stdout, sys.stderr = map(Display, streams)
-    # TensorBoard writes in a thread; what it cannot write is raised once more by its next call, which is caught.
-    threading.excepthook = lambda error: None if issubclass(error.exc_type, OSError) else thread_hook(error)
-    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # see launch.py
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        return main(sys.argv[1:] if argv is None else argv)
-    except (ConfigError, NonFiniteError, MemoryError, RuntimeError) as error:
-        out_of_memory = (
-            isinstance(error, MemoryError) or re.search("allocate memory|out of memory", str(error)) is not None
-        )
-        if isinstance(error, RuntimeError) and not out_of_memory:
-            raise
-        text = "not enough memory for these settings" if out_of_memory else str(error)
-        print(f"{program}: {' '.join(text.split())}", file=sys.stderr)
-        return 1 if isinstance(error, NonFiniteError) else 2
-    except OSError as error:
-        if not error.filename:
-            raise
-        print(f"{program}: {error.filename}: {error.strerror}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(f"{program}: interrupted", file=sys.stderr)
-        return 130
-    finally:
-        (sys.stdout, sys.stderr), threading.excepthook = streams, thread_hook

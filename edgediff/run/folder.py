@@ -6,17 +6,41 @@ It holds `lock` with the identity of the run, its two newest checkpoints `checkp
 
 import contextlib
 import os
+import platform
 import re
 import uuid
+from dataclasses import dataclass, field
+from importlib.metadata import version
 from itertools import count
 from pathlib import Path
 from typing import IO
 
+import torch
+
+from edgediff import __version__
 from edgediff.errors import ConfigError, DamagedFile, first_line
 from edgediff.run import files
 
 KIND = "checkpoint of edgediff"
 _CHECKPOINT = re.compile(r"checkpoint-([0-9]{6,12})\.pt")
+
+
+@dataclass
+class Progress:
+    """How far a run has come: counts up to the last finished epoch, its tables, its best weights."""
+
+    epoch: int = 0
+    transitions: int = 0
+    gradient_steps: int = 0
+    best: dict = field(default_factory=lambda: {"reward": float("-inf"), "epoch": 0, "weights": {}})
+    tables: dict[str, str] = field(default_factory=dict)  # the texts of train.csv and evaluation.csv
+    extended: list[str] = field(default_factory=list)  # what was changed on resume, in words
+
+    def finish_epoch(self, transitions: int, gradient_steps: int) -> None:
+        """Count an epoch and what it spent."""
+        self.epoch += 1
+        self.transitions += transitions
+        self.gradient_steps += gradient_steps
 
 
 class RunFolder:
@@ -125,3 +149,10 @@ def _locked(folder: Path) -> IO[str]:
         raise ConfigError(f"run: {folder} cannot be locked ({first_line(error)})") from None
     lock.seek(0)
     return lock
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that the bits of a run depend on."""
+    others = {name: version(name) for name in ("torch", "numpy")}
+    gpu = {"gpu": torch.cuda.get_device_name()} if torch.cuda.is_initialized() else {}
+    return {"edgediff": __version__, **others, "python": platform.python_version(), **gpu}

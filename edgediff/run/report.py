@@ -17,7 +17,7 @@ from tqdm import tqdm
 from edgediff.config import Settings
 from edgediff.errors import ConfigError, NonFiniteError, first_line
 from edgediff.run import files
-from edgediff.run.checkpoint import Progress
+from edgediff.run.folder import Progress
 from edgediff.world.rollout import SCORES
 
 COUNTS = "epoch", "transitions", "gradient_steps"

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from edgediff.config import RunConfig, WorldConfig
 from edgediff.learner.agent import Agent
-from edgediff.world.rollout import PRIORITIES, rollout, summarise
+from edgediff.world.rollout import PRIORITIES, Policy, rollout, summarise
 from edgediff.world.simulator import Simulator
+from edgediff.world.state import state_of
 from edgediff.world.workload import HELD_OUT
 
 HEADINGS = {
@@ -20,17 +21,21 @@ HEADINGS = {
 }
 
 
-def agent_policy(agent: Agent, run: RunConfig, mode: str = "") -> tuple[str, Callable]:
+def agent_policy(
+    agent: Agent, run: RunConfig, mode: str = "", state_of_view: Callable | None = None
+) -> tuple[str, Policy]:
     """Return the label and the policy of an agent in a mode, by default its first one.
 
-    The policy has its own random stream, so that evaluating never changes training.
+    The policy makes the state by `state_of_view`, by default as the agent's network needs it. It has its own random
+    stream, so that evaluating never changes training.
     """
     mode, draws, generator = agent.checked_mode(mode), run.eval_draws, agent.evaluation_stream()
     label = f"{agent.config.agent}, {mode}" + (f" of {draws}" if mode == "mean" else "")
-    return label, lambda observation, _: agent.act(observation, generator, mode, draws)
+    state_of_view = state_of_view or state_of(agent.config.network)
+    return label, lambda world, view: agent.act(state_of_view(world, view), generator, mode, draws)
 
 
-def score(simulator: Simulator, policy: Callable, seed: int = HELD_OUT) -> dict[str, float]:
+def score(simulator: Simulator, policy: Policy, seed: int = HELD_OUT) -> dict[str, float]:
     """Play one held-out episode in every environment; return the averages over all flows."""
     return summarise(rollout(simulator, policy, seed))
 

@@ -5,30 +5,29 @@ Every mistake is refused here, before a new folder is made or an old one is chan
 
 import argparse
 import os
-import platform
 from dataclasses import fields
 from datetime import datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 
-from edgediff import __version__
-from edgediff.config import RunConfig, Settings, preset_settings
+from edgediff.config import CONFIGS, RunConfig, Settings, preset_settings
 from edgediff.errors import ConfigError, first_line
+from edgediff.learner.agent import Agent
 from edgediff.learner.agents import AGENTS
 from edgediff.run.commandline import given_settings
-from edgediff.run.folder import RunFolder, create, reopen
+from edgediff.run.folder import RunFolder, create, reopen, versions
 from edgediff.run.scores import traffic_label
-from edgediff.run.weights import stored_settings
+from edgediff.run.weights import read_weights, restore_agent, stored_settings, weights_path
+from edgediff.world.state import state_dim
 from edgediff.world.trace import Trace, fingerprint, log_of
 from edgediff.world.windows import describe_log, largest_window
 
 CHANGEABLE_ON_RESUME = "epochs", "checkpoint_every_s", "trace"  # a request log may move; its content is compared
 
 
-class Start(NamedTuple):
+class StartedRun(NamedTuple):
     """A run about to start: what to say of it, settings, request log, locked folder, and the checkpoint, if any."""
 
     text: str
@@ -50,6 +49,27 @@ def check(settings: Settings, learning: bool = True) -> Trace | None:
     return trace
 
 
+class Loaded(NamedTuple):
+    """A trained agent, with the settings that it is used with."""
+
+    settings: Settings
+    trace: Trace | None
+    epoch: int
+    agent: Agent
+
+
+def load_run(run: str | Path, weights: str = "last", given: dict[str, dict] | None = None) -> Loaded:
+    """Read the agent of a run, to act or to be scored at one load; `given` changes settings, by configuration."""
+    trained, epoch, found = read_weights(weights_path(run, weights))
+    before = trained._replace(world=trained.world.at_load(trained.world.load))
+    settings = before.changed({name: {} for name in CONFIGS} | (given or {}))
+    gateways, known = settings.world.num_gateways, trained.world.num_gateways
+    if gateways != known and trained.learner.network == "mlp":
+        raise ConfigError(f"num_gateways: {gateways} is not {known}, as in the run, whose network is mlp")
+    trace = check(settings, learning=False)
+    return Loaded(settings, trace, epoch, restore_agent(found, settings))
+
+
 def set_up_torch(run: RunConfig) -> None:
     """Apply device, threads and precision to this process; flush denormal numbers, which are slow, to zero."""
     if run.device == "cuda" and not torch.cuda.is_available():
@@ -67,7 +87,7 @@ def check_memory(settings: Settings, trace: Trace | None = None, learning: bool 
     """Raise `ConfigError` if buffer, environments, flows and request log could not fit into this computer's memory."""
     world, learner, run = settings
     transitions = learner.collect_per_epoch if learner.agent == "ppo" else learner.buffer_size
-    buffer_gb = learning * transitions * (8 * settings.state_dim + 14) / 1e9
+    buffer_gb = learning * transitions * (8 * state_dim(world, learner.network) + 14) / 1e9
     if run.device == "cuda" and buffer_gb >= 0.8 * (free_gb := torch.cuda.mem_get_info()[0] / 1e9):
         raise ConfigError(
             f"buffer_size: {buffer_gb:.1f} GB is not below 80 % of what is free on the GPU, {free_gb:.1f} GB"
@@ -89,14 +109,7 @@ def check_memory(settings: Settings, trace: Trace | None = None, learning: bool 
         )
 
 
-def versions() -> dict[str, str]:
-    """Return the versions that the bits of a run depend on."""
-    others = {name: version(name) for name in ("torch", "numpy")}
-    gpu = {"gpu": torch.cuda.get_device_name()} if torch.cuda.is_initialized() else {}
-    return {"edgediff": __version__, **others, "python": platform.python_version(), **gpu}
-
-
-def start_run(args: argparse.Namespace) -> Start:
+def start_run(args: argparse.Namespace) -> StartedRun:
     """Check a new run, then make its folder."""
     preset = args.preset or "paper"
     settings = preset_settings(preset, given_settings(args))
@@ -107,7 +120,7 @@ def start_run(args: argparse.Namespace) -> Start:
         f"edgediff, agent {settings.learner.agent}, preset {preset}, seed {settings.run.seed}, "
         f"{traffic_label(settings.world)}; run folder {folder.path}{departures(settings)}{log_read(settings, trace)}"
     )
-    return Start(text, settings, trace, folder, None)
+    return StartedRun(text, settings, trace, folder, None)
 
 
 def log_read(settings: Settings, trace: Trace | None) -> str:
@@ -128,7 +141,7 @@ def departures(settings: Settings) -> str:
     return f"\nnot as in the paper: {', '.join(changed)}" if changed else ""
 
 
-def resume_run(args: argparse.Namespace) -> Start:
+def resume_run(args: argparse.Namespace) -> StartedRun:
     """Read the newest checkpoint of a run, and check the changes to its settings."""
     path = Path(args.resume)
     for flag in ("run", "preset"):
@@ -149,7 +162,7 @@ def resume_run(args: argparse.Namespace) -> Start:
             if (before := saved["versions"].get(name)) != now
         ),
     ]
-    return Start("\n".join(lines), settings, trace, folder, saved)
+    return StartedRun("\n".join(lines), settings, trace, folder, saved)
 
 
 def extend(before: Settings, given: dict[str, dict], progress: dict) -> Settings:

@@ -11,6 +11,7 @@ from edgediff.errors import ConfigError, NonFiniteError, first_line
 from edgediff.learner.agent import Agent
 from edgediff.learner.agents import build_agent
 from edgediff.run import files
+from edgediff.world.state import state_dim
 
 WEIGHTS = "weights of edgediff"
 
@@ -58,10 +59,11 @@ def stored_settings(content: dict, path: Path) -> Settings:
 def restore_agent(weights: dict, settings: Settings) -> Agent:
     """Build an agent with given parameters; `ConfigError` if they do not fit the settings or cannot act."""
     world, seed = settings.world, np.random.SeedSequence(0)  # evaluation has random streams of its own
-    agent = build_agent(settings.state_dim, world.num_actions, settings.learner, seed, settings.run.device)
+    entries = state_dim(world, settings.learner.network)
+    agent = build_agent(entries, world.num_actions, settings.learner, seed, settings.run.device)
     try:
         agent.load_weights(weights)
-        agent.check_finite(np.zeros((1, settings.state_dim), np.float32))
+        agent.check_finite(np.zeros((1, entries), np.float32))
     except (LookupError, TypeError, ValueError, AttributeError, RuntimeError, NonFiniteError) as error:
         raise ConfigError(f"run: the weights are unusable: {first_line(error)}") from None
     return agent

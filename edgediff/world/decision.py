@@ -1,4 +1,4 @@
-"""The state that the controller observes, Eq. (11), and the meaning and outcome of its action, Eq. (12).
+"""What the controller knows at a decision, and the meaning and outcome of its action, Eq. (12).
 
 Pure functions of what is known at the moment of a decision. The simulator applies their result; a rule that
 knows the model may compute the outcome of every action first.
@@ -10,12 +10,8 @@ import numpy as np
 
 from edgediff.config import WorldConfig
 from edgediff.world import delay, objective
-from edgediff.world.scale import mean_data_bits, state_scale
 
-# Standard deviation of the entries of the state; of the same size as the latent a_i (1 to 5), which shares the first
-# layer of the network with it.
-STATE_GAIN = 2.0
-LEVELS = np.array([1.0, 1.5, 2.0])  # eta, the factor of each level on what a flow requires
+LEVEL_FACTORS = np.array([1.0, 1.5, 2.0])  # eta, the factor of each level on what a flow requires
 
 
 class View(NamedTuple):
@@ -36,7 +32,7 @@ class Outcome(NamedTuple):
     gateway: np.ndarray
     rate_bps: np.ndarray  # r, bandwidth granted
     compute_tflops: np.ndarray  # c, compute granted
-    sending_s: np.ndarray  # T_q + T_tx, until the last bit is sent
+    holding_s: np.ndarray  # T_q + T_tx, until the last bit is sent
     delay_s: np.ndarray  # T_act, the drop limit if dropped
     dropped: np.ndarray
     completed: np.ndarray
@@ -45,30 +41,14 @@ class Outcome(NamedTuple):
     reward: np.ndarray
 
 
-def observe(world: WorldConfig, view: View) -> np.ndarray:
-    """Standardise the state, Eq. (11): s = {D, C, p, T_req, Q, R_avail, F_avail}, (E, S) float32.
-
-    Every entry gets a mean of about 0 and a deviation of about `STATE_GAIN`, by the constants of `state_scale`.
-    """
-    centre, unit = state_scale(world)
-    return (STATE_GAIN * ((raw_state(world, view) - centre) / unit)).astype(np.float32)
-
-
-def raw_state(world: WorldConfig, view: View) -> np.ndarray:
-    """Return the entries of Eq. (11), (E, S): Q in units of E[D], R_avail as a share of R_max."""
-    flow = [view.flow[name][:, None] for name in ("data_bits", "work_tflop", "priority", "deadline_s")]
-    backlog, available = view.backlog_bits / mean_data_bits(world), view.available_bps / view.capacity_bps
-    return np.concatenate([*flow, backlog, available, view.available_tflops[:, None]], axis=1)
-
-
 def decode_action(action: int | np.ndarray) -> tuple[Any, Any]:
     """Decode an action, Eq. (12): k in 0 .. 3 G - 1 is (gateway k // 3, level k % 3); r and c follow from the level."""
-    return np.divmod(action, len(LEVELS))
+    return np.divmod(action, len(LEVEL_FACTORS))
 
 
 def requested_resources(world: WorldConfig, flow: np.ndarray, level: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return what a level requests, Eq. (12): eta b in bit/s and eta C / (0.25 T_req) in TFLOP/s, both (E, K)."""
-    eta = LEVELS[level]
+    eta = LEVEL_FACTORS[level]
     processing_s = world.compute_fraction * flow["deadline_s"][:, None]  # what level 0 aims at
     return eta * flow["bandwidth_bps"][:, None], eta * flow["work_tflop"][:, None] / processing_s
 
@@ -102,8 +82,22 @@ def outcome(world: WorldConfig, view: View, action: np.ndarray) -> Outcome:
     h_d = weight[flow["priority"] - 1][:, None] * objective.delay_deviation(delay_s, deadline_s)
     cost = objective.objective(h_d, h_r, world.delay_weight, world.balance_weight)
     reward, completed = objective.reward(cost, phi, world.penalty), completed & ~dropped
-    sending_s = transmission_s + queueing_s
-    return Outcome(gateway, rate_bps, compute_tflops, sending_s, delay_s, dropped, completed, h_r, phi, reward)
+    holding_s = transmission_s + queueing_s
+    return Outcome(gateway, rate_bps, compute_tflops, holding_s, delay_s, dropped, completed, h_r, phi, reward)
+
+
+def all_outcomes(world: WorldConfig, view: View) -> Outcome:
+    """Return the outcome of all A actions for the present flows, each field (E, A)."""
+    return outcome(world, view, np.tile(np.arange(world.num_actions), (len(view.flow), 1)))
+
+
+def occupied(result: Outcome) -> tuple[np.ndarray, np.ndarray]:
+    """Return what actions take from later flows, (E, K): bandwidth times T_q + T_tx, bits; compute times T_act, TFLOP.
+
+    A dropped flow takes nothing.
+    """
+    holding_s = np.where(result.dropped, 0.0, result.holding_s)
+    return result.rate_bps * holding_s, result.compute_tflops * result.delay_s
 
 
 def _available_after(view: View, gateway: np.ndarray, rate_bps: np.ndarray) -> np.ndarray:

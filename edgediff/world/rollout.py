@@ -4,13 +4,15 @@ from collections.abc import Callable
 
 import numpy as np
 
+from edgediff.config import WorldConfig
+from edgediff.world.decision import View
 from edgediff.world.simulator import Simulator
 from edgediff.world.workload import HELD_OUT
 
 PRIORITIES = 1, 2, 3
 AVERAGES = "dropped", "imbalance", "reward"
 SCORES = "completion", "latency_s", "latency_p95_s", *AVERAGES, *(f"completion_p{p}" for p in PRIORITIES)
-Policy = Callable[[np.ndarray, Simulator], np.ndarray]  # from observation and simulator to actions, (E,)
+Policy = Callable[[WorldConfig, View], np.ndarray]  # a scheduler: from what is known to actions, (E,)
 
 
 def rollout(simulator: Simulator, policy: Policy, seed: int = HELD_OUT) -> dict[str, np.ndarray]:
@@ -18,12 +20,12 @@ def rollout(simulator: Simulator, policy: Policy, seed: int = HELD_OUT) -> dict[
 
     Environments that finish early go on into their next episode, and those flows are not counted.
     """
-    observation = simulator.reset(seed)
+    simulator.reset(seed)
     playing = np.ones(simulator.num_envs, bool)
     kept = []
     names = ("completed", "delay_s", "dropped", "imbalance", "reward", "priority")
     while playing.any():
-        observation, _, _, truncated, info = simulator.step(policy(observation, simulator))
+        _, _, _, truncated, info = simulator.step(policy(simulator.world, simulator.view()))
         kept.append([info[name][playing] for name in names])
         playing &= ~truncated
     return {name: np.concatenate(parts) for name, parts in zip(names, zip(*kept, strict=True), strict=True)}

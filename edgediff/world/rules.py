@@ -1,16 +1,15 @@
 """Schedulers that learn nothing, for comparison, each a `Policy` as `rollout` plays it.
 
-The rules read physical units, `simulator.view()`. The greedy rules also ask the simulator for the outcome of each
-action: they know the model, and look no further than one flow.
+A scheduler is a function of the world and of what is known at a decision, in physical units. The greedy rules also
+compute the outcome of each action: they know the model, and look no further than one flow.
 """
 
 import numpy as np
 
-from edgediff.world.decision import LEVELS
+from edgediff.config import WorldConfig
+from edgediff.world.decision import LEVEL_FACTORS, View, all_outcomes, occupied
 from edgediff.world.delay import queueing_delay
-from edgediff.world.knowledge import all_outcomes, held
 from edgediff.world.rollout import Policy
-from edgediff.world.simulator import Simulator
 
 
 class RoundRobin:
@@ -19,10 +18,10 @@ class RoundRobin:
     def __init__(self, level: int):
         self.level, self.turn = level, 0
 
-    def __call__(self, observation: np.ndarray, simulator: Simulator) -> np.ndarray:
-        gateway = self.turn % simulator.world.num_gateways
+    def __call__(self, world: WorldConfig, view: View) -> np.ndarray:
+        gateway = self.turn % world.num_gateways
         self.turn += 1
-        return np.full(simulator.num_envs, gateway * len(LEVELS) + self.level)
+        return np.full(len(view.flow), gateway * len(LEVEL_FACTORS) + self.level)
 
 
 class UniformRandom:
@@ -31,41 +30,39 @@ class UniformRandom:
     def __init__(self, rng: np.random.Generator):
         self.rng = rng
 
-    def __call__(self, observation: np.ndarray, simulator: Simulator) -> np.ndarray:
-        return self.rng.integers(simulator.world.num_actions, size=simulator.num_envs)
+    def __call__(self, world: WorldConfig, view: View) -> np.ndarray:
+        return self.rng.integers(world.num_actions, size=len(view.flow))
 
 
-def smallest_wait(observation: np.ndarray, simulator: Simulator) -> np.ndarray:
+def smallest_wait(world: WorldConfig, view: View) -> np.ndarray:
     """Choose the gateway with the smallest T_q = Q / R_avail, Eq. (5), at the highest level."""
-    view = simulator.view()
     wait_s = queueing_delay(view.backlog_bits, view.available_bps)
-    return np.argmin(wait_s, axis=1) * len(LEVELS) + len(LEVELS) - 1
+    return np.argmin(wait_s, axis=1) * len(LEVEL_FACTORS) + len(LEVEL_FACTORS) - 1
 
 
-def most_available(observation: np.ndarray, simulator: Simulator) -> np.ndarray:
+def most_available(world: WorldConfig, view: View) -> np.ndarray:
     """Choose the gateway with the most available bandwidth, at the highest level."""
-    return simulator.view().available_bps.argmax(axis=1) * len(LEVELS) + len(LEVELS) - 1
+    return view.available_bps.argmax(axis=1) * len(LEVEL_FACTORS) + len(LEVEL_FACTORS) - 1
 
 
-def one_step_greedy(observation: np.ndarray, simulator: Simulator) -> np.ndarray:
-    """Try every action on the simulator and take the one with the largest immediate reward, Eq. (13)."""
-    return simulator.outcomes().reward.argmax(axis=1)
+def one_step_greedy(world: WorldConfig, view: View) -> np.ndarray:
+    """Compute the outcome of every action and take the one with the largest immediate reward, Eq. (13)."""
+    return all_outcomes(world, view).reward.argmax(axis=1)
 
 
 class GreedyWithPrices:
     """Take the largest r - p_b h_b - p_c h_c: the reward of Eq. (13) less a price on what an action holds.
 
     What a flow holds, the flows after it miss: an opportunity cost, which the greedy rule does not see. h_b is
-    bandwidth in Mbit and h_c compute in TFLOP, `knowledge.held`. With `by_load` the prices are times the recent load.
+    bandwidth in Mbit and h_c compute in TFLOP, `decision.occupied`. With `by_load`, prices are times the recent load.
     """
 
     def __init__(self, per_mbit: float, per_tflop: float, by_load: bool = False):
         self.per_mbit, self.per_tflop, self.by_load = per_mbit, per_tflop, by_load
 
-    def __call__(self, observation: np.ndarray, simulator: Simulator) -> np.ndarray:
-        view = simulator.view()
-        result = all_outcomes(simulator.world, view)
-        held_bits, held_tflop = held(result)
+    def __call__(self, world: WorldConfig, view: View) -> np.ndarray:
+        result = all_outcomes(world, view)
+        held_bits, held_tflop = occupied(result)
         cost = self.per_mbit * 1e-6 * held_bits + self.per_tflop * held_tflop
         load = view.load[:, None] if self.by_load else 1.0
         return (result.reward - load * cost).argmax(axis=1)
@@ -80,7 +77,7 @@ PRICED_BY_LOAD = "greedy with prices times load (knows the model)"
 def all_rules(seed: int = 0) -> dict[str, Policy]:
     """Return a fresh copy of every rule, by name."""
     return {
-        **{f"round robin, level {level}": RoundRobin(level) for level in range(len(LEVELS))},
+        **{f"round robin, level {level}": RoundRobin(level) for level in range(len(LEVEL_FACTORS))},
         "random": UniformRandom(np.random.default_rng(np.random.SeedSequence(seed))),
         "smallest wait": smallest_wait,
         "most available": most_available,

@@ -11,20 +11,20 @@ from typing import Any
 
 import numpy as np
 
-from edgediff.config import WorldConfig
-from edgediff.world.decision import Outcome, View, observe, outcome
+from edgediff.config import Settings, WorldConfig
+from edgediff.world.decision import Outcome, View, all_outcomes, outcome
 from edgediff.world.delay import drain_backlog
-from edgediff.world.knowledge import RECENT_SLOTS, all_outcomes, recent_load
 from edgediff.world.reservations import reserve, slots_of, timeline_shape
+from edgediff.world.state import observe, state_of
 from edgediff.world.trace import Trace, log_of
 from edgediff.world.windows import close_circle
-from edgediff.world.workload import FLOW, draw_topology, draw_traffic
+from edgediff.world.workload import FLOW, RECENT_SLOTS, draw_topology, draw_traffic, recent_load
 
 
 class Simulator:
     """E edge networks. Environment e carries the number `first_env + e`, from which its traffic is drawn.
 
-    `observe(world, view)` turns what is known at a decision into the state, (E, S).
+    `state_of_view(world, view)` turns what is known at a decision into the state, (E, S); None makes none, (E, 0).
     """
 
     def __init__(
@@ -33,15 +33,15 @@ class Simulator:
         num_envs: int = 1,
         first_env: int = 0,
         trace: Trace | None = None,
-        observe: Callable[[WorldConfig, View], np.ndarray] = observe,
+        state_of_view: Callable[[WorldConfig, View], np.ndarray] | None = observe,
     ):
-        self.world, self.num_envs, self.first_env, self.observe = world, num_envs, first_env, observe
+        self.world, self.num_envs, self.first_env, self.state_of_view = world, num_envs, first_env, state_of_view
         self.trace = log_of(world) if trace is None else trace
         self._circle = close_circle(world, self.trace) if self.trace else None
         self.topology = draw_topology(world)
         slots, gateways = world.num_slots + 1, world.num_gateways
-        self.held_bps = np.zeros(timeline_shape(world, num_envs))
-        self.held_tflops = np.zeros(self.held_bps.shape[:2])
+        self.reserved_bps = np.zeros(timeline_shape(world, num_envs))
+        self.reserved_tflops = np.zeros(self.reserved_bps.shape[:2])
         self.total_bps = np.zeros((num_envs, slots, gateways))  # R_total(t)
         self.served_bits = np.zeros((num_envs, slots, gateways))  # bits that slots 0 .. t-1 can send
         self.flows = np.zeros((num_envs, 1), FLOW)
@@ -49,6 +49,11 @@ class Simulator:
         self.num_flows, self.cursor, self.episode = np.zeros((3, num_envs), np.int64)
         self.backlog_bits = np.zeros((num_envs, gateways))
         self._envs = np.arange(num_envs)
+
+    @classmethod
+    def of(cls, settings: Settings, num_envs: int = 1, **others: Any) -> "Simulator":
+        """Create the simulator of a run: its world, with the state that its network sees."""
+        return cls(settings.world, num_envs, **{"state_of_view": state_of(settings.learner.network)} | others)
 
     def reset(self, seed: int) -> np.ndarray:
         """Start episode 0 of every environment on the traffic of `seed`; return the observation, (E, S)."""
@@ -64,14 +69,16 @@ class Simulator:
 
     def observation(self) -> np.ndarray:
         """Return the state at the present decision, Eq. (11), (E, S)."""
-        return self.observe(self.world, self.view())
+        if self.state_of_view is None:
+            return np.zeros((self.num_envs, 0), np.float32)
+        return self.state_of_view(self.world, self.view())
 
     def view(self) -> View:
         """Return what is known at the present decision."""
         flow = self.flows[self._envs, self.cursor]
         slot = flow["slot"]
-        available_bps = np.maximum(self.total_bps[self._envs, slot] - self.held_bps[self._envs, slot], 0.0)
-        available_tflops = np.maximum(self.world.server_tflops - self.held_tflops[self._envs, slot], 0.0)
+        available_bps = np.maximum(self.total_bps[self._envs, slot] - self.reserved_bps[self._envs, slot], 0.0)
+        available_tflops = np.maximum(self.world.server_tflops - self.reserved_tflops[self._envs, slot], 0.0)
         capacity_bps, propagation_s = self.topology
         slots = np.minimum(slot, RECENT_SLOTS)
         flows = self.arrived[self._envs, slot] - self.arrived[self._envs, slot - slots]
@@ -109,7 +116,8 @@ class Simulator:
         with traffic that means nothing.
         """
         result = copy.copy(self)
-        for name in ("flows", "num_flows", "arrived", "total_bps", "served_bits", *self.snapshot()):
+        drawn = "flows", "num_flows", "arrived", "total_bps", "served_bits"
+        for name in (*drawn, "episode", "cursor", "backlog_bits", "reserved_bps", "reserved_tflops"):
             setattr(result, name, np.repeat(getattr(self, name), copies, axis=0))
         result.num_envs = self.num_envs * copies
         result._envs = np.arange(result.num_envs)
@@ -121,8 +129,8 @@ class Simulator:
             "episode": self.episode,
             "cursor": self.cursor,
             "backlog_bits": self.backlog_bits,
-            "held_bps": self.held_bps,
-            "held_tflops": self.held_tflops,
+            "held_bps": self.reserved_bps,  # the names are those of the file
+            "held_tflops": self.reserved_tflops,
         }
 
     def load_snapshot(self, saved: dict[str, Any]) -> None:
@@ -150,9 +158,9 @@ class Simulator:
         row = self._envs[~result.dropped]
         flow, result = flow[row], Outcome(*(field[row] for field in result))
         start = flow["slot"]
-        sent, answered = (start + slots_of(self.world, time_s) for time_s in (result.sending_s, result.delay_s))
-        reserve(self.held_bps, (row, result.gateway), start, sent, result.rate_bps)
-        reserve(self.held_tflops, (row,), start, answered, result.compute_tflops)
+        sent, answered = (start + slots_of(self.world, time_s) for time_s in (result.holding_s, result.delay_s))
+        reserve(self.reserved_bps, (row, result.gateway), start, sent, result.rate_bps)
+        reserve(self.reserved_tflops, (row,), start, answered, result.compute_tflops)
         self.backlog_bits[row, result.gateway] += flow["data_bits"]
 
     def _advance(self, before: np.ndarray) -> None:
@@ -177,4 +185,4 @@ class Simulator:
         self.arrived[row] = np.searchsorted(flows["slot"], np.arange(self.world.num_slots + 1))
         self.total_bps[row] = self.topology.capacity_bps * (1.0 - background)
         self.served_bits[row, 1:] = np.cumsum(self.total_bps[row, :-1] * self.world.slot_s, axis=0)
-        self.held_bps[row], self.held_tflops[row], self.backlog_bits[row] = 0.0, 0.0, 0.0
+        self.reserved_bps[row], self.reserved_tflops[row], self.backlog_bits[row] = 0.0, 0.0, 0.0

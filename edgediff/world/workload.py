@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from edgediff.config import WorldConfig
-from edgediff.world.scale import mean_data_bits, work_per_bit
+from edgediff.world.laws import mean_data_bits, work_per_bit
 from edgediff.world.windows import Circle, trace_window
 
 # Eq. (1): f_w(t) = {D_w, c_w, p_w, T_req}, with what Section 5.1 adds to it.
@@ -27,6 +27,8 @@ FLOW = np.dtype(
 )
 
 HELD_OUT = 2**32  # seeds of training lie below; held-out traffic is drawn from seeds at and above
+RECENT_SLOTS = 100  # how far back arrivals are counted
+PRIOR_SLOTS = 10.0  # slots at load 1 that are counted with them, so that the first slots of an episode say little
 _FLOWS, _BACKGROUND, _TOPOLOGY, _LOAD = range(4)  # names of the random streams
 
 
@@ -126,3 +128,9 @@ def draw_background(world: WorldConfig, rng: np.random.Generator) -> np.ndarray:
     switches = rng.random(shape) < 1 / world.mean_stay_slots
     busy = np.concatenate([start, start + switches.cumsum(axis=0)]) % 2
     return np.where(busy, world.busy_load, world.quiet_load)
+
+
+def recent_load(world: WorldConfig, flows: np.ndarray, slots: np.ndarray) -> np.ndarray:
+    """Estimate the load from the flows of the last slots, the present one not counted, (E,): 1 for lambda W a slot."""
+    usual = world.arrival_rate * world.num_workshops
+    return (flows / usual + PRIOR_SLOTS) / (slots + PRIOR_SLOTS)

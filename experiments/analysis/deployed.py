@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 from edgediff.learner.agents import AGENTS
-from edgediff.run.commandline import Parser, run_program
+from edgediff.run.commandline import Parser
+from edgediff.run.process import run_program
 from edgediff.world.rules import GREEDY, PRICED, PRICED_BY_LOAD
 from experiments import RESULTS
 from experiments.analysis.gateways import read_times

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 from edgediff.learner.agents import AGENTS
-from edgediff.run.commandline import Parser, run_program
+from edgediff.run.commandline import Parser
+from edgediff.run.process import run_program
 from experiments import RESULTS
 from experiments.analysis.gateways import times
 from experiments.analysis.lines import DASHES, draw, draw_beside, draw_levels, finish, name_rules

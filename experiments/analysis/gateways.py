@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from edgediff.learner.agents import AGENTS
-from edgediff.run.commandline import Parser, run_program
-from edgediff.world.decision import LEVELS
+from edgediff.run.commandline import Parser
+from edgediff.run.process import run_program
+from edgediff.world.decision import LEVEL_FACTORS
 from experiments import RESULTS
 from experiments.analysis.reading import (
     held_out_curves,
@@ -80,7 +81,7 @@ def cell(name: str, values: np.ndarray) -> str:
 def table(results: Path) -> str:
     """Return all that was measured as a Markdown table."""
     body = [
-        [str(gateways), str(len(LEVELS) * gateways), agent, str(len(found["reward"]))]
+        [str(gateways), str(len(LEVEL_FACTORS) * gateways), agent, str(len(found["reward"]))]
         + [cell(name, values) for name, values in found.items()]
         for (gateways, agent), found in records(results).items()
     ]
@@ -97,7 +98,7 @@ def draw(found: dict, path: Path) -> None:
     figure, axes = plt.subplots(2, 2, figsize=(9, 7), sharex=True, layout="constrained")
     for place, name in zip(axes.flat, MEASURED[1:], strict=True):
         for agent in dict.fromkeys(agent for _, agent in found):
-            x = [len(LEVELS) * gateways for gateways, each in found if each == agent]
+            x = [len(LEVEL_FACTORS) * gateways for gateways, each in found if each == agent]
             mine = [interval(values[name]) for (_, each), values in found.items() if each == agent]
             middle, low, high = np.array(mine).T
             place.plot(x, middle, label=agent, **look(agent) | dict(markevery=1))

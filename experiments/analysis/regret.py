@@ -4,14 +4,13 @@ Part of this regret is foresight: a smaller reward now for a better state later.
 """
 
 import sys
-from pathlib import Path
 
 import numpy as np
 
-from edgediff.run.commandline import Parser, run_program
+from edgediff.run.commandline import Parser
+from edgediff.run.process import run_program
 from edgediff.run.scores import agent_policy
-from edgediff.run.start import set_up_torch
-from edgediff.run.weights import read_weights, restore_agent
+from edgediff.run.start import load_run
 from edgediff.world.decision import Outcome
 from edgediff.world.simulator import Simulator
 from edgediff.world.workload import HELD_OUT
@@ -30,7 +29,7 @@ def regret(of_actions: Outcome, action: np.ndarray) -> dict[str, np.ndarray]:
     return {
         "regret": of_actions.reward[rows, best] - of_actions.reward[rows, action],
         "more constraints violated": worse("violations"),
-        "of these, dropped": worse("dropped"),
+        "dropped": worse("dropped"),
     }
 
 
@@ -39,19 +38,17 @@ def main(argv: list[str]) -> int:
     parser = Parser("python -m experiments.analysis.regret RUN", main.__doc__)
     parser.add_argument("run", metavar="RUN", help="folder of a run")
     args = parser.parse(argv)
-    settings, _, weights = read_weights(Path(args.run) / "last.pt")
-    world = settings.world.at_load(settings.world.load)
-    set_up_torch(settings.run)
-    label, policy = agent_policy(restore_agent(weights, settings), settings.run)
-    simulator, found = Simulator(world, EPISODES), []
-    observation = simulator.reset(HELD_OUT)
+    settings, _, _, agent = load_run(args.run)
+    label, policy = agent_policy(agent, settings.run)
+    simulator, found = Simulator(settings.world, EPISODES, state_of_view=None), []
+    simulator.reset(HELD_OUT)
     for _ in range(DECISIONS):
-        action = policy(observation, simulator)
+        action = policy(simulator.world, simulator.view())
         found.append(regret(simulator.outcomes(), action))
-        observation, *_ = simulator.step(action)
+        simulator.step(action)
     columns = {name: np.concatenate([each[name] for each in found]) for name in found[0]}
     loss, violated = columns["regret"], columns["more constraints violated"]
-    print(f"{label}, load {world.load:g}: {len(loss):,} decisions on held-out traffic\n")
+    print(f"{label}, load {settings.world.load:g}: {len(loss):,} decisions on held-out traffic\n")
     print("| decisions | share | part of the mean regret |\n|---|---|---|")
     for name, rows in (("all", np.ones(len(loss), bool)), ("as many constraints violated, or fewer", ~violated),
                        *((name, columns[name]) for name in [*columns][1:])):  # fmt: skip

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from edgediff.config import WorldConfig
-from edgediff.run.commandline import Parser, run_program
+from edgediff.run.commandline import Parser
+from edgediff.run.process import run_program
 from edgediff.world.rollout import Policy
 from edgediff.world.rules import GREEDY, PRICED, PRICED_BY_LOAD, all_rules
 from edgediff.world.simulator import Simulator
@@ -23,11 +24,13 @@ SEEDS, EPISODES, QUARTERS = range(10), 32, 4
 
 def by_quarter(simulator: Simulator, policy: Policy, seed: int) -> np.ndarray:
     """Play the first held-out episode of every environment; return the share completed by quarter of size, (4,)."""
-    observation, playing = simulator.reset(seed), np.ones(simulator.num_envs, bool)
+    simulator.reset(seed)
+    playing = np.ones(simulator.num_envs, bool)
     sizes, completed = [], []
     while playing.any():
-        sizes.append(simulator.view().flow["data_bits"][playing])
-        observation, _, _, truncated, info = simulator.step(policy(observation, simulator))
+        view = simulator.view()
+        sizes.append(view.flow["data_bits"][playing])
+        _, _, _, truncated, info = simulator.step(policy(simulator.world, view))
         completed.append(info["completed"][playing])
         playing &= ~truncated
     bits, done = np.concatenate(sizes), np.concatenate(completed)
@@ -41,12 +44,12 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--load", type=float, default=2.0, help="load [2]")
     parser.add_argument("--results", metavar="FOLDER", default=str(RESULTS), help="where sizes.csv goes")
     args = parser.parse(argv)
-    world = WorldConfig(load=args.load)
+    simulator = Simulator(WorldConfig(load=args.load), EPISODES, state_of_view=None)
     rows = [
         (rule, args.load, seed, quarter + 1, f"{share:.6g}")
         for rule in (GREEDY, PRICED, PRICED_BY_LOAD)
         for seed in SEEDS
-        for quarter, share in enumerate(by_quarter(Simulator(world, EPISODES), all_rules()[rule], HELD_OUT + 1 + seed))
+        for quarter, share in enumerate(by_quarter(simulator, all_rules()[rule], HELD_OUT + 1 + seed))
     ]
     with (Path(args.results) / "sizes.csv").open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")

@@ -13,8 +13,9 @@ import sys
 from pathlib import Path
 
 from edgediff.errors import ConfigError, first_line
-from edgediff.run.commandline import Parser, output_status, run_program
+from edgediff.run.commandline import Parser
 from edgediff.run.files import write_atomically
+from edgediff.run.process import output_status, run_program
 from experiments import RESULTS, ROOT
 from experiments.analysis.reading import read_together
 from experiments.analysis.readme_tables import TABLES

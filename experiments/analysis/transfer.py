@@ -14,11 +14,11 @@ import numpy as np
 
 from edgediff.config import Settings, WorldConfig
 from edgediff.errors import ConfigError
-from edgediff.run.commandline import Parser, run_program
+from edgediff.run.commandline import Parser
+from edgediff.run.process import run_program
 from edgediff.run.scores import agent_policy, score
 from edgediff.run.weights import read_weights, restore_agent, weights_path
-from edgediff.world.decision import LEVELS, Outcome, View, decode_action
-from edgediff.world.knowledge import all_outcomes, observe_gateways
+from edgediff.world.decision import LEVEL_FACTORS, View, decode_action
 from edgediff.world.rollout import Policy
 from edgediff.world.rules import GREEDY, PRICED_BY_LOAD, all_rules
 from edgediff.world.simulator import Simulator
@@ -41,22 +41,11 @@ NETWORKS = {
 }
 
 
-class Remaining:
-    """What policies ask of a simulator, without one of its gateways."""
-
-    def __init__(self, simulator: Simulator, failed: int):
-        self.simulator, self.failed, self.num_envs = simulator, failed, simulator.num_envs
-        self.world = replace(simulator.world, num_gateways=simulator.world.num_gateways - 1)
-
-    def view(self) -> View:
-        """Return what is known at the present decision."""
-        view = self.simulator.view()
-        by_gateway = "backlog_bits", "available_bps", "capacity_bps", "propagation_s"
-        return view._replace(**{name: np.delete(getattr(view, name), self.failed, axis=-1) for name in by_gateway})
-
-    def outcomes(self) -> Outcome:
-        """Return the outcome of all actions."""
-        return all_outcomes(self.world, self.view())
+def remaining(world: WorldConfig, view: View, failed: int) -> tuple[WorldConfig, View]:
+    """Return the network without one of its gateways."""
+    by_gateway = "backlog_bits", "available_bps", "capacity_bps", "propagation_s"
+    left = {name: np.delete(getattr(view, name), failed, axis=-1) for name in by_gateway}
+    return replace(world, num_gateways=world.num_gateways - 1), view._replace(**left)
 
 
 class WithFailure:
@@ -65,14 +54,13 @@ class WithFailure:
     def __init__(self, policy: Policy, without: Policy, failed: int):
         self.policy, self.without, self.failed = policy, without, failed
 
-    def __call__(self, observation: np.ndarray, simulator: Simulator) -> np.ndarray:
-        late = simulator.view().flow["slot"] >= simulator.world.num_slots // 2
-        action = self.policy(observation, simulator)
+    def __call__(self, world: WorldConfig, view: View) -> np.ndarray:
+        late = view.flow["slot"] >= world.num_slots // 2
+        action = self.policy(world, view)
         if not late.any():
             return action
-        rest = Remaining(simulator, self.failed)
-        gateway, level = decode_action(self.without(observe_gateways(rest.world, rest.view()), rest))  # type: ignore[arg-type]
-        return np.where(late, (gateway + (gateway >= self.failed)) * len(LEVELS) + level, action)
+        gateway, level = decode_action(self.without(*remaining(world, view, self.failed)))
+        return np.where(late, (gateway + (gateway >= self.failed)) * len(LEVEL_FACTORS) + level, action)
 
 
 def agent_on(world: WorldConfig, trained: Settings, weights: dict) -> Policy:
@@ -102,7 +90,7 @@ def rows_of(run: str) -> list[tuple]:
     rows, seed = [], trained.run.seed
     for network, given in NETWORKS.items():
         world = replace(trained.world.at_load(1.0), **given)
-        simulator = Simulator(world, EPISODES, observe=observe_gateways)
+        simulator = Simulator(world, EPISODES, state_of_view=None)
         for name, policy in policies(network, world, trained, weights).items():
             found = score(simulator, policy, HELD_OUT + 1 + seed)
             rows.append((name, network, seed, f"{found['completion']:.6g}", f"{found['reward']:.6g}"))

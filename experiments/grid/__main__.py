@@ -6,6 +6,7 @@ jobs at once, and keeps what is finished.
 """
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -17,8 +18,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from edgediff.errors import ConfigError
-from edgediff.run.commandline import Parser, run_program
-from edgediff.run.signals import StopSignals
+from edgediff.run.commandline import Parser
+from edgediff.run.process import StopSignals, run_program
 from experiments import RESULTS, ROOT
 from experiments.grid.grid import Grid
 from experiments.grid.grids import GRIDS
@@ -44,6 +45,17 @@ def run_grid(grid: Grid, results: Path, workers: int, command: Command) -> int:
         print(f"experiments.grid: stopped by signal {stopped} ({signal.strsignal(stopped)})", file=sys.stderr)
         return 128 + stopped
     return 1 if failed else 0
+
+
+def list_jobs(grid: Grid, results: Path, command: Command) -> int:
+    """Print one command a line for every job that is not done yet: each writes its result, whole or not at all."""
+    jobs, folder = grid.jobs(), results / grid.name
+    with locked(folder):
+        done = check_results(folder, jobs)
+        write_record(folder / "grid.json", {name: made_with(job) for name, job in jobs.items()})
+    for name in sorted(set(jobs) - done):
+        print(shlex.join(command(name, folder / f"{name}.csv")))
+    return 0
 
 
 def run_jobs(waiting: list[str], folder: Path, workers: int, command: Command) -> tuple[dict[str, str], int]:
@@ -104,6 +116,7 @@ def main(argv: list[str]) -> int:
     parser = Parser("python -m experiments.grid NAME", main.__doc__)
     parser.add_argument("grid", metavar="NAME", help=f"one of {', '.join(GRIDS)}")
     parser.add_argument("--workers", type=int, default=2, help="processes at a time [2]")
+    parser.add_argument("--list", action="store_true", help="print the commands of the jobs that are left")
     parser.add_argument("--results", metavar="FOLDER", default=str(RESULTS), help="folder of all results")
     args = parser.parse(argv)
     if args.grid not in GRIDS:
@@ -114,6 +127,8 @@ def main(argv: list[str]) -> int:
     def command(name: str, output: Path) -> list[str]:
         return [sys.executable, "-m", "experiments.grid.job", args.grid, name, str(output)]
 
+    if args.list:
+        return list_jobs(GRIDS[args.grid], Path(args.results).resolve(), command)
     return run_grid(GRIDS[args.grid], Path(args.results), args.workers, command)
 
 

@@ -9,8 +9,8 @@ from edgediff.config import CONFIGS, Settings, preset_settings
 from edgediff.errors import ConfigError
 from edgediff.learner.agent import Agent
 from edgediff.learner.agents import AGENTS
-from edgediff.world.knowledge import state_of
 from edgediff.world.rules import all_rules
+from edgediff.world.state import state_of
 from experiments.variants.planning import PLANNERS
 
 OWNER = {f.name: config for config, config_class in CONFIGS.items() for f in fields(config_class)}

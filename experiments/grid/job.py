@@ -9,7 +9,6 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,13 +16,12 @@ from edgediff.config import Settings, WorldConfig
 from edgediff.errors import ConfigError, first_line
 from edgediff.learner.agent import Agent
 from edgediff.run.checkpoint import Stop
-from edgediff.run.commandline import run_program
 from edgediff.run.folder import create
+from edgediff.run.process import run_program
 from edgediff.run.scores import agent_policy, score
 from edgediff.run.start import check
 from edgediff.train import build, train
-from edgediff.world.decision import observe
-from edgediff.world.rollout import SCORES
+from edgediff.world.rollout import SCORES, Policy
 from edgediff.world.rules import all_rules, one_step_greedy
 from edgediff.world.simulator import Simulator
 from edgediff.world.workload import HELD_OUT
@@ -80,10 +78,10 @@ def agent_rows(labels: Row, agent: Agent, job: Job) -> list[Row]:
     """Score a frozen agent in every way that its job lists."""
     rows = []
     for label, settings, mode, weights, horizon in job.scorings():
-        _, policy = agent_policy(agent if weights == "averaged" else unaveraged(agent), settings.run, mode)
+        _, policy = agent_policy(agent if weights == "averaged" else unaveraged(agent), settings.run, mode, job.observe)
         if horizon:  # a planner that goes on with the better of the greedy rule and the agent
             policy = RolloutPlanner(horizon, follow=(one_step_greedy, policy))
-        rows.append(frozen_row(labels | {"variant": label}, settings, policy, job.episodes, job.observe))
+        rows.append(frozen_row(labels | {"variant": label}, settings, policy, job.episodes))
     return rows
 
 
@@ -94,10 +92,13 @@ def unaveraged(agent: Agent) -> Agent:
     return agent
 
 
-def frozen_row(labels: Row, settings: Settings, policy: Callable, episodes: int, observe: Callable = observe) -> Row:
+def frozen_row(labels: Row, settings: Settings, policy: Policy, episodes: int) -> Row:
     """Score a policy. Every seed has traffic of its own, the same for all who are compared."""
     world = settings.world
-    found = score(Simulator(world, episodes, observe=observe), policy, HELD_OUT + 1 + settings.run.seed)
+    simulator = Simulator(world, episodes, state_of_view=None)
+    if isinstance(policy, RolloutPlanner):
+        policy = policy.on(simulator)
+    found = score(simulator, policy, HELD_OUT + 1 + settings.run.seed)
     return {"phase": "frozen", **labels, "traffic": traffic(world), "load": world.load, **rounded(found)}
 
 

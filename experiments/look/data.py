@@ -11,8 +11,7 @@ import numpy as np
 from edgediff.config import Settings, WorldConfig
 from edgediff.learner.agent import Agent
 from edgediff.world import delay, objective
-from edgediff.world.decision import View, decode_action, requested_resources
-from edgediff.world.knowledge import all_outcomes, state_of
+from edgediff.world.decision import View, all_outcomes, decode_action, requested_resources
 from edgediff.world.rules import GREEDY, PRICED, PRICED_BY_LOAD, all_rules
 from edgediff.world.simulator import Simulator
 from edgediff.world.trace import Trace
@@ -49,7 +48,7 @@ def play(settings: Settings, agent: Agent, trace: Trace | None = None) -> dict[s
     The agent decides as in an evaluation of one environment. The rules are asked in the same states, and their
     answers are not carried out.
     """
-    simulator = Simulator(settings.world, trace=trace, observe=state_of(settings.learner.network))
+    simulator = Simulator.of(settings, trace=trace)
     observation, generator = simulator.reset(HELD_OUT + 1), agent.evaluation_stream()
     flows = min(int(simulator.num_flows[0]), MOST_FLOWS)
     draws, every = kept_draws(agent, settings, flows), all_rules()
@@ -58,7 +57,7 @@ def play(settings: Settings, agent: Agent, trace: Trace | None = None) -> dict[s
         view = simulator.view()
         row = seen(settings.world, simulator, view) | consequences(settings.world, view)
         row |= inside(agent, observation, generator, settings.run.eval_draws, draws)
-        row["rules"] = np.array([every[name](observation, simulator)[0] for name in RULES])
+        row["rules"] = np.array([every[name](settings.world, view)[0] for name in RULES])
         rows.append(row)
         observation, *_ = simulator.step(row["action"][None])
     return {name: np.stack([row[name] for row in rows]) for name in DIGITS}
@@ -80,7 +79,7 @@ def seen(world: WorldConfig, simulator: Simulator, view: View) -> dict[str, np.n
         backlog=view.backlog_bits[0] / 1e6,
         available=view.available_bps[0] / 1e6,
         total=simulator.total_bps[0, slot] / 1e6,
-        held=simulator.held_bps[0, slot] / 1e6,
+        held=simulator.reserved_bps[0, slot] / 1e6,
         propagation=view.propagation_s[0] * 1e6,
         queueing=delay.queueing_delay(view.backlog_bits[0], view.available_bps[0]),
         used=objective.utilisation(view.available_bps[0], view.capacity_bps),

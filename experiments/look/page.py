@@ -7,7 +7,6 @@ import base64
 import json
 import os
 import zlib
-from argparse import Namespace
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -16,12 +15,12 @@ import numpy as np
 
 from edgediff.config import Settings
 from edgediff.errors import ConfigError
-from edgediff.evaluate import load
 from edgediff.learner.agent import Agent
-from edgediff.run.commandline import Parser
+from edgediff.run.commandline import Parser, given_settings
 from edgediff.run.files import write_atomically
 from edgediff.run.scores import traffic_label
-from edgediff.world.decision import LEVELS
+from edgediff.run.start import load_run
+from edgediff.world.decision import LEVEL_FACTORS
 from edgediff.world.trace import Trace
 from edgediff.world.workload import draw_topology
 from experiments import RESULTS
@@ -72,7 +71,7 @@ def about(run: str, epoch: int, settings: Settings, agent: Agent, arrays: dict[s
         "score": f"{100 * done:.1f} % in time, mean reward {reward:+.3f}".replace("-", "−"),
         "steps": kept_steps(agent).tolist(),
         "eval_draws": settings.run.eval_draws,
-        "levels": LEVELS.tolist(),
+        "levels": LEVEL_FACTORS.tolist(),
         "capacity": (draw_topology(world).capacity_bps / 1e6).round(1).tolist(),
         "entries": entries(world, learner.network),
         "rules": RULES,
@@ -126,8 +125,8 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--load", metavar="X", help="load of the episode [as in the run]")
     parser.add_argument("--output", metavar="FILE", help="where to [RUN/decisions.html]")
     args = parser.parse(argv)
-    flags = Namespace(weights="last", load=args.load, device="cpu", final_episodes="1")
-    settings, trace, epoch, agent = load(args.run, flags)
+    given = given_settings(args) | {"run": dict(device="cpu", final_episodes=1)}
+    settings, trace, epoch, agent = load_run(args.run, given=given)
     path = Path(args.output or Path(args.run) / "decisions.html")
     refuse_foreign(path)
     paper = Path(os.path.relpath(PAPER, path.resolve().parent)).as_posix()

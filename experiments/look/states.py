@@ -1,7 +1,7 @@
 """The names of what enters the network: Eq. (11), or the state for shared networks."""
 
 from edgediff.config import WorldConfig
-from edgediff.world.decision import LEVELS
+from edgediff.world.decision import LEVEL_FACTORS
 
 
 def entries(world: WorldConfig, network: str) -> dict[str, list]:
@@ -18,7 +18,7 @@ def entries(world: WorldConfig, network: str) -> dict[str, list]:
             "gateway": [["Q", [4 + g for g in gateways]], ["R_avail", [4 + world.num_gateways + g for g in gateways]]],
         }
     common = [*flow, "F_avail", "load"]
-    levels = [f"{name} {eta:g}" for eta in LEVELS for name in ("r", "h_b", "h_c")]
+    levels = [f"{name} {eta:g}" for eta in LEVEL_FACTORS for name in ("r", "h_b", "h_c")]
     own = ["Q", "R_avail", "R_max", *levels]
     return {
         "common": [[name, k] for k, name in enumerate(common)],

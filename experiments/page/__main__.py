@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from edgediff.errors import ConfigError
-from edgediff.run.commandline import run_program
+from edgediff.run.process import run_program
 from experiments import RESULTS, ROOT
 from experiments.look import page as look
 from experiments.page import font, sources

@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 from edgediff.errors import ConfigError
-from edgediff.run.commandline import Parser, run_program
+from edgediff.run.commandline import Parser
+from edgediff.run.process import run_program
 
 FONT = Path(__file__).with_name("latin_modern_math_subset.woff2")
 FAMILY = "Page Math"

@@ -9,9 +9,9 @@ from pathlib import Path
 from edgediff.config import Settings
 from edgediff.errors import ConfigError
 from edgediff.learner.d2sac import D2SAC
-from edgediff.run.commandline import Parser, run_program
-from edgediff.run.start import set_up_torch
-from edgediff.run.weights import read_weights, restore_agent
+from edgediff.run.commandline import Parser
+from edgediff.run.process import run_program
+from edgediff.run.start import load_run
 from experiments.pictures import choices, denoising, network, schedule, timelines
 
 NAMES = "network.svg", "denoising.png", "timelines.png", "choices.png", "schedule.svg"
@@ -19,12 +19,10 @@ NAMES = "network.svg", "denoising.png", "timelines.png", "choices.png", "schedul
 
 def load(run: Path) -> tuple[Settings, D2SAC]:
     """Read the last weights of a run; return its settings, with one load for all episodes, and the agent."""
-    settings, _, weights = read_weights(run / "last.pt")
+    settings, _, _, agent = load_run(run)
     if settings.learner.agent != "d2sac":
         raise ConfigError(f"run: {run} trained {settings.learner.agent}; these pictures show d2sac")
-    settings = settings._replace(world=settings.world.at_load(settings.world.load))
-    set_up_torch(settings.run)
-    return settings, restore_agent(weights, settings)
+    return settings, agent
 
 
 def main(argv: list[str]) -> int:

@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 from edgediff.config import LearnerConfig, WorldConfig
-from edgediff.run.commandline import Parser, run_program
+from edgediff.run.commandline import Parser
+from edgediff.run.process import run_program
 from experiments.pictures.drawing import plt, save
 from experiments.pictures.network import FLOW, REPORT, arrow, box
 

@@ -7,8 +7,8 @@ import numpy as np
 from edgediff.config import Settings, WorldConfig
 from edgediff.learner.d2sac import D2SAC
 from edgediff.run.scores import agent_policy
-from edgediff.world.decision import LEVELS, decode_action
-from edgediff.world.knowledge import state_of
+from edgediff.world.decision import LEVEL_FACTORS, decode_action
+from edgediff.world.rollout import Policy
 from edgediff.world.simulator import Simulator
 from edgediff.world.workload import HELD_OUT
 from experiments.pictures.drawing import LEVEL_COLOURS, level_patches, matplotlib, plt, save
@@ -17,14 +17,14 @@ LOADS, BINS, ENVIRONMENTS = (0.5, 1.0, 1.5, 2.0), 5, 4
 MOST = 2  # times the uniform share: where the colours end
 
 
-def play(world: WorldConfig, policy, network: str = "mlp") -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def play(world: WorldConfig, policy: Policy) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return required bandwidth in Mbit/s, chosen gateway and chosen level of all flows of a few episodes."""
-    simulator = Simulator(world, ENVIRONMENTS, observe=state_of(network))
-    observation, found = simulator.reset(HELD_OUT + 1), []
+    simulator, found = Simulator(world, ENVIRONMENTS, state_of_view=None), []
+    simulator.reset(HELD_OUT + 1)
     for _ in range(int(simulator.num_flows.min())):
-        action = policy(observation, simulator)
+        action = policy(world, simulator.view())
         found.append((simulator.view().flow["bandwidth_bps"] / 1e6, *decode_action(action)))
-        observation, *_ = simulator.step(action)
+        simulator.step(action)
     return tuple(np.concatenate(column) for column in zip(*found, strict=True))
 
 
@@ -57,9 +57,9 @@ def draw(settings: Settings, agent: D2SAC, path: Path) -> None:
     figure, grid = plt.subplots(2, len(LOADS), figsize=(9, 7.2), sharex=True, sharey="row", layout="constrained",
                                 gridspec_kw=dict(height_ratios=[1.3, 1]))  # fmt: skip
     for load, (above, below) in zip(LOADS, grid.T, strict=True):
-        mbps, gateway, level = play(world.at_load(load), policy, settings.learner.network)
+        mbps, gateway, level = play(world.at_load(load), policy)
         of_gateway = np.array([np.histogram(mbps[gateway == g], edges)[0] for g in range(world.num_gateways)])
-        of_level = np.array([np.histogram(mbps[level == k], edges)[0] for k in range(len(LEVELS))])
+        of_level = np.array([np.histogram(mbps[level == k], edges)[0] for k in range(len(LEVEL_FACTORS))])
         flows = np.maximum(of_level.sum(axis=0), 1)
         image = draw_gateways(above, edges, of_gateway / flows)
         above.set_title(f"load {load:g}\n{len(mbps):,} flows", fontsize=10)

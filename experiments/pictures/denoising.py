@@ -8,11 +8,12 @@ import torch
 from edgediff.config import Settings, WorldConfig
 from edgediff.learner.d2sac import D2SAC
 from edgediff.learner.diffusion import denoise, log_policy
-from edgediff.world.decision import LEVELS, View
-from edgediff.world.knowledge import state_of
+from edgediff.world.decision import LEVEL_FACTORS, View
+from edgediff.world.laws import work_per_bit
 from edgediff.world.rules import most_available
 from edgediff.world.simulator import Simulator
-from edgediff.world.workload import HELD_OUT, work_per_bit
+from edgediff.world.state import state_of
+from edgediff.world.workload import HELD_OUT
 from experiments.pictures.drawing import LEVEL_COLOURS, level_patches, plt, save
 
 DRAWS = 2  # noise draws that are shown, the first of those that an evaluation averages
@@ -51,7 +52,7 @@ def three_states(agent: D2SAC, world: WorldConfig, draws: int) -> dict[str, View
     simulator = Simulator(world.at_load(OVERLOAD))
     observation = simulator.reset(HELD_OUT + 1)
     for _ in range(int(simulator.num_flows[0]) // 2):
-        observation, *_ = simulator.step(most_available(observation, simulator))
+        observation, *_ = simulator.step(most_available(simulator.world, simulator.view()))
     busy = simulator.view()
     busy = busy._replace(flow=typical_flow(world, busy.flow), backlog_bits=busy.backlog_bits.copy())
     idle = busy._replace(
@@ -59,7 +60,7 @@ def three_states(agent: D2SAC, world: WorldConfig, draws: int) -> dict[str, View
         available_bps=busy.capacity_bps[None] * (1 - world.quiet_load),
         available_tflops=np.array([world.server_tflops]),
     )
-    preferred = chain(agent, world, idle, draws)[-1].mean(axis=0).argmax() // len(LEVELS)
+    preferred = chain(agent, world, idle, draws)[-1].mean(axis=0).argmax() // len(LEVEL_FACTORS)
     full = idle._replace(backlog_bits=idle.backlog_bits.copy(), available_bps=idle.available_bps.copy())
     full.backlog_bits[0, preferred], full.available_bps[0, preferred] = FULL_BITS, 0.0
     return {"Idle network": idle, f"Gateway {preferred} full": full, f"Overload (load {OVERLOAD:g})": busy}
@@ -67,7 +68,7 @@ def three_states(agent: D2SAC, world: WorldConfig, draws: int) -> dict[str, View
 
 def bars(axes, probability: np.ndarray) -> None:
     """Draw the probabilities of all actions, (A,), coloured by level, with every other gateway shaded."""
-    width = len(LEVELS)
+    width = len(LEVEL_FACTORS)
     for gateway in range(0, len(probability) // width, 2):
         axes.axvspan(width * gateway - 0.5, width * (gateway + 1) - 0.5, color="0.94", lw=0)
     colours = [LEVEL_COLOURS[k % width] for k in range(len(probability))]
@@ -80,7 +81,7 @@ def bars(axes, probability: np.ndarray) -> None:
 
 def gateway_ticks(axes, names: list[str], size: float) -> None:
     """Write a name below every gateway."""
-    middles = len(LEVELS) * np.arange(len(names)) + (len(LEVELS) - 1) / 2
+    middles = len(LEVEL_FACTORS) * np.arange(len(names)) + (len(LEVEL_FACTORS) - 1) / 2
     axes.set_xticks(middles, names, fontsize=size)
     axes.tick_params(length=0)
 
@@ -96,7 +97,7 @@ def draw_chain(figure, rows: list, found: np.ndarray, shown: np.ndarray, first: 
             if k == 0:
                 axes.set_title(f"noise draw {n + 1}", fontsize=9.5)
             if k == steps:
-                gateway_ticks(axes, [str(g) for g in range(found.shape[2] // len(LEVELS))], 8)
+                gateway_ticks(axes, [str(g) for g in range(found.shape[2] // len(LEVEL_FACTORS))], 8)
             if first and n == 0:
                 name = {0: "\nnoise", steps: "\nlogits"}.get(k, "")
                 axes.set_ylabel(f"$a_{{{steps - k}}}${name}", rotation=0, ha="right", va="center", fontsize=11)
@@ -106,7 +107,7 @@ def draw_chain(figure, rows: list, found: np.ndarray, shown: np.ndarray, first: 
 def draw_policy(axes, policy: np.ndarray, view: View, draws: int, first: bool) -> None:
     """Draw the mean of the noise draws, (A,), by which an evaluation decides, and name its choice."""
     bars(axes, policy)
-    gateway, level = divmod(int(policy.argmax()), len(LEVELS))
+    gateway, level = divmod(int(policy.argmax()), len(LEVEL_FACTORS))
     axes.set_title(f"mean of {draws} draws decides:\ngateway {gateway}, level {level}", fontsize=10)
     gateway_ticks(axes, [f"{g}\n{bps / 1e6:.0f}" for g, bps in enumerate(view.available_bps[0])], 8.5)
     if first:

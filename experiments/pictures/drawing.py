@@ -13,7 +13,7 @@ import matplotlib.pyplot as plt
 from matplotlib.patches import Patch
 from PIL import Image
 
-from edgediff.world.decision import LEVELS
+from edgediff.world.decision import LEVEL_FACTORS
 
 LEVEL_COLOURS = "#9ecae1", "#4292c6", "#084594"  # levels 0, 1, 2, from light to dark
 matplotlib.rcParams["svg.hashsalt"] = "edgediff"  # the same picture is the same file
@@ -22,7 +22,7 @@ matplotlib.rcParams["svg.hashsalt"] = "edgediff"  # the same picture is the same
 def level_patches() -> list[Patch]:
     """Return the legend of the levels."""
     return [Patch(color=colour, label=f"level {k}: asks for {eta:g} times the required bandwidth and compute")
-            for k, (colour, eta) in enumerate(zip(LEVEL_COLOURS, LEVELS, strict=True))]  # fmt: skip
+            for k, (colour, eta) in enumerate(zip(LEVEL_COLOURS, LEVEL_FACTORS, strict=True))]  # fmt: skip
 
 
 def save(figure, path: Path, dpi: int = 130) -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from edgediff.config import WorldConfig
-from edgediff.run.commandline import Parser, run_program
-from edgediff.world.decision import LEVELS
+from edgediff.config import NUM_LEVELS, WorldConfig
+from edgediff.run.commandline import Parser
+from edgediff.run.process import run_program
 from edgediff.world.workload import draw_topology
 from experiments.pictures.drawing import plt, save
 
@@ -62,7 +62,13 @@ def draw(world: WorldConfig, path: Path) -> None:
     axes.text(50, 7.4, "controller", ha="center", va="center", fontsize=12, weight="bold", zorder=3)
     decision = f"sees the state $s$, Eq. (11); decides for each flow:\none of {world.num_gateways} gateways"
     axes.text(
-        50, 3.6, f"{decision}, one of {len(LEVELS)} levels, Eq. (12)", ha="center", va="center", fontsize=10, zorder=3
+        50,
+        3.6,
+        f"{decision}, one of {NUM_LEVELS} levels, Eq. (12)",
+        ha="center",
+        va="center",
+        fontsize=10,
+        zorder=3,
     )
     arrow(axes, (50, 9.5), (50, heights[-1] - 2.2), REPORT, "<|-|>", lw=1.6, ls="--")
     axes.plot([13, 13], [5, middle - 22], color=REPORT, lw=1.6, ls="--")

@@ -11,7 +11,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from edgediff.errors import ConfigError
-from edgediff.run.commandline import Parser, run_program
+from edgediff.run.commandline import Parser
+from edgediff.run.process import run_program
 from experiments import RESULTS
 from experiments.page import __main__ as pages
 from experiments.pictures.drawing import Image, save_few_colours

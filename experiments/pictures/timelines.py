@@ -1,6 +1,5 @@
 """Draw one episode at every gateway: what is held and queued over time, and which flows were late or dropped."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,7 +8,7 @@ import numpy as np
 from edgediff.config import Settings, WorldConfig
 from edgediff.learner.d2sac import D2SAC
 from edgediff.run.scores import agent_policy, traffic_label
-from edgediff.world.knowledge import state_of
+from edgediff.world.rollout import Policy
 from edgediff.world.rules import RoundRobin
 from edgediff.world.simulator import Simulator
 from edgediff.world.workload import HELD_OUT
@@ -24,22 +23,23 @@ class Episode(NamedTuple):
 
     time_s: np.ndarray  # (n,)
     total_bps: np.ndarray  # (n, G) what background traffic leaves
-    held_bps: np.ndarray  # (n, G) reserved by flows
+    reserved_bps: np.ndarray  # (n, G) reserved by flows
     backlog_bits: np.ndarray  # (n, G) queued
     gateway: np.ndarray  # (n,) chosen
     completed: np.ndarray
     dropped: np.ndarray
 
 
-def record(world: WorldConfig, policy: Callable, network: str = "mlp") -> Episode:
-    """Play the first held-out episode with a policy that sees the state of its `network`; keep what decisions saw."""
-    simulator = Simulator(world, observe=state_of(network))
-    observation, truncated, rows = simulator.reset(HELD_OUT + 1), [False], []
+def record(world: WorldConfig, policy: Policy) -> Episode:
+    """Play the first held-out episode; keep what decisions saw."""
+    simulator = Simulator(world, state_of_view=None)
+    simulator.reset(HELD_OUT + 1)
+    truncated, rows = [False], []
     while not truncated[0]:
         slot = simulator.view().flow["slot"][0]
-        seen = (slot * world.slot_s, simulator.total_bps[0, slot].copy(), simulator.held_bps[0, slot].copy(),
+        seen = (slot * world.slot_s, simulator.total_bps[0, slot].copy(), simulator.reserved_bps[0, slot].copy(),
                 simulator.backlog_bits[0].copy())  # fmt: skip
-        observation, _, _, truncated, info = simulator.step(policy(observation, simulator))
+        _, _, _, truncated, info = simulator.step(policy(world, simulator.view()))
         rows.append((*seen, *(info[name][0] for name in ("gateway", "completed", "dropped"))))
     return Episode(*map(np.array, zip(*rows, strict=True)))
 
@@ -48,7 +48,7 @@ def lanes(axes, episode: Episode, capacity_bps: np.ndarray, most_bits: float, na
     """Draw one lane per gateway; its height stands for the capacity, and for `most_bits` of queue."""
     steps = dict(step="post", lw=0)
     for g, capacity in enumerate(capacity_bps):
-        held, total = episode.held_bps[:, g] / capacity, episode.total_bps[:, g] / capacity
+        held, total = episode.reserved_bps[:, g] / capacity, episode.total_bps[:, g] / capacity
         axes.fill_between(episode.time_s, g + LANE * total, g + LANE, color=TAKEN, **steps)
         axes.fill_between(episode.time_s, g, g + LANE * np.minimum(held, 1), color=HELD, **steps)
         queue = np.where(episode.backlog_bits[:, g] > 0, episode.backlog_bits[:, g] / most_bits, np.nan)
@@ -78,7 +78,7 @@ def draw(settings: Settings, agent: D2SAC, path: Path) -> None:
     label, policy = agent_policy(agent, settings.run)
     episodes = {
         "round robin, level 2": record(world, RoundRobin(2)),
-        f"{label} noise draws": record(world, policy, settings.learner.network),
+        f"{label} noise draws": record(world, policy),
     }
     most_bits = max(episode.backlog_bits.max() for episode in episodes.values())
     figure, rows = plt.subplots(2, 1, figsize=(9, 10.4), sharex=True)

@@ -1,6 +1,6 @@
 """Schedule real TCP flows through the kernel: `python -m experiments.testbed RUN|RULE`."""
 
-from edgediff.run.launch import prepare_process
+from edgediff.run.process import prepare_process
 
 if __name__ == "__main__":
     prepare_process()
@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 
 from edgediff.errors import ConfigError
-from edgediff.run.commandline import Parser, given_settings, output_status
+from edgediff.run.commandline import Parser, given_settings
+from edgediff.run.process import output_status
 from experiments.testbed import network
 from experiments.testbed.episode import QUEUES, play, traffic
 from experiments.testbed.processes import run_testbed

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from edgediff.run.files import write_atomically
-from edgediff.run.signals import StopSignals
+from edgediff.run.process import StopSignals
 from experiments.testbed import network
 from experiments.testbed.plan import Plan
 from experiments.testbed.processes import Parts, raise_if_stopped

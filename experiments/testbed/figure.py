@@ -3,7 +3,8 @@
 import sys
 from pathlib import Path
 
-from edgediff.run.commandline import Parser, run_program
+from edgediff.run.commandline import Parser
+from edgediff.run.process import run_program
 from experiments import RESULTS
 from experiments.analysis.reading import read_csv
 from experiments.pictures.drawing import plt, save

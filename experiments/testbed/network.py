@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edgediff.errors import ConfigError, first_line
-from edgediff.run.signals import StopSignals
+from edgediff.run.process import StopSignals
 from experiments.testbed.plan import Plan
 from experiments.testbed.processes import raise_if_stopped
 

@@ -13,8 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edgediff.errors import first_line
-from edgediff.run.commandline import run_program
-from edgediff.run.signals import StopSignals
+from edgediff.run.process import StopSignals, run_program
 
 PR_SET_PDEATHSIG = 1
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")

@@ -12,9 +12,8 @@ from edgediff.config import LearnerConfig, RunConfig, Settings, WorldConfig
 from edgediff.control.__main__ import serve
 from edgediff.control.controller import Controller
 from edgediff.control.protocol import LineProtocol
-from edgediff.run.commandline import run_program
-from edgediff.world.decision import Outcome, View
-from edgediff.world.knowledge import all_outcomes
+from edgediff.run.process import run_program
+from edgediff.world.decision import View
 from edgediff.world.rules import GREEDY, PRICED, PRICED_BY_LOAD, all_rules
 
 RULES = {
@@ -26,25 +25,8 @@ RULES = {
 }
 
 
-class Reported:
-    """What a rule asks a simulator for, from a report: one environment, as it is now."""
-
-    num_envs = 1
-
-    def __init__(self, world: WorldConfig, view: View):
-        self.world, self._view = world, view
-
-    def view(self) -> View:
-        """Return what is known at the present decision."""
-        return self._view
-
-    def outcomes(self) -> Outcome:
-        """Return the outcome of all actions."""
-        return all_outcomes(self.world, self._view)
-
-
 class RuleAgent:
-    """A rule with the methods of an agent that the controller calls. Its state is a `Reported`."""
+    """A rule with the methods of an agent that the controller calls. Its state is world and view."""
 
     def __init__(self, rule: str):
         self.rule, self.policy = rule, all_rules()[RULES[rule]]
@@ -57,10 +39,10 @@ class RuleAgent:
         """Return a stream that no rule draws from."""
         return torch.Generator()
 
-    def act_with_probabilities(self, state: Reported, *_) -> tuple[np.ndarray, np.ndarray]:
+    def act_with_probabilities(self, state: tuple[WorldConfig, View], *_) -> tuple[np.ndarray, np.ndarray]:
         """Return the rule's action and all the probability on it."""
-        action = self.policy(None, state)
-        return action, np.eye(state.world.num_actions)[action]
+        action = self.policy(*state)
+        return action, np.eye(state[0].num_actions)[action]
 
 
 class RuleController(Controller):
@@ -70,7 +52,7 @@ class RuleController(Controller):
         super().__init__(RuleAgent(rule), Settings(world, LearnerConfig(network="shared"), RunConfig()))
 
     def _warm_up(self) -> None:
-        self.observe = Reported
+        self.state_of_view = lambda world, view: (world, view)
         super()._warm_up()
         self.agent = self.for_gateways[self.world.num_gateways][1]
         self.agent.policy = all_rules()[RULES[self.agent.rule]]  # round robin has counted

@@ -12,7 +12,6 @@ from edgediff.errors import ConfigError
 from edgediff.run.scores import agent_policy
 from edgediff.run.start import set_up_torch
 from edgediff.run.weights import read_weights, restore_agent, weights_path
-from edgediff.world.knowledge import state_of
 from edgediff.world.rollout import rollout
 from edgediff.world.rules import all_rules
 from edgediff.world.simulator import Simulator
@@ -42,7 +41,7 @@ class Scheduler(NamedTuple):
 
     def simulator(self, kind: type[Simulator] = Simulator) -> Simulator:
         """Return a simulator of one environment with the state that the scheduler sees."""
-        return kind(self.settings.world, 1, observe=state_of(self.settings.learner.network))
+        return kind.of(self.settings)
 
     def simulated(self, kind: type[Simulator] = Simulator) -> dict[str, np.ndarray]:
         """Play the same flows in a simulator; return the outcome of each, as `rollout` does."""

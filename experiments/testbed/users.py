@@ -16,7 +16,7 @@ import numpy as np
 
 from edgediff.config import WorldConfig
 from edgediff.control.request import DEMAND, OPTIONAL
-from edgediff.world.knowledge import RECENT_SLOTS, recent_load
+from edgediff.world.workload import RECENT_SLOTS, recent_load
 from experiments.testbed.connections import Connection, Pool
 from experiments.testbed.gateways import Gateways
 from experiments.testbed.plan import Plan

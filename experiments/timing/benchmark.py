@@ -20,14 +20,16 @@ from edgediff.learner.cuda_graph import WARM_UPS, Recorded
 from edgediff.learner.d2sac import D2SAC
 from edgediff.learner.replay import Replay
 from edgediff.run import files
-from edgediff.run.checkpoint import Checkpointer, Progress
-from edgediff.run.commandline import Parser, given_settings, run_program
-from edgediff.run.folder import KIND, checkpoints, create
+from edgediff.run.checkpoint import Checkpointer
+from edgediff.run.commandline import Parser, given_settings
+from edgediff.run.folder import KIND, Progress, checkpoints, create
+from edgediff.run.process import run_program
 from edgediff.run.scores import agent_policy, score
 from edgediff.run.start import set_up_torch
 from edgediff.train import build, held_out_world
 from edgediff.world.rules import RoundRobin
 from edgediff.world.simulator import Simulator
+from edgediff.world.state import state_dim
 
 
 def seconds_per_call(call, seconds: float = 2.0) -> float:
@@ -52,8 +54,8 @@ def wait() -> None:
 def simulate(settings: Settings, num_envs: int) -> float:
     """Return simulated decisions per second under round robin."""
     simulator, policy = Simulator(settings.world, num_envs), RoundRobin(1)
-    observation = simulator.reset(0)
-    return num_envs / seconds_per_call(lambda: simulator.step(policy(observation, simulator)))
+    simulator.reset(0)
+    return num_envs / seconds_per_call(lambda: simulator.step(policy(simulator.world, simulator.view())))
 
 
 class Products(TorchDispatchMode):
@@ -88,7 +90,7 @@ class Products(TorchDispatchMode):
 
 def filled_replay(settings: Settings, agent: Agent) -> Replay:
     """Collect real transitions: four batches, or as many as the memory holds."""
-    simulator, replay = Simulator(settings.world, settings.learner.num_envs), agent.memory()
+    simulator, replay = Simulator.of(settings, settings.learner.num_envs), agent.memory()
     observation = simulator.reset(0)
     while len(replay) < min(4 * settings.learner.batch_size, replay.rows * replay.num_envs):
         action = agent.explore(observation)
@@ -124,7 +126,7 @@ def update_times(settings: Settings) -> dict[str, list[float]]:
     for name in AGENTS:
         given = settings.changed({"world": {}, "learner": {"agent": name}, "run": {}})
         agent = build(given).agent
-        batch = agent.batch(filled_replay(given, agent), 0, torch.Generator(given.run.device).manual_seed(0))
+        batch = next(agent.batches(filled_replay(given, agent), torch.Generator(given.run.device).manual_seed(0)))
         calls = [lambda: agent.update(batch)]  # noqa: B023
         if given.run.device == "cuda":
             calls.append(lambda: type(agent).update(agent, batch))  # noqa: B023
@@ -153,10 +155,10 @@ def shares(settings: Settings, epochs: int = 5) -> dict[str, float]:
             step = observation, action, reward, info["successor"], terminated, truncated
             timed("storing", memory.add, *step)
             observation = following
-        for k in range(agent.num_updates(memory)):
-            batch = timed("sampling", agent.batch, memory, k, sampling)
+        batches = agent.batches(memory, sampling)
+        while batch := timed("sampling", next, batches, None):
             timed("updates", agent.update, batch)
-    held_out = Simulator(held_out_world(settings), settings.run.eval_episodes)
+    held_out = Simulator.of(settings._replace(world=held_out_world(settings)), settings.run.eval_episodes)
     timed("evaluation", score, held_out, agent_policy(agent, settings.run)[1])
     return {part: s if part == "evaluation" else s / epochs for part, s in spent.items()}
 
@@ -172,14 +174,14 @@ def main(argv: list[str]) -> int:
     if config.agent != "d2sac":
         raise ConfigError(f"agent: {config.agent} is not d2sac; the benchmark times every agent")
     set_up_torch(run)
-    agent = D2SAC(world.state_dim, world.num_actions, config, np.random.SeedSequence(0), run.device)
+    agent = D2SAC(state_dim(world, config.network), world.num_actions, config, np.random.SeedSequence(0), run.device)
     where = torch.cuda.get_device_name() if run.device == "cuda" else f"{run.threads} thread"
     print(f"preset {args.preset}, {where}, matrix products at precision {run.matmul_precision}\n")
 
     for num_envs in (1, 100, 1000):
         print(f"simulator, E = {num_envs:<5}{simulate(settings, num_envs):>12,.0f} decisions/s under round robin")
     for batch in (1, 16, 100, 256, 4096):
-        observation = np.random.default_rng(0).random((batch, world.state_dim), dtype=np.float32)
+        observation = np.random.default_rng(0).random((batch, agent.state_dim), dtype=np.float32)
         rate = batch / seconds_per_call(lambda: agent.act(observation, agent.act_stream))  # noqa: B023
         print(f"acting, batch {batch:<6}{rate:>12,.0f} decisions/s")
 
@@ -187,7 +189,7 @@ def main(argv: list[str]) -> int:
         plain = "".join(f"; {ms:.2f} ms with its kernels launched one by one" for ms in plain_ms)
         print(f"update of {name:<9}{recorded_ms:>12.2f} ms{plain}")
     replay, generator = filled_replay(settings, agent), torch.Generator(run.device).manual_seed(0)
-    batch = agent.batch(replay, 0, generator)
+    batch = next(agent.batches(replay, generator))
     with Products() as products:
         D2SAC.update(agent, batch)
     alone = products.alone(run.device)

@@ -16,9 +16,10 @@ import numpy as np
 from edgediff.control.controller import Controller
 from edgediff.control.request import DEMAND, MAX_FLOWS, OPTIONAL
 from edgediff.errors import ConfigError
-from edgediff.run.commandline import Parser, run_program
+from edgediff.run.commandline import Parser
+from edgediff.run.process import run_program
 from edgediff.run.scores import agent_policy
-from edgediff.world.decision import LEVELS, View
+from edgediff.world.decision import LEVEL_FACTORS, View
 from edgediff.world.rollout import rollout
 from edgediff.world.simulator import Simulator
 from edgediff.world.workload import HELD_OUT
@@ -74,7 +75,7 @@ def drive(ask: Callable[[dict], dict], simulator: Simulator, seed: int = HELD_OU
     slots = [episode[episode["slot"] == slot] for slot in np.unique(episode["slot"])]
     for flows in (slot[k : k + MAX_FLOWS] for slot in slots for k in range(0, len(slot), MAX_FLOWS)):
         for decision in ask(request(simulator.view(), flows))["decisions"]:
-            action = decision["gateway"] * len(LEVELS) + decision["level"]
+            action = decision["gateway"] * len(LEVEL_FACTORS) + decision["level"]
             *_, info = simulator.step(np.array([action]))
             for told, found in TOLD.items():
                 if not np.isclose(decision[told], info[found][0], rtol=1e-9, atol=1e-9):
@@ -93,13 +94,13 @@ def main(argv: list[str]) -> int:
     if not args.episodes.isascii() or not args.episodes.isdigit() or not 1 <= int(args.episodes) <= 1000:
         raise ConfigError(f"episodes: {args.episodes!r} is not a whole number from 1 to 1000")
     controller = Controller.load(args.run, mode=args.mode or "")
-    world = controller.world.at_load(controller.world.load)
+    settings = controller.settings._replace(world=controller.world.at_load(controller.world.load))
     label, policy = agent_policy(controller.agent, controller.settings.run, controller.mode)
     completed, differ = [], 0
     with Program(args.run, "--mode", controller.mode) as program:
         for episode in range(int(args.episodes)):
-            driven = drive(program.ask, Simulator(world, 1, first_env=episode))
-            wanted = rollout(Simulator(world, 1, first_env=episode), policy, HELD_OUT + 1)
+            driven = drive(program.ask, Simulator.of(settings, first_env=episode))
+            wanted = rollout(Simulator.of(settings, first_env=episode), policy, HELD_OUT + 1)
             differ += int(np.any([driven[name] != wanted[name] for name in KEPT], axis=0).sum())
             completed.append(driven["completed"])
     flows = np.concatenate(completed)

@@ -7,7 +7,7 @@ One state, or one batch of the preset, on one thread. The times go to results/la
 import csv
 import sys
 import time
-from itertools import cycle
+from itertools import chain, count
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +18,10 @@ from edgediff.errors import ConfigError
 from edgediff.learner.agent import Agent
 from edgediff.learner.agents import AGENTS, build_agent
 from edgediff.learner.replay import Replay
-from edgediff.run.commandline import Parser, run_program
+from edgediff.run.commandline import Parser
+from edgediff.run.process import run_program
 from edgediff.run.start import set_up_torch
+from edgediff.world.state import state_dim
 from experiments import RESULTS
 from experiments.timing.benchmark import seconds_per_call
 
@@ -51,8 +53,8 @@ def update_ms(agent: Agent) -> float:
     """Return the median time of a gradient step with its batch, on random transitions."""
     memory, generator = agent.memory(), torch.Generator().manual_seed(0)
     fill(memory, np.random.default_rng(0), agent.config.num_envs, agent)
-    batches = cycle(range(agent.num_updates(memory)))
-    return 1e3 * seconds_per_call(lambda: agent.update(agent.batch(memory, next(batches), generator)))
+    batches = chain.from_iterable(agent.batches(memory, generator) for _ in count())
+    return 1e3 * seconds_per_call(lambda: agent.update(next(batches)))
 
 
 def fill(memory: Replay, rng: np.random.Generator, envs: int, agent: Agent) -> None:
@@ -87,8 +89,8 @@ def main(argv: list[str]) -> int:
 def times(preset: str, name: str, gateways: int, steps: int, draws: int) -> list[str]:
     """Return the quantiles of a decision's time, and the median time of an update, in ms."""
     learner = dict(agent=name, d2sac_denoising_steps=steps, buffer_size=10_000)
-    world, config, _ = settings = preset_settings(preset, {"world": dict(num_gateways=gateways), "learner": learner})
-    agent = build_agent(settings.state_dim, world.num_actions, config, np.random.SeedSequence(0))
+    world, config, _ = preset_settings(preset, {"world": dict(num_gateways=gateways), "learner": learner})
+    agent = build_agent(state_dim(world, config.network), world.num_actions, config, np.random.SeedSequence(0))
     quantiles = np.quantile(decision_ms(agent, draws, DECISIONS), [0.5, 0.95, 0.99])
     return [f"{ms:.3g}" for ms in (*quantiles, update_ms(agent))]
 

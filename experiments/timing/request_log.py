@@ -14,7 +14,8 @@ import numpy as np
 
 from edgediff.config import WorldConfig
 from edgediff.errors import ConfigError
-from edgediff.run.commandline import Parser, run_program
+from edgediff.run.commandline import Parser
+from edgediff.run.process import run_program
 from edgediff.world.trace import load_trace
 from edgediff.world.windows import close_circle, describe_log, largest_window
 from edgediff.world.workload import HELD_OUT, draw_traffic

@@ -1,6 +1,6 @@
-"""Other scales of the state, Eq. (11), to compare with the one of `edgediff.world.decision`.
+"""Other scales of the state, Eq. (11), to compare with the one of `edgediff.world.state`.
 
-Every form is a function like `observe`, for `Simulator(..., observe=form)`.
+Every form is a function like `observe`, for `Simulator(..., state_of_view=form)`.
 """
 
 from dataclasses import dataclass
@@ -9,8 +9,9 @@ import numpy as np
 
 from edgediff.config import WorldConfig
 from edgediff.world import delay
-from edgediff.world.decision import View, observe, raw_state, state_scale
-from edgediff.world.scale import bandwidth_moments, mean_data_bits, work_per_bit
+from edgediff.world.decision import View
+from edgediff.world.laws import bandwidth_moments, mean_data_bits, work_per_bit
+from edgediff.world.state import observe, raw_state, state_scale
 
 
 def unit_interval(world: WorldConfig, view: View) -> np.ndarray:

@@ -4,10 +4,9 @@ It knows what no scheduler can know: the model, the flows to come and the backgr
 It is no upper bound, since it looks a few flows ahead and assumes the greedy rule after its first action.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 
+from edgediff.world.rollout import Policy
 from edgediff.world.rules import one_step_greedy
 from edgediff.world.simulator import Simulator
 
@@ -15,29 +14,30 @@ from edgediff.world.simulator import Simulator
 class RolloutPlanner:
     """Try every action, go on for `horizon` flows with each policy of `follow`, take the action of the best return."""
 
-    def __init__(self, horizon: int, gamma: float = 0.95, follow: tuple[Callable, ...] = (one_step_greedy,)):
+    def __init__(self, horizon: int, gamma: float = 0.95, follow: tuple[Policy, ...] = (one_step_greedy,)):
         self.horizon, self.gamma, self.follow = horizon, gamma, follow
 
-    def __call__(self, observation: np.ndarray, simulator: Simulator) -> np.ndarray:
-        return self.returns(simulator).argmax(axis=1)
+    def on(self, simulator: Simulator) -> Policy:
+        """Return the policy that tries each decision on copies of this simulator."""
+        return lambda world, view: self.returns(simulator).argmax(axis=1)
 
     def returns(self, simulator: Simulator) -> np.ndarray:
         """Return the larger sum_{j <= horizon} gamma^j r_{t+j} of all policies, for each first action, (E, A)."""
         return np.max([self.returns_with(policy, simulator) for policy in self.follow], axis=0)
 
-    def returns_with(self, policy: Callable, simulator: Simulator) -> np.ndarray:
+    def returns_with(self, policy: Policy, simulator: Simulator) -> np.ndarray:
         """Return the sum for each first action if a policy goes on, (E, A); nothing counts after an end."""
         num_envs, num_actions = simulator.num_envs, simulator.world.num_actions
         copies = simulator.repeat(num_actions)
         action = np.tile(np.arange(num_actions), num_envs)
         total, playing = np.zeros(copies.num_envs), np.ones(copies.num_envs, bool)
         for j in range(self.horizon + 1):
-            observation, reward, _, truncated, _ = copies.step(action)
+            _, reward, _, truncated, _ = copies.step(action)
             total += self.gamma**j * playing * reward
             playing &= ~truncated
             if not playing.any() or j == self.horizon:
                 break
-            action = policy(observation, copies)
+            action = policy(copies.world, copies.view())
         return total.reshape(num_envs, num_actions)
 
 

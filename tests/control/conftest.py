@@ -7,7 +7,7 @@ from tiny import TINY
 from edgediff import train
 from edgediff.control.controller import Controller
 from edgediff.control.protocol import LineProtocol
-from edgediff.run.commandline import run_program
+from edgediff.run.process import run_program
 
 
 @pytest.fixture(scope="session")

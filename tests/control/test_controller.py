@@ -20,9 +20,9 @@ from edgediff.errors import ConfigError, NonFiniteError
 from edgediff.learner.agents import AGENTS, build_agent
 from edgediff.run.scores import agent_policy
 from edgediff.run.weights import write_weights
-from edgediff.world.knowledge import state_of
 from edgediff.world.rollout import rollout
 from edgediff.world.simulator import Simulator
+from edgediff.world.state import state_dim, state_of
 from edgediff.world.workload import HELD_OUT
 from experiments.timing import drive_controller
 
@@ -46,12 +46,17 @@ def test_an_episode_through_the_controller_is_that_of_evaluate_flow_by_flow(busy
 def test_every_agent_decides_as_in_evaluate(tmp_path, agent, network):
     learner = LearnerConfig(agent=agent, hidden=16, network=network)
     settings = Settings(WorldConfig(num_slots=40, num_gateways=3), learner, RunConfig())
-    built = build_agent(settings.state_dim, settings.world.num_actions, learner, np.random.SeedSequence(5))
+    built = build_agent(
+        state_dim(settings.world, settings.learner.network),
+        settings.world.num_actions,
+        learner,
+        np.random.SeedSequence(5),
+    )
     write_weights(tmp_path / "last.pt", settings, "", 0, built.weights())
     protocol = LineProtocol(Controller.load(tmp_path))
     driven = drive_controller.drive(lambda r: json.loads(protocol.answer(json.dumps(r).encode())),
                                     Simulator(settings.world))  # fmt: skip
-    simulator = Simulator(settings.world, observe=state_of(network))
+    simulator = Simulator(settings.world, state_of_view=state_of(network))
     wanted = rollout(simulator, agent_policy(built, settings.run)[1], HELD_OUT + 1)
     assert all(np.array_equal(driven[name], wanted[name]) for name in wanted)
 
@@ -60,7 +65,12 @@ def test_every_agent_decides_as_in_evaluate(tmp_path, agent, network):
 def of_any_gateways(tmp_path):
     """Return the controller of a run with shared networks, trained on three gateways."""
     settings = Settings(WorldConfig(num_gateways=3), LearnerConfig(network="shared", hidden=16), RunConfig())
-    agent = build_agent(settings.state_dim, settings.world.num_actions, settings.learner, np.random.SeedSequence(5))
+    agent = build_agent(
+        state_dim(settings.world, settings.learner.network),
+        settings.world.num_actions,
+        settings.learner,
+        np.random.SeedSequence(5),
+    )
     write_weights(tmp_path / "last.pt", settings, "", 0, agent.weights())
     return Controller.load(tmp_path)
 

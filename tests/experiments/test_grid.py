@@ -12,8 +12,8 @@ import pytest
 
 from edgediff.config import PRESETS, RunConfig
 from edgediff.errors import ConfigError
-from edgediff.run.commandline import run_program
 from edgediff.run.folder import create
+from edgediff.run.process import run_program
 from edgediff.train import train
 from edgediff.world.rollout import SCORES
 from experiments.grid import __main__ as runner

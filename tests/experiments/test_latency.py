@@ -14,5 +14,5 @@ def test_fill_stores_a_thousand_transitions_that_follow_each_other(name):
     agent = build_agent(4, 8, config, np.random.SeedSequence(0))
     memory = agent.memory()
     fill(memory, np.random.default_rng(0), config.num_envs, agent)
-    assert len(memory) == 1000 and agent.num_updates(memory) > 0
+    assert len(memory) == 1000
     assert (memory.next_state[:9] == memory.state[1:10]).all()

@@ -13,12 +13,12 @@ pytest.importorskip("latex2mathml", reason="needs the extra `experiments`")
 
 from edgediff.config import preset_settings
 from edgediff.learner.agents import build_agent
-from edgediff.run.commandline import run_program
+from edgediff.run.process import run_program
 from edgediff.run.scores import agent_policy
 from edgediff.run.weights import write_weights
-from edgediff.world.knowledge import state_of
 from edgediff.world.rules import all_rules
 from edgediff.world.simulator import Simulator
+from edgediff.world.state import state_dim, state_of
 from edgediff.world.workload import HELD_OUT
 from experiments.look import data, inside, page
 from experiments.look.equations import EQUATIONS
@@ -32,7 +32,9 @@ def small(agent="d2sac", network="mlp", **world):
              "learner": dict(agent=agent, network=network, d2sac_denoising_steps=4, hidden=16)}  # fmt: skip
     settings = preset_settings("quick", given)
     seed = np.random.SeedSequence(0)
-    return settings, build_agent(settings.state_dim, settings.world.num_actions, settings.learner, seed)
+    return settings, build_agent(
+        state_dim(settings.world, settings.learner.network), settings.world.num_actions, settings.learner, seed
+    )
 
 
 def write(folder, settings, agent):
@@ -93,7 +95,7 @@ def test_every_number_is_that_of_a_fresh_simulation(write_page, agent, network):
     """What an evaluation of one environment plays, with the chosen action and with each of the others."""
     numbers = decode(write_page(agent, network).read_text())
     settings, agent = small(agent, network)
-    simulator = Simulator(settings.world, observe=state_of(network))
+    simulator = Simulator(settings.world, state_of_view=state_of(network))
     _, policy = agent_policy(agent, settings.run)
     rules = [all_rules()[name] for name in data.RULES]
     observation, truncated, f = simulator.reset(HELD_OUT + 1), [False], 0
@@ -109,9 +111,9 @@ def test_every_number_is_that_of_a_fresh_simulation(write_page, agent, network):
             assert_printed(row[name], value)
         for name, values in dict(delay=every.delay_s, reward=every.reward, imbalance=every.imbalance).items():
             assert_printed(row[name], values[0])
-        action = policy(observation, simulator)
+        action = policy(simulator.world, simulator.view())
         assert int(row["action"]) == action[0]
-        assert [*map(int, row["rules"])] == [rule(observation, simulator)[0] for rule in rules]
+        assert [*map(int, row["rules"])] == [rule(settings.world, view)[0] for rule in rules]
         observation, reward, _, truncated, info = simulator.step(action)
         assert row["reward"][action[0]] == printed(reward, 3)[0]
         assert row["delay"][action[0]] == printed(info["delay_s"], 3)[0]
@@ -169,7 +171,9 @@ def test_the_chain_starts_with_the_noise_of_the_evaluation_and_ends_with_its_pol
         for parameter in agent.networks[name].parameters():
             parameter.data.mul_(1.5)
     kept = data.play(settings, agent)
-    noise = agent.draw_noise(torch.zeros(3, settings.state_dim), agent.evaluation_stream())
+    noise = agent.draw_noise(
+        torch.zeros(3, state_dim(settings.world, settings.learner.network)), agent.evaluation_stream()
+    )
     assert kept["latents"].shape[1:] == (5, 3, 9)
     assert np.allclose(kept["latents"][0, 0], noise[0])
     assert np.allclose(torch.softmax(torch.as_tensor(kept["latents"][:, -1]), dim=-1), kept["draws"], atol=1e-6)
@@ -213,7 +217,12 @@ def test_the_load_can_be_given(write_page):
 def test_an_episode_of_a_thousand_flows_has_at_most_four_megabytes(tmp_path):
     """Untrained chains have the largest latents, and they take the most room."""
     settings = preset_settings("quick", {})
-    agent = build_agent(settings.state_dim, settings.world.num_actions, settings.learner, np.random.SeedSequence(0))
+    agent = build_agent(
+        state_dim(settings.world, settings.learner.network),
+        settings.world.num_actions,
+        settings.learner,
+        np.random.SeedSequence(0),
+    )
     assert run(write(tmp_path / "run", settings, agent)) == 0
     file = tmp_path / "run/decisions.html"
     assert known(file.read_text())["flows"] > 950 and file.stat().st_size < 4e6
@@ -273,12 +282,12 @@ def test_a_click_on_flow_17_shows_its_delay(shown, network):
     """It is the T_act of the simulator, to the last digit; so is that of the other actions, in the equations."""
     tab = shown("d2sac", network)
     settings, agent = small("d2sac", network)
-    simulator = Simulator(settings.world, observe=state_of(network))
+    simulator = Simulator(settings.world, state_of_view=state_of(network))
     observation, policy = simulator.reset(HELD_OUT + 1), agent_policy(agent, settings.run)[1]
     for _ in range(17):
-        observation, *_ = simulator.step(policy(observation, simulator))
+        observation, *_ = simulator.step(policy(simulator.world, simulator.view()))
     every = simulator.outcomes()
-    *_, info = simulator.step(policy(observation, simulator))
+    *_, info = simulator.step(policy(simulator.world, simulator.view()))
     tab.locator("[data-flow='17']").click()
     assert tab.inner_text("#which-flow") == "Flow 17"
     assert tab.inner_text("#t-act") == f"{info['delay_s'][0]:.3f}"

@@ -14,9 +14,9 @@ from edgediff.learner.agents import build_agent
 from edgediff.learner.diffusion import variance_schedule
 from edgediff.run.scores import agent_policy, score
 from edgediff.run.weights import write_weights
-from edgediff.world.knowledge import state_of
 from edgediff.world.rules import RoundRobin
 from edgediff.world.simulator import Simulator
+from edgediff.world.state import state_dim, state_of
 from edgediff.world.workload import HELD_OUT
 from experiments.page.index import ROWS
 from experiments.pictures import __main__ as pictures
@@ -35,7 +35,9 @@ def small(agent="d2sac", network="mlp"):
              "learner": dict(agent=agent, network=network, d2sac_denoising_steps=3, hidden=16)}  # fmt: skip
     settings = preset_settings("quick", given)
     seed = np.random.SeedSequence(0)
-    return settings, build_agent(settings.state_dim, settings.world.num_actions, settings.learner, seed)
+    return settings, build_agent(
+        state_dim(settings.world, settings.learner.network), settings.world.num_actions, settings.learner, seed
+    )
 
 
 @pytest.fixture(params=["mlp", "priced"])
@@ -102,8 +104,8 @@ def test_timelines_show_what_evaluation_counts():
     scores = score(Simulator(settings.world), RoundRobin(2), HELD_OUT + 1)
     assert episode.completed.mean() == pytest.approx(scores["completion"])
     assert episode.dropped.mean() == pytest.approx(scores["dropped"])
-    assert episode.held_bps.shape == episode.backlog_bits.shape == (len(episode.time_s), 3)
-    assert not episode.held_bps[0].any() and episode.held_bps.max() > 0
+    assert episode.reserved_bps.shape == episode.backlog_bits.shape == (len(episode.time_s), 3)
+    assert not episode.reserved_bps[0].any() and episode.reserved_bps.max() > 0
 
 
 def test_choices_are_those_of_the_policy():

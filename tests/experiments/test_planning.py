@@ -17,7 +17,7 @@ def simulator():
     simulator, policy = Simulator(WORLD, 3), UniformRandom(np.random.default_rng(0))
     simulator.reset(0)
     for _ in range(70):
-        simulator.step(policy(None, simulator))
+        simulator.step(policy(simulator.world, simulator.view()))
     return simulator
 
 
@@ -25,8 +25,8 @@ def test_a_copy_has_the_same_future(simulator):
     copies = simulator.repeat(4)
     policy, again = RoundRobin(1), RoundRobin(1)
     for _ in range(20):
-        observation, reward, _, truncated, _ = simulator.step(policy(None, simulator))
-        copied, reward_, _, truncated_, _ = copies.step(again(None, copies))
+        observation, reward, _, truncated, _ = simulator.step(policy(simulator.world, simulator.view()))
+        copied, reward_, _, truncated_, _ = copies.step(again(copies.world, copies.view()))
         assert np.array_equal(np.repeat(observation, 4, axis=0), copied)
         assert np.array_equal(np.repeat(reward, 4), reward_) and np.array_equal(np.repeat(truncated, 4), truncated_)
 
@@ -36,7 +36,7 @@ def test_copies_leave_the_original_alone(simulator):
     untouched.reset(0)
     policy = UniformRandom(np.random.default_rng(0))
     for _ in range(70):
-        untouched.step(policy(None, untouched))
+        untouched.step(policy(untouched.world, untouched.view()))
     RolloutPlanner(200).returns(simulator)  # far beyond the end of the episode
     for _ in range(150):
         a, b = simulator.step(np.array([3, 7, 20])), untouched.step(np.array([3, 7, 20]))
@@ -46,7 +46,7 @@ def test_copies_leave_the_original_alone(simulator):
 def test_without_looking_ahead_it_is_the_greedy_rule(simulator):
     planner = RolloutPlanner(0)
     np.testing.assert_allclose(planner.returns(simulator), simulator.outcomes().reward)
-    assert np.array_equal(planner(None, simulator), one_step_greedy(None, simulator))
+    assert np.array_equal(planner.on(simulator)(WORLD, simulator.view()), one_step_greedy(WORLD, simulator.view()))
 
 
 def test_returns_equal_a_rollout_by_hand(simulator):
@@ -56,7 +56,7 @@ def test_returns_equal_a_rollout_by_hand(simulator):
     for j in range(4):
         _, reward, *_ = single.step(action)
         total = total + 0.5**j * reward
-        action = one_step_greedy(None, single)
+        action = one_step_greedy(WORLD, single.view())
     np.testing.assert_allclose(returns[:, 5], total)
 
 
@@ -76,5 +76,7 @@ def test_nothing_counts_after_the_end(simulator):
 @pytest.mark.slow
 def test_foresight_pays():
     simulator = Simulator(WorldConfig(load=2, num_slots=80), 4)
-    greedy, planned = (summarise(rollout(simulator, p))["reward"] for p in (one_step_greedy, RolloutPlanner(10)))
+    greedy, planned = (
+        summarise(rollout(simulator, p))["reward"] for p in (one_step_greedy, RolloutPlanner(10).on(simulator))
+    )
     assert planned > greedy + 0.05

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from edgediff.config import WorldConfig
-from edgediff.run.commandline import run_program
+from edgediff.run.process import run_program
+from edgediff.world.decision import all_outcomes
 from edgediff.world.rollout import rollout
 from edgediff.world.rules import one_step_greedy
 from edgediff.world.simulator import Simulator
@@ -23,10 +24,9 @@ def test_small_flows_are_in_the_first_quarter():
     """A scheduler that drops whatever is large, since it sends it to a gateway that is full."""
     simulator = Simulator(WORLD, 3)
 
-    def only_small(observation, simulator):
-        small = simulator.view().flow["data_bits"] < 1.2e6
-        best = one_step_greedy(observation, simulator)
-        return np.where(small, best, simulator.outcomes().delay_s.argmax(axis=1))
+    def only_small(world, view):
+        small = view.flow["data_bits"] < 1.2e6
+        return np.where(small, one_step_greedy(world, view), all_outcomes(world, view).delay_s.argmax(axis=1))
 
     shares = sizes.by_quarter(simulator, only_small, 5)
     assert shares[0] > 0.9 and shares[0] > shares[1] > shares[3]

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from edgediff.config import WorldConfig
-from edgediff.world.decision import observe
 from edgediff.world.simulator import Simulator
+from edgediff.world.state import observe
 from experiments.variants import observations as states
 
 FORMS = {observe: 0, states.unit_interval: 0, states.Standardised(4.0): 0, states.one_unit: 0,
@@ -15,7 +15,7 @@ FORMS = {observe: 0, states.unit_interval: 0, states.Standardised(4.0): 0, state
 @pytest.mark.parametrize("form", FORMS)
 def test_a_simulator_observes_by_the_form_that_it_is_given(form):
     world = WorldConfig(num_gateways=4, num_slots=20)
-    simulator = Simulator(world, 3, observe=form)
+    simulator = Simulator(world, 3, state_of_view=form)
     seen = simulator.reset(0)
     assert seen.shape == (3, world.state_dim + FORMS[form])
     assert np.array_equal(seen, form(world, simulator.view()))

@@ -13,7 +13,7 @@ pytest.importorskip("pandas", reason="needs the extra `experiments`")
 import pandas as pd
 
 from edgediff.errors import ConfigError
-from edgediff.run.commandline import run_program
+from edgediff.run.process import run_program
 from experiments.analysis import gateways, reading, score_tables, tables
 
 pytestmark = pytest.mark.slow

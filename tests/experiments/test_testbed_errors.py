@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from edgediff.run.signals import StopSignals
+from edgediff.run.process import StopSignals
 from experiments.testbed import __main__ as testbed
 from experiments.testbed import network
 from experiments.testbed.plan import Plan

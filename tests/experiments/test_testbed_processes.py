@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from edgediff.run.signals import StopSignals
+from edgediff.run.process import StopSignals
 from experiments.testbed import episode, network
 from experiments.testbed.plan import Plan
 from experiments.testbed.processes import PartEnded, Parts, Stopped, run_testbed

@@ -7,40 +7,41 @@ import pytest
 from tiny import TINY
 
 from edgediff.config import WorldConfig
-from edgediff.run.commandline import run_program
+from edgediff.run.process import run_program
 from edgediff.train import main as train
-from edgediff.world.knowledge import observe_gateways
+from edgediff.world.decision import all_outcomes
 from edgediff.world.rollout import rollout
 from edgediff.world.rules import GREEDY, RoundRobin, one_step_greedy
 from edgediff.world.simulator import Simulator
+from edgediff.world.state import observe_gateways
 from experiments.analysis import transfer
 
 WORLD = WorldConfig(num_slots=40)
 
 
 def test_remaining_is_the_network_without_a_gateway():
-    simulator = Simulator(WORLD, 3, observe=observe_gateways)
+    simulator = Simulator(WORLD, 3, state_of_view=observe_gateways)
     simulator.reset(0)
-    rest = transfer.Remaining(simulator, 2)
-    whole, fewer = simulator.view(), rest.view()
-    assert rest.world.num_gateways == 7
+    whole = simulator.view()
+    world, fewer = transfer.remaining(WORLD, whole, 2)
+    assert world.num_gateways == 7
     for name in ("backlog_bits", "available_bps", "capacity_bps", "propagation_s"):
         assert np.array_equal(getattr(fewer, name), getattr(whole, name)[..., [0, 1, 3, 4, 5, 6, 7]])
     reward = simulator.outcomes().reward.reshape(3, 8, 3)[:, [0, 1, 3, 4, 5, 6, 7]].reshape(3, 21)
-    kept = rest.outcomes().delay_s == simulator.outcomes().delay_s.reshape(3, 8, 3)[:, [0, 1, 3, 4, 5, 6, 7]].reshape(
-        3, 21
-    )
-    assert kept.all() and rest.outcomes().reward.shape == reward.shape
+    kept = all_outcomes(world, fewer).delay_s == simulator.outcomes().delay_s.reshape(3, 8, 3)[
+        :, [0, 1, 3, 4, 5, 6, 7]
+    ].reshape(3, 21)
+    assert kept.all() and all_outcomes(world, fewer).reward.shape == reward.shape
 
 
 def test_with_failure_never_takes_the_gateway_that_has_failed():
     """Before the failure all eight gateways are used, after it all but the third, and in turn."""
-    simulator, taken = Simulator(WORLD, 4, observe=observe_gateways), {False: set(), True: set()}
+    simulator, taken = Simulator(WORLD, 4, state_of_view=observe_gateways), {False: set(), True: set()}
     policy = transfer.WithFailure(RoundRobin(2), RoundRobin(2), 3)
 
-    def noted(observation, simulator):
-        action = policy(observation, simulator)
-        for late, gateway in zip(simulator.view().flow["slot"] >= 20, action // 3, strict=True):
+    def noted(world, view):
+        action = policy(world, view)
+        for late, gateway in zip(view.flow["slot"] >= 20, action // 3, strict=True):
             taken[bool(late)].add(int(gateway))
         assert (action % 3 == 2).all()
         return action
@@ -50,10 +51,10 @@ def test_with_failure_never_takes_the_gateway_that_has_failed():
 
 
 def test_greedy_without_a_gateway_takes_the_best_of_the_others():
-    simulator = Simulator(WORLD, 5, observe=observe_gateways)
+    simulator = Simulator(WORLD, 5, state_of_view=observe_gateways)
     simulator.reset(0)
-    rest = transfer.Remaining(simulator, 7)
-    assert np.array_equal(one_step_greedy(None, rest), rest.outcomes().reward.argmax(axis=1))
+    world, fewer = transfer.remaining(WORLD, simulator.view(), 7)
+    assert np.array_equal(one_step_greedy(world, fewer), all_outcomes(world, fewer).reward.argmax(axis=1))
 
 
 @pytest.mark.slow

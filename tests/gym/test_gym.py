@@ -12,9 +12,9 @@ import pytest
 
 from edgediff.config import LearnerConfig, RunConfig, Settings, WorldConfig
 from edgediff.errors import ConfigError
-from edgediff.world.decision import STATE_GAIN, state_scale
 from edgediff.world.rules import RoundRobin, UniformRandom, most_available, one_step_greedy
 from edgediff.world.simulator import Simulator
+from edgediff.world.state import STATE_GAIN, state_scale
 from edgediff.world.workload import HELD_OUT, draw_traffic
 
 gymnasium = pytest.importorskip("gymnasium")

@@ -78,12 +78,11 @@ def test_clipped_objective_takes_the_more_careful_value(ratio, advantage, expect
 def test_a_ppo_rollout_is_used_whole_and_as_often_as_asked(generator):
     agent = ppo.PPO(2, A, replace(CONFIG, agent="ppo", ppo_passes=3, batch_size=100), np.random.SeedSequence(0))
     memory = agent.memory()
-    assert agent.num_updates(memory) == 0
     for t in range(5):
         state = np.stack([np.full(50, t), np.arange(50)], axis=1).astype(np.float32)
         ended = np.zeros(50, bool)
         memory.add(state, np.zeros(50, int), np.ones(50), state + np.float32([1, 0]), ended, ended)
-    batches = [agent.batch(memory, k, generator) for k in range(agent.num_updates(memory))]
+    batches = list(agent.batches(memory, generator))
     assert [len(b.action) for b in batches] == [100, 100, 50] * 3
     for k in range(3):
         seen = torch.cat([b.state for b in batches[3 * k : 3 * k + 3]])
@@ -103,8 +102,8 @@ def test_every_agent_learns_a_problem_with_a_known_best_action(name):
             state = np.eye(A, dtype=np.float32)[context]
             action = agent.explore(state)
             memory.add(state, action, (action == context).astype(float), state, no, yes)
-        for k in range(agent.num_updates(memory)):
-            metrics = agent.update(agent.batch(memory, k, generator))
+        for batch in agent.batches(memory, generator):
+            metrics = agent.update(batch)
     assert tuple(metrics) == agent.METRICS
     taken = agent.act(np.eye(A, dtype=np.float32), torch.Generator().manual_seed(0), draws=8)
     assert taken.tolist() == list(range(A))

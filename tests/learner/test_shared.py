@@ -10,9 +10,9 @@ from torch import nn
 from edgediff.config import COMMON_INPUTS, GATEWAY_INPUTS, LearnerConfig, WorldConfig
 from edgediff.learner.agents import AGENTS, build_agent
 from edgediff.learner.shared import PricedCritic, SharedNetwork, SharedNoiseNetwork, SharedValue, latent_summary
-from edgediff.world.knowledge import observe_gateways
 from edgediff.world.rules import one_step_greedy
 from edgediff.world.simulator import Simulator
+from edgediff.world.state import observe_gateways
 
 B, H, N = 7, 16, 4
 CONFIG = LearnerConfig(network="shared", hidden=H, batch_size=32, d2sac_denoising_steps=N)
@@ -98,12 +98,15 @@ def test_the_priced_critic_charges_two_prices_on_what_each_action_holds():
 
 
 def test_an_untrained_priced_critic_prefers_what_the_greedy_rule_prefers():
-    simulator = Simulator(WorldConfig(load=2), 20, observe=observe_gateways)
+    simulator = Simulator(WorldConfig(load=2), 20, state_of_view=observe_gateways)
     state = simulator.reset(0)
     for _ in range(50):
-        state, *_ = simulator.step(one_step_greedy(None, simulator))
+        state, *_ = simulator.step(one_step_greedy(simulator.world, simulator.view()))
     preferred = PricedCritic(H)(torch.as_tensor(state)).argmax(dim=1)
-    assert np.array_equal(preferred, one_step_greedy(None, simulator)) and len(set(preferred.tolist())) > 3
+    assert (
+        np.array_equal(preferred, one_step_greedy(simulator.world, simulator.view()))
+        and len(set(preferred.tolist())) > 3
+    )
 
 
 @pytest.mark.eq(21)
@@ -138,7 +141,7 @@ def test_an_agent_with_shared_networks_acts_learns_and_is_saved(name, network):
         memory.add(observation, action, rng.random(5), following, np.zeros(5, bool), np.zeros(5, bool))
         observation = following
     before = {key: value.clone() for key, value in next(iter(one.weights().values())).items()}
-    metrics = one.update(one.batch(memory, 0, torch.Generator().manual_seed(0)))
+    metrics = one.update(next(one.batches(memory, torch.Generator().manual_seed(0))))
     assert list(metrics) == list(one.METRICS) and all(torch.isfinite(value) for value in metrics.values())
     assert any(not torch.equal(value, before[key]) for key, value in next(iter(one.weights().values())).items())
     two.load_snapshot(one.snapshot())

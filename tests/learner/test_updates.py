@@ -87,7 +87,7 @@ def check_follows(before, online, after, tau):
 def draw_batch(agent, seed):
     """Return a batch from the agent's memory that holds terminated rows and windows of several lengths."""
     memory, _ = collect(agent, seed)
-    batch = agent.batch(memory, 0, torch.Generator().manual_seed(seed))
+    batch = next(agent.batches(memory, torch.Generator().manual_seed(seed)))
     assert (batch.discount == 0).any() and len(batch.discount.unique()) > 2
     return batch
 
@@ -180,21 +180,20 @@ def test_ppo_rollout_by_hand(seed):
     memory, rows = collect(agent, seed)
     assert (rows[4] & ~rows[5]).any() and (rows[5] & ~rows[4]).any()  # terminated alone, truncated alone
     expected, generator, orders = rollout_by_hand(agent, rows), torch.Generator().manual_seed(seed), []
-    assert agent.num_updates(memory) == 9
-    for k in range(9):
-        batch = agent.batch(memory, k, generator)
+    for k, batch in enumerate(agent.batches(memory, generator)):
         place = (batch.state[:, None] == expected["state"]).all(dim=-1).int().argmax(dim=1)
         orders.append(place.tolist())
         assert len(place) == (10 if k % 3 == 2 else 16)
         for name, column in batch._asdict().items():
             torch.testing.assert_close(column, expected[name][place], rtol=1e-4, atol=1e-5, msg=f"{name}, batch {k}")
         agent.update(batch)
+    assert len(orders) == 9
     passes = [sum(orders[k : k + 3], []) for k in (0, 3, 6)]
     assert all(sorted(order) == list(range(ROWS * E)) for order in passes)
     assert len({*map(tuple, passes), tuple(range(ROWS * E))}) == 4  # three orders, none of them that of collecting
 
     # A new epoch begins: with the networks of now, in the order that the generator gives.
-    expected, batch = rollout_by_hand(agent, rows), agent.batch(memory, 0, generator.manual_seed(seed))
+    expected, batch = rollout_by_hand(agent, rows), next(agent.batches(memory, generator.manual_seed(seed)))
     torch.testing.assert_close(batch.state, expected["state"][orders[0]])
     torch.testing.assert_close(batch.value_target, expected["value_target"][orders[0]], rtol=1e-4, atol=1e-5)
 
@@ -204,7 +203,7 @@ def test_ppo_update_by_hand(seed):
     """A gain counts up to ratio 1 + clip, a loss from 1 - clip on; entropy is a bonus; tau averages weights."""
     agent = build("ppo", seed)
     memory, _ = collect(agent, seed)
-    c, b = agent.config, agent.batch(memory, 0, torch.Generator().manual_seed(seed))
+    c, b = agent.config, next(agent.batches(memory, torch.Generator().manual_seed(seed)))
     shake(agent.actor, 9)  # as after some updates: the ratios are not 1
     before = copies(agent)
     found = agent.update(b)
@@ -236,7 +235,7 @@ def test_an_agent_that_has_learned_goes_back_to_any_snapshot(name):
     for _ in range(2):
         agent.load_snapshot(start)
         for k in range(3):
-            agent.update(agent.batch(memory, k, torch.Generator().manual_seed(k)))
+            agent.update(next(agent.batches(memory, torch.Generator().manual_seed(k))))
         ends.append(to_plain(agent.weights()))
     for network, tensors in ends[0].items():
         assert all(torch.equal(value, ends[1][network][key]) for key, value in tensors.items())

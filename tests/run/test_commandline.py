@@ -13,7 +13,7 @@ from tiny import TINY, TRAIN, wait_for
 
 from edgediff import train
 from edgediff.__main__ import main as programs
-from edgediff.run.commandline import run_program
+from edgediff.run.process import run_program
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from edgediff.config import preset_settings
 from edgediff.run.scores import agent_policy, score
 from edgediff.run.weights import read_weights, restore_agent, weights_path
-from edgediff.world.knowledge import observe_gateways
 from edgediff.world.rules import one_step_greedy
 from edgediff.world.simulator import Simulator
+from edgediff.world.state import observe_gateways
 
 ROOT = Path(__file__).parents[2]
 AGENT = ROOT / "experiments/results/agent"
@@ -25,13 +27,15 @@ def test_the_committed_agent_is_that_of_deploy():
     assert sum(path.stat().st_size for path in AGENT.iterdir()) < 2_000_000
 
 
+@pytest.mark.slow
 def test_the_committed_agent_earns_more_than_greedy_at_load_2():
     settings, _, weights = read_weights(weights_path(str(AGENT), "last"))
-    simulator = Simulator(settings.world.at_load(2.0), 1, observe=observe_gateways)
+    simulator = Simulator(settings.world.at_load(2.0), 1, state_of_view=observe_gateways)
     _, policy = agent_policy(restore_agent(weights, settings), settings.run)
     assert score(simulator, policy)["reward"] > score(simulator, one_step_greedy)["reward"] + 0.5
 
 
+@pytest.mark.slow
 def test_the_line_of_the_front_page_gets_the_answer_that_stands_there():
     page = ROOT.joinpath("README.md").read_text()
     line = re.search(r"results/agent\n(.*?)\nEND", page, re.DOTALL)[1].replace("\n", "")

@@ -11,7 +11,8 @@ from tiny import TINY, outcome, points, rows
 
 from edgediff import train
 from edgediff.config import LearnerConfig, RunConfig, Settings, WorldConfig, preset_settings
-from edgediff.run.checkpoint import Checkpointer, Progress
+from edgediff.run.checkpoint import Checkpointer
+from edgediff.run.folder import Progress
 from edgediff.run.report import Report, clock, mean_metrics, mean_outcome
 from edgediff.run.weights import read_weights
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from edgediff.run.signals import StopSignals
+from edgediff.run.process import StopSignals
 
 STOPS = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
 
@@ -48,7 +48,7 @@ def test_stop_signals_leaves_an_ignored_signal_ignored():
 def test_a_second_signal_ends_a_process_that_hangs_in_a_write():
     program = """
 import os, signal
-from edgediff.run.signals import StopSignals
+from edgediff.run.process import StopSignals
 inlet, outlet = os.pipe()
 def both(number):
     print("noted", flush=True)

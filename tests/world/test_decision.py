@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from edgediff.config import WorldConfig
-from edgediff.world.decision import STATE_GAIN, View, decode_action, observe, outcome, state_scale
+from edgediff.world.decision import View, decode_action, outcome
 from edgediff.world.rules import RoundRobin, one_step_greedy
 from edgediff.world.simulator import Simulator
+from edgediff.world.state import STATE_GAIN, observe, state_scale
 from edgediff.world.workload import FLOW
 
 WORLD = WorldConfig(num_gateways=2)
@@ -46,7 +47,7 @@ def test_an_idle_gateway_by_hand():
     """
     result = of(outcome(WORLD, view(), np.array([[4]])))
     assert result["gateway"] == 1 and result["rate_bps"] == 15e6 and result["compute_tflops"] == pytest.approx(60)
-    assert result["sending_s"] == pytest.approx(2 / 15)
+    assert result["holding_s"] == pytest.approx(2 / 15)
     assert result["delay_s"] == pytest.approx(0.2 + 3e-7, abs=1e-12)
     assert result["completed"] and not result["dropped"] and result["violations"] == 0
     assert result["imbalance"] == pytest.approx(0.075)
@@ -66,7 +67,7 @@ def test_the_level_scales_both_resources(level, eta):
 def test_a_backlog_is_waited_for():
     """10 Mbit before 100 Mbit/s: 0.1 s of waiting, during which the bandwidth is held as well."""
     result = of(outcome(WORLD, view(backlog=(10e6, 0.0)), np.array([[0]])))
-    assert result["sending_s"] == pytest.approx(0.1 + 0.2)
+    assert result["holding_s"] == pytest.approx(0.1 + 0.2)
     assert result["delay_s"] == pytest.approx(0.1 + 0.2 + 0.1 + 1e-7)
 
 
@@ -74,7 +75,7 @@ def test_a_backlog_is_waited_for():
 def test_a_full_gateway_gives_what_it_has():
     """4 of 10 Mbit/s: 0.5 s for 2 Mbit, late, and two violations: (10a) and (10b)."""
     result = of(outcome(WORLD, view(available=(4e6, 160e6)), np.array([[0]])))
-    assert result["rate_bps"] == 4e6 and result["sending_s"] == pytest.approx(0.5)
+    assert result["rate_bps"] == 4e6 and result["holding_s"] == pytest.approx(0.5)
     assert not result["completed"] and not result["dropped"] and result["violations"] == 2
     assert result["imbalance"] == pytest.approx(1.0 - 0.2)  # nothing left at gateway 0, 40 of 200 taken at 1
 
@@ -168,7 +169,7 @@ def test_every_entry_of_the_state_has_about_mean_0_and_the_chosen_deviation(poli
     observation, states = simulator.reset(5), []
     for _ in range(900):
         states.append(observation)
-        observation, *_ = simulator.step(policy(observation, simulator))
+        observation, *_ = simulator.step(policy(simulator.world, simulator.view()))
     states = np.concatenate(states) / STATE_GAIN
     assert (np.abs(states.mean(axis=0)) < 2).all()
     assert (0.3 < states.std(axis=0)).all() and (states.std(axis=0) < 5).all()

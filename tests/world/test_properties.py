@@ -63,7 +63,7 @@ def check_held(world, view, info, total_bps, before, after):
     # Exactly what was granted is added, from now until the last bit is sent and until the answer is there.
     sending, answering = (
         np.arange(len(tflops)) * world.slot_s < time_s - ROUNDING * world.slot_s
-        for time_s in (0 if info["dropped"] else info["sending_s"], info["delay_s"])
+        for time_s in (0 if info["dropped"] else info["holding_s"], info["delay_s"])
     )
     bps_before[sending, info["gateway"]] += info["rate_bps"]
     np.testing.assert_allclose(bps, bps_before, rtol=ROUNDING)
@@ -82,9 +82,9 @@ def test_at_every_step(name, policy, seed, load):
     while simulator.episode.min() < EPISODES:
         view, episode = simulator.view(), simulator.episode.tolist()
         view = view._replace(capacity_bps=np.tile(view.capacity_bps, (ENVS, 1)))
-        before = simulator.held_bps.copy(), simulator.held_tflops.copy()
-        observation, reward, _, truncated, info = simulator.step(policy(observation, simulator))
-        after = simulator.held_bps, simulator.held_tflops
+        before = simulator.reserved_bps.copy(), simulator.reserved_tflops.copy()
+        observation, reward, _, truncated, info = simulator.step(policy(simulator.world, simulator.view()))
+        after = simulator.reserved_bps, simulator.reserved_tflops
         assert np.isfinite(reward).all() and np.isfinite(observation).all() and (simulator.backlog_bits >= 0).all()
         for e, now in enumerate(view.flow["slot"]):
             mine, result = type(view)(*(field[e] for field in view)), {key: value[e] for key, value in info.items()}

@@ -16,35 +16,35 @@ def simulator():
     simulator.reset(0)
     policy = rules.UniformRandom(np.random.default_rng(0))
     for _ in range(120):
-        simulator.step(policy(None, simulator))
+        simulator.step(policy(simulator.world, simulator.view()))
     return simulator
 
 
 def test_round_robin_takes_turns():
     simulator, policy = Simulator(WorldConfig(), 2), rules.RoundRobin(1)
-    taken = np.array([policy(None, simulator) for _ in range(10)])
+    taken = np.array([policy(simulator.world, simulator.view()) for _ in range(10)])
     assert taken[:, 0].tolist() == [1, 4, 7, 10, 13, 16, 19, 22, 1, 4]
     assert np.array_equal(taken[:, 0], taken[:, 1])
 
 
 def test_random_is_uniform_over_all_actions(simulator):
     policy = rules.UniformRandom(np.random.default_rng(0))
-    counts = np.bincount(np.concatenate([policy(None, simulator) for _ in range(2400)]), minlength=24)
+    counts = np.bincount(np.concatenate([policy(simulator.world, simulator.view()) for _ in range(2400)]), minlength=24)
     assert counts.size == 24 and (abs(counts - 500) < 5 * np.sqrt(500)).all()
 
 
 def test_most_available_and_smallest_wait_read_physical_units(simulator):
     view = simulator.view()
-    assert np.array_equal(rules.most_available(None, simulator), view.available_bps.argmax(1) * 3 + 2)
+    assert np.array_equal(rules.most_available(simulator.world, simulator.view()), view.available_bps.argmax(1) * 3 + 2)
     wait = np.where(view.available_bps > 0, view.backlog_bits / np.maximum(view.available_bps, 1e-9), np.inf)
-    assert np.array_equal(rules.smallest_wait(None, simulator), wait.argmin(1) * 3 + 2)
+    assert np.array_equal(rules.smallest_wait(simulator.world, simulator.view()), wait.argmin(1) * 3 + 2)
     assert len(set(wait.argmin(1)) | set(view.available_bps.argmax(1))) > 2
 
 
 def test_greedy_takes_the_best_of_what_each_action_would_give(simulator):
     """What `outcomes` promises is what `step` then pays."""
     promised = simulator.outcomes().reward
-    action = rules.one_step_greedy(None, simulator)
+    action = rules.one_step_greedy(simulator.world, simulator.view())
     assert np.array_equal(promised.argmax(1), action)
     _, reward, *_ = simulator.step(action)
     assert np.array_equal(reward, promised.max(1))
@@ -53,8 +53,8 @@ def test_greedy_takes_the_best_of_what_each_action_would_give(simulator):
 def test_prices_are_charged_on_what_each_action_holds(simulator):
     """Written out once more, from the outcomes of the single actions."""
     view, load = simulator.view(), simulator.view().load
-    actions = {1.0: rules.GreedyWithPrices(0.3, 0.05)(None, simulator)}
-    actions["load"] = rules.GreedyWithPrices(0.3, 0.05, by_load=True)(None, simulator)
+    actions = {1.0: rules.GreedyWithPrices(0.3, 0.05)(simulator.world, simulator.view())}
+    actions["load"] = rules.GreedyWithPrices(0.3, 0.05, by_load=True)(simulator.world, simulator.view())
     assert load.std() > 0.05
     differs = set()
     for e in range(simulator.num_envs):
@@ -70,6 +70,7 @@ def test_prices_are_charged_on_what_each_action_holds(simulator):
     assert differs == {True, False}  # prices change some decisions, and not all
 
 
+@pytest.mark.slow
 def test_the_prices_are_worth_more_than_any_other_rule_and_rise_with_the_load():
     """At load 2, eight episodes: greedy, fixed prices, prices times load."""
     simulator, policies = Simulator(WorldConfig(load=2.0), 8), rules.all_rules()
@@ -92,8 +93,7 @@ INDEPENDENT = {
 }
 
 
-def empty_is_best(observation, simulator):
-    view = simulator.view()
+def empty_is_best(world, view):
     return (view.backlog_bits / np.maximum(view.available_bps, 1e-3)).argmin(axis=1) * 3 + 2
 
 
@@ -107,7 +107,7 @@ def test_scores_agree_with_an_independent_simulator(name, completion, k, load):
     )
     observation, completed = simulator.reset(5), []
     for _ in range(800):
-        observation, *_, info = simulator.step(policy(observation, simulator))
+        observation, *_, info = simulator.step(policy(simulator.world, simulator.view()))
         completed.append(info["completed"])
     assert np.mean(completed) == pytest.approx(completion[k], abs=0.02)
 

@@ -7,10 +7,11 @@ import pytest
 from slips import named
 
 from edgediff.config import WorldConfig
-from edgediff.world.decision import STATE_GAIN, Outcome, state_scale
+from edgediff.world.decision import Outcome
 from edgediff.world.reservations import reserve, slots_of
 from edgediff.world.rules import RoundRobin, UniformRandom
 from edgediff.world.simulator import Simulator
+from edgediff.world.state import STATE_GAIN, state_scale
 from edgediff.world.workload import draw_traffic
 
 WORLD = WorldConfig(num_slots=120)
@@ -21,7 +22,7 @@ def play(simulator, policy, steps, seed=0):
     observation = simulator.reset(seed)
     played = [(observation,)]
     for _ in range(steps):
-        played.append(simulator.step(policy(played[-1][0], simulator)))
+        played.append(simulator.step(policy(simulator.world, simulator.view())))
     return played
 
 
@@ -56,7 +57,7 @@ def test_reservations_sum_to_what_was_granted_at_every_moment(load):
         assert (held <= simulator.topology.capacity_bps + 1e-3).all()
         *_, info = simulator.step(rng.integers(24, size=1))
         if not info["dropped"][0]:
-            ends = [clock + np.ceil(info[name][0] / 0.01) for name in ("sending_s", "delay_s")]
+            ends = [clock + np.ceil(info[name][0] / 0.01) for name in ("holding_s", "delay_s")]
             serving.append(dict(gateway=info["gateway"][0], rate=info["rate_bps"][0], sent=ends[0],
                                 compute=info["compute_tflops"][0], done=ends[1]))  # fmt: skip
             backlog[info["gateway"][0]] += flow["data_bits"]
@@ -110,7 +111,7 @@ def test_one_step_by_hand():
         expected.reward[0, 0]: "the reward is that of action 0, not of the action given",
     })  # fmt: skip
     assert info["gateway"].tolist() == [3], f"gateway of action 10 is 10 // 3 = 3, not {info['gateway']}"
-    held = simulator.held_bps[0, now, 3]
+    held = simulator.reserved_bps[0, now, 3]
     assert held == info["rate_bps"][0], "nothing is reserved: commit the outcome" if held == 0 else f"{held} bit/s held"
     assert simulator.cursor[0] == 1, "time stands still: go to the next flow"
     left = max(flows["data_bits"][0] - simulator.total_bps[0, now:later, 3].sum() * 0.01, 0)
@@ -168,7 +169,7 @@ def test_an_emptied_network_holds_exactly_nothing():
     simulator = Simulator(WorldConfig(num_slots=400, load=2), 3)
     play(simulator, uniform(), 300)
     after_all = simulator.flows["slot"][np.arange(3), simulator.cursor].max() + 201
-    assert (simulator.held_bps[:, after_all:] == 0).all() and (simulator.held_tflops[:, after_all:] == 0).all()
+    assert (simulator.reserved_bps[:, after_all:] == 0).all() and (simulator.reserved_tflops[:, after_all:] == 0).all()
 
 
 @pytest.mark.line(5, 6, 7, 8)
@@ -197,7 +198,7 @@ def test_the_next_episode_can_be_started_for_all_or_for_some():
     assert np.array_equal(after[[0, 2]], before[[0, 2]]) and simulator.episode.tolist() == [0, 1, 0]
     assert simulator.view().flow[1] == draw_traffic(WORLD, 0, 1, 1).flows[0]
     assert np.array_equal(simulator.next_episode()[1], simulator.observation()[1])
-    assert simulator.episode.tolist() == [1, 2, 1] and simulator.backlog_bits.max() == 0 == simulator.held_bps.max()
+    assert simulator.episode.tolist() == [1, 2, 1] and simulator.backlog_bits.max() == 0 == simulator.reserved_bps.max()
 
 
 def test_same_seed_same_trajectory():
@@ -217,7 +218,7 @@ def test_other_policy_same_traffic():
         rows = []
         for _ in range(250):
             rows.append(simulator.view().flow)
-            simulator.step(policy(None, simulator))
+            simulator.step(policy(simulator.world, simulator.view()))
         seen.append((np.array(rows), simulator.total_bps.copy()))
     assert np.array_equal(seen[0][0], seen[1][0]) and np.array_equal(seen[0][1], seen[1][1])
 

@@ -10,10 +10,11 @@ import pytest
 from edgediff.config import WorldConfig
 from edgediff.errors import ConfigError
 from edgediff.world import simulator, windows
+from edgediff.world.laws import mean_data_bits, work_per_bit
 from edgediff.world.log_blocks import BLOCK
 from edgediff.world.trace import Trace, fingerprint, load_trace
 from edgediff.world.windows import close_circle, describe_log, largest_window, trace_window
-from edgediff.world.workload import draw_traffic, mean_data_bits, work_per_bit
+from edgediff.world.workload import draw_traffic
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "AzureLLMInferenceTrace_code.csv"
 HEADER = "TIMESTAMP,ContextTokens,GeneratedTokens\n"

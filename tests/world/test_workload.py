@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from edgediff.config import WorldConfig
-from edgediff.world.workload import draw_topology, draw_traffic, mean_data_bits, work_per_bit
+from edgediff.world.laws import mean_data_bits, work_per_bit
+from edgediff.world.workload import draw_topology, draw_traffic
 
 WORLD = WorldConfig()
 

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from edgediff.config import COMMON_INPUTS, GATEWAY_INPUTS, WorldConfig
-from edgediff.world.decision import observe
-from edgediff.world.knowledge import PRIOR_SLOTS, RECENT_SLOTS, held, observe_gateways, recent_load, state_of
+from edgediff.world.decision import occupied
 from edgediff.world.rules import UniformRandom
 from edgediff.world.simulator import Simulator
+from edgediff.world.state import observe, observe_gateways, state_of
+from edgediff.world.workload import PRIOR_SLOTS, RECENT_SLOTS, recent_load
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def simulator():
     simulator.reset(0)
     policy = UniformRandom(np.random.default_rng(0))
     for _ in range(250):
-        simulator.step(policy(None, simulator))
+        simulator.step(policy(simulator.world, simulator.view()))
     return simulator
 
 
@@ -34,7 +35,7 @@ def test_the_recent_load_counts_the_arrivals_of_the_last_slots(simulator):
             expected = (recent + PRIOR_SLOTS) / (min(now, RECENT_SLOTS) + PRIOR_SLOTS)
             assert view.load[e] == pytest.approx(expected)
             late += [view.load[e]] if now > 150 else []
-        simulator.step(policy(None, simulator))
+        simulator.step(policy(simulator.world, simulator.view()))
     assert np.mean(late) == pytest.approx(2, abs=0.15)
 
 
@@ -52,14 +53,14 @@ def test_what_an_action_holds_is_what_it_reserves(simulator):
     """Bandwidth and compute by time, read off the reservations that `step` makes, to a slot."""
     world, result = simulator.world, simulator.outcomes()
     action = np.where(result.dropped.all(1), 0, (~result.dropped).argmax(1))
-    bits, tflop = held(result)
-    before = simulator.held_bps.copy(), simulator.held_tflops.copy()
+    bits, tflop = occupied(result)
+    before = simulator.reserved_bps.copy(), simulator.reserved_tflops.copy()
     simulator.step(action)
     for e in range(simulator.num_envs):
         if not result.dropped[e, action[e]]:
             for amount, now, was, rate in (
-                (bits, simulator.held_bps, before[0], result.rate_bps),
-                (tflop, simulator.held_tflops, before[1], result.compute_tflops),
+                (bits, simulator.reserved_bps, before[0], result.rate_bps),
+                (tflop, simulator.reserved_tflops, before[1], result.compute_tflops),
             ):
                 reserved = (now[e] - was[e]).sum() * world.slot_s
                 assert amount[e, action[e]] == pytest.approx(reserved, abs=1.01 * world.slot_s * rate[e, action[e]])
@@ -84,7 +85,7 @@ def test_every_number_of_the_state_for_shared_networks(simulator):
         for level in range(3):
             k = 3 * g + level
             kept = ~result.dropped[:, k]
-            seconds = np.where(kept, result.sending_s[:, k], 0)
+            seconds = np.where(kept, result.holding_s[:, k], 0)
             assert own[:, 3 + 3 * level] == pytest.approx(result.reward[:, k], rel=1e-5)
             bits = load * result.rate_bps[:, k] * seconds / mean_bits
             tflop = load * result.compute_tflops[:, k] * result.delay_s[:, k] / mean_tflop

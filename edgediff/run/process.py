@@ -1,0 +1,120 @@
+"""What a program does to its own process: its environment, signals and streams, and how it ends.
+
+Only programs call these. Importing, training or loading in somebody else's process changes nothing there.
+"""
+
+import os
+import re
+import signal
+import sys
+import threading
+from collections.abc import Callable
+
+from edgediff.errors import ConfigError, NonFiniteError, first_line
+
+SIGNALS = "SIGINT", "SIGTERM", "SIGHUP"  # Ctrl-C, kill, a terminal that closes; Windows has no SIGHUP
+
+
+def prepare_process() -> None:
+    """Let idle threads of OpenMP sleep, and let Ctrl-C end the import of torch without a traceback.
+
+    Threads of OpenMP spin at every barrier unless told otherwise, and lose whole scheduler slices when another process
+    wants their core. OpenMP reads the variable once, when torch is imported. `run_program` sets Ctrl-C back.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+class StopSignals:
+    """A context manager; `number` is the first SIGINT, SIGTERM or SIGHUP that has come in it, 0 if none.
+
+    From then on, the default of the system holds: a second signal ends the process at once, even one that hangs in a
+    write. A signal that the process was started to ignore stays ignored. Only the main thread can set a handler: in any
+    other, nothing is noted.
+
+    `on_stop(number)` runs in the handler, between any two instructions of the program. It may set a flag, `os.write` or
+    `loop.call_soon_threadsafe`, but not print: the program may be inside of the same buffered stream.
+    """
+
+    def __init__(self, on_stop: Callable[[int], object] | None = None):
+        self.number, self.on_stop = 0, on_stop
+
+    def __enter__(self) -> "StopSignals":
+        main = threading.current_thread() is threading.main_thread()
+        given = {number: signal.getsignal(number) for name in SIGNALS if main and (number := getattr(signal, name, 0))}
+        self.before = {number: handler for number, handler in given.items() if handler is not signal.SIG_IGN}
+        for number in self.before:
+            signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, *_) -> None:
+        for number, handler in self.before.items():
+            signal.signal(number, handler or signal.SIG_DFL)  # None: a handler that Python did not set
+
+    def _note(self, number: int, _) -> None:
+        self.number = number
+        for each in self.before:
+            signal.signal(each, signal.SIG_DFL)
+        if self.on_stop:
+            self.on_stop(number)
+
+
+class Display:
+    """A text stream that falls silent when its terminal, pipe or file is lost, so that no run ends with it."""
+
+    def __init__(self, stream):
+        self.stream, self.lost = stream or open(os.devnull, "w"), None  # the error that it was lost with
+        self.stream.reconfigure(errors="backslashreplace")
+
+    def write(self, text: str) -> None:
+        """Write at once, if there is still something to write to."""
+        try:
+            self.stream.write(text)
+            self.stream.flush()
+        except OSError as error:
+            self.lost, old, self.stream = error, self.stream, open(os.devnull, "w")
+            os.dup2(self.stream.fileno(), old.fileno())  # for what still waits in the old buffer
+
+    def __getattr__(self, name: str):
+        return getattr(self.stream, name)
+
+
+def output_status(program: str) -> int:
+    """Return the exit status of a program whose output is its purpose: 1, and a line, if it could not be written."""
+    lost = getattr(sys.stdout, "lost", None)
+    if not lost or isinstance(lost, BrokenPipeError):  # a reader that closes the pipe has seen enough
+        return 0
+    print(f"{program}: the output cannot be written ({first_line(lost)})", file=sys.stderr)
+    return 1
+
+
+def run_program(program: str, main: Callable[[list[str]], int], argv: list[str] | None = None) -> int:
+    """Run a program's main; turn a user's mistake into one line and status 2, and survive the loss of the display."""
+    streams, thread_hook = (sys.stdout, sys.stderr), threading.excepthook
+    sys.stdout, sys.stderr = map(Display, streams)
+    # TensorBoard writes in a thread; what it cannot write is raised once more by its next call, which is caught.
+    threading.excepthook = lambda error: None if issubclass(error.exc_type, OSError) else thread_hook(error)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # see prepare_process
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return main(sys.argv[1:] if argv is None else argv)
+    except (ConfigError, NonFiniteError, MemoryError, RuntimeError) as error:
+        out_of_memory = (
+            isinstance(error, MemoryError) or re.search("allocate memory|out of memory", str(error)) is not None
+        )
+        if isinstance(error, RuntimeError) and not out_of_memory:
+            raise
+        text = "not enough memory for these settings" if out_of_memory else str(error)
+        print(f"{program}: {' '.join(text.split())}", file=sys.stderr)
+        return 1 if isinstance(error, NonFiniteError) else 2
+    except OSError as error:
+        if not error.filename:
+            raise
+        print(f"{program}: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"{program}: interrupted", file=sys.stderr)
+        return 130
+    finally:
+        (sys.stdout, sys.stderr), threading.excepthook = streams, thread_hook
