@@ -73,6 +73,17 @@ GREEDY = "one-step greedy (knows the model)"
 PRICED = "greedy with prices (knows the model)"
 PRICED_BY_LOAD = "greedy with prices times load (knows the model)"
 
+# The names by which programs take a rule.
+RULES = {
+    "round-robin": "round robin, level 2",
+    "random": "random",
+    "smallest-wait": "smallest wait",
+    "most-available": "most available",
+    "greedy": GREEDY,
+    "prices": PRICED,
+    "prices-load": PRICED_BY_LOAD,
+}
+
 
 def all_rules(seed: int = 0) -> dict[str, Policy]:
     """Return a fresh copy of every rule, by name."""

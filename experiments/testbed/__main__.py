@@ -13,11 +13,11 @@ from pathlib import Path
 from edgediff.errors import ConfigError
 from edgediff.run.commandline import Parser, given_settings
 from edgediff.run.process import output_status
+from edgediff.world.rules import RULES
 from experiments.testbed import network
 from experiments.testbed.episode import QUEUES, play, traffic
 from experiments.testbed.processes import run_testbed
 from experiments.testbed.result import breaches, described, merged, report, write_flows
-from experiments.testbed.rules import RULES
 from experiments.testbed.scheduler import Scheduler, find
 
 

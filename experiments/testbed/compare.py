@@ -14,6 +14,7 @@ from tqdm import tqdm
 from edgediff.errors import ConfigError, first_line
 from edgediff.run.commandline import Parser
 from edgediff.run.files import write_atomically
+from edgediff.world.rules import RULES
 from experiments import RESULTS
 from experiments.testbed import network
 from experiments.testbed.cases import COLUMNS, DRAWN, DRAWN_LOAD, FLOW_COLUMNS, KEYS, SETTINGS, TRIES, Case, cases
@@ -21,7 +22,6 @@ from experiments.testbed.episode import play, traffic
 from experiments.testbed.measured import WithoutWait
 from experiments.testbed.processes import run_testbed
 from experiments.testbed.result import breaches, merged, scores
-from experiments.testbed.rules import RULES
 from experiments.testbed.scheduler import find
 from experiments.testbed.terms import deviations
 

@@ -14,15 +14,7 @@ from edgediff.control.controller import Controller
 from edgediff.control.protocol import LineProtocol
 from edgediff.run.process import run_program
 from edgediff.world.decision import View
-from edgediff.world.rules import GREEDY, PRICED, PRICED_BY_LOAD, all_rules
-
-RULES = {
-    "round-robin": "round robin, level 2",
-    "most-available": "most available",
-    "greedy": GREEDY,
-    "prices": PRICED,
-    "prices-load": PRICED_BY_LOAD,
-}
+from edgediff.world.rules import RULES, all_rules
 
 
 class RuleAgent:

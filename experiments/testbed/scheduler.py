@@ -13,10 +13,9 @@ from edgediff.run.scores import agent_policy
 from edgediff.run.start import set_up_torch
 from edgediff.run.weights import read_weights, restore_agent, weights_path
 from edgediff.world.rollout import rollout
-from edgediff.world.rules import all_rules
+from edgediff.world.rules import RULES, all_rules
 from edgediff.world.simulator import Simulator
 from edgediff.world.workload import HELD_OUT
-from experiments.testbed.rules import RULES
 
 
 class Scheduler(NamedTuple):

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
 
+from edgediff.world.rules import RULES
 from experiments.analysis.reading import pd, read_csv
 from experiments.analysis.score_tables import markdown
 from experiments.testbed.cases import (
@@ -15,7 +16,6 @@ from experiments.testbed.cases import (
     CONNECTIONS,
     SCHEDULERS,
 )
-from experiments.testbed.rules import RULES
 
 LABELS = RULES | {AGENT: "d2sac, deploy"}
 # Columns of the scores: heading, setting that was played, which of its three scores.

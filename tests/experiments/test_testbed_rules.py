@@ -8,9 +8,9 @@ import pytest
 from edgediff.config import WorldConfig
 from edgediff.control.protocol import LineProtocol
 from edgediff.world.rollout import rollout
-from edgediff.world.rules import all_rules
+from edgediff.world.rules import RULES, all_rules
 from edgediff.world.simulator import Simulator
-from experiments.testbed.rules import RULES, RuleController
+from experiments.testbed.rules import RuleController
 from experiments.timing.drive_controller import KEPT, drive
 
 WORLD = WorldConfig(load=2.0, num_slots=60)
