@@ -4,7 +4,7 @@ The paper prints
 
     beta_i = 1 - exp(-beta_min / N - 0.5 (beta_max - beta_min) (2i - 1) / N^2)
 
--> Schedule(beta, alpha, alpha_bar, variance), each (N,) in float64; the variance is beta.
+-> Schedule(beta, alpha, alpha_bar), each (N,) in float64.
 
 Question: alpha_bar_N does not depend on N. Why? (The exponents telescope.)
 
