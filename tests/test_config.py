@@ -103,6 +103,8 @@ def test_check_fields_refuses_nonsense_in_every_text_field():
         (WorldConfig, dict(trace_columns="a,b,c"), "trace_columns: 'a,b,c' is given without a trace"),
         (WorldConfig, dict(trace_from="5"), "trace_from: '5' is given without a trace"),
         (WorldConfig, dict(trace_to="5"), "trace_to: '5' is given without a trace"),
+        (LearnerConfig, dict(critic="priced"), "critic: priced needs network shared, not mlp"),
+        (RunConfig, dict(device="cuda:"), "device: 'cuda:' is not one of cpu, cuda, cuda:N"),
         (RunConfig, dict(device="tpu"), "device: 'tpu' is not one of cpu, cuda, cuda:N"),
         (WorldConfig, dict(slot_s=1e-7), "slot_s: 1e-07 is not at least max_delay_s / 100000 (2e-05)"),
     ],
