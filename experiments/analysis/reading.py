@@ -133,8 +133,8 @@ def steps_to(share: float, curve: pd.Series) -> float:
     Agents start at different heights, and a curve may first fall. The last value is the mean of the last quarter of the
     points, since a single one is noisy.
     """
-    rising = curve[curve.idxmin() :]
-    last = curve[-max(1, len(curve) // 4) :].mean()
+    rising = curve.loc[curve.idxmin() :]
+    last = curve.iloc[-max(1, len(curve) // 4) :].mean()  # pandas 2 takes a slice of [] for flows, not for positions
     return float((rising - curve.min() >= share * (last - curve.min())).idxmax())
 
 

@@ -262,7 +262,7 @@ def test_steps_to_a_share_of_the_way():
     assert reading.steps_to(0.5, curve) == 10
     assert reading.steps_to(0.95, -curve) == 70  # a curve that falls makes its way back from its lowest point
     assert reading.steps_to(0.95, pd.Series(-steps, steps)) == 70  # one that only falls learned nothing before its end
-    fallen = pd.Series([-0.05, *curve[:-1]], steps)  # a good start that training first spoils does not count
+    fallen = pd.Series([-0.05, *curve.iloc[:-1]], steps)  # a good start that training first spoils does not count
     assert reading.steps_to(0.95, fallen) == 50
 
 
