@@ -27,9 +27,9 @@ from edgediff.run.report import Report, budget, mean_metrics, mean_outcome
 from edgediff.run.scores import agent_policy, held_out_label, score, scores_of, table
 from edgediff.run.start import resume_run, start_run
 from edgediff.run.weights import new_agent
+from edgediff.world.log import RequestLog
 from edgediff.world.rules import GREEDY, PRICED, PRICED_BY_LOAD, all_rules
 from edgediff.world.simulator import Simulator
-from edgediff.world.trace import Trace
 
 SHOWN_RULES = "round robin, level 2", "most available", GREEDY, PRICED, PRICED_BY_LOAD
 _AGENT, _REPLAY = 100, 101  # names of the learner's random streams, beside those of the workload
@@ -37,7 +37,7 @@ _AGENT, _REPLAY = 100, 101  # names of the learner's random streams, beside thos
 
 def build(
     settings: Settings,
-    trace: Trace | None = None,
+    trace: RequestLog | None = None,
     agent_class: type[Agent] | None = None,
     state_of_view: Callable | None = None,
 ) -> Training:
@@ -120,7 +120,7 @@ def keep_best(held_out: Simulator, parts: Training, settings: Settings, progress
         progress.best = {"reward": found["reward"], "epoch": progress.epoch, "weights": files.to_plain(agent.weights())}
 
 
-def final_table(settings: Settings, agent: Agent, trace: Trace | None) -> str:
+def final_table(settings: Settings, agent: Agent, trace: RequestLog | None) -> str:
     """Compare the agent with some rules on held-out traffic that no evaluation has used."""
     world = held_out_world(settings)
     episodes = settings.run.final_episodes

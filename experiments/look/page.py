@@ -22,7 +22,7 @@ from edgediff.run.process import set_up_torch
 from edgediff.run.scores import traffic_label
 from edgediff.run.start import load_run
 from edgediff.world.decision import LEVEL_FACTORS
-from edgediff.world.trace import Trace
+from edgediff.world.log import RequestLog
 from edgediff.world.workload import draw_topology
 from experiments import RESULTS
 from experiments.look.data import DIGITS, MOST_FLOWS, RULES, play
@@ -83,7 +83,7 @@ def about(run: str, epoch: int, settings: Settings, agent: Agent, arrays: dict[s
     }  # fmt: skip
 
 
-def page(run: str, epoch: int, settings: Settings, agent: Agent, trace: Trace | None, paper: str) -> str:
+def page(run: str, epoch: int, settings: Settings, agent: Agent, trace: RequestLog | None, paper: str) -> str:
     """Return the whole page; `paper` is the way from it to the annotated paper."""
     arrays = play(settings, agent, trace)
     shapes, numbers = pack(arrays, DIGITS)
