@@ -8,6 +8,7 @@ from edgediff.learner.agent import Agent
 from edgediff.learner.d2sac import D2SAC
 from edgediff.learner.diffusion import denoise
 from edgediff.learner.shared import PricedCritic, split_state
+from edgediff.world.state import LEVEL_ENTRIES
 
 MOST_STEPS = 11  # latents that are kept of a long chain
 
@@ -73,8 +74,8 @@ def values(agent: Agent, state: torch.Tensor) -> np.ndarray:
 
 @torch.inference_mode()
 def prices(agent: Agent, state: torch.Tensor) -> np.ndarray:
-    """Return V(s) and the prices of bandwidth and compute by every critic that has prices, (C, 3)."""
+    """Return V(s) and the price of each thing that is held, by every critic that has prices, (C, 1 + things)."""
     priced = [critic for critic in critics(agent) if isinstance(critic, PricedCritic)]
     common, _ = split_state(state) if priced else (state, None)
     found = [torch.cat([critic.value(state), critic.prices(common)], dim=-1) for critic in priced]
-    return torch.cat(found).numpy() if found else np.zeros((0, 3))
+    return torch.cat(found).numpy() if found else np.zeros((0, len(LEVEL_ENTRIES)))
