@@ -29,7 +29,9 @@ def inside(
     before = generator.get_state()
     action, probability = agent.act_with_probabilities(observation, generator, draws=draws)
     again = torch.Generator().set_state(before)
-    latents = chain(agent, state, again, draws)[:, :kept]
+    steps, latents = kept_steps(agent), torch.zeros(0, 0, agent.num_actions)
+    if isinstance(agent, D2SAC):
+        latents = chain(agent, state, again, draws)[steps[0] - steps, :kept]
     of_draws = torch.softmax(latents[-1], dim=-1) if len(latents) else latents.new_zeros(0, agent.num_actions)
     return dict(
         action=action[0],
@@ -43,10 +45,8 @@ def inside(
 
 
 @torch.inference_mode()
-def chain(agent: Agent, state: torch.Tensor, generator: torch.Generator, draws: int) -> torch.Tensor:
-    """Return the latents a_i of the kept steps i = N .. 0, Eq. (19), by the actor that is evaluated, (I, M, A)."""
-    if not isinstance(agent, D2SAC):
-        return torch.zeros(0, 0, agent.num_actions)
+def chain(agent: D2SAC, state: torch.Tensor, generator: torch.Generator, draws: int) -> torch.Tensor:
+    """Return the latents a_i for i = N .. 0 in one state, Eq. (19), by the actor that is evaluated, (N + 1, draws, A)."""
     states = state.repeat(draws, 1)
     latents, predict = [], agent.target_actor.predictor(states)
 
@@ -55,7 +55,7 @@ def chain(agent: Agent, state: torch.Tensor, generator: torch.Generator, draws: 
         return predict(a_i, i)
 
     latents.append(denoise(watched, agent.schedule, agent.draw_noise(states, generator), agent.mean))
-    return torch.stack([latents[len(latents) - 1 - i] for i in kept_steps(agent)])
+    return torch.stack(latents)
 
 
 def critics(agent: Agent) -> list[nn.Module]:
