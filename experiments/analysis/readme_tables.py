@@ -29,8 +29,8 @@ from experiments.analysis.rows import (
 )
 from experiments.analysis.score_tables import columns_of, differences, markdown, of_variant, paired, scores
 from experiments.analysis.stats import iqm, probability_of_improvement
+from experiments.analysis.testbed_tables import TABLES as OF_TESTBED
 from experiments.grid.grids import CODE, CONVERSATIONS
-from experiments.testbed.tables import TABLES as OF_TESTBED
 
 CARTPOLE = "transitions", "gradient_steps", "return"
 SOLVED = 475.0  # a return on CartPole

@@ -2,7 +2,6 @@
 
 import asyncio
 import csv
-import io
 import sys
 import time
 from pathlib import Path
@@ -11,13 +10,13 @@ from edgediff.errors import ConfigError
 from edgediff.run.commandline import Parser
 from edgediff.run.files import write_atomically
 from experiments import RESULTS
-from experiments.testbed import network
+from experiments.testbed import namespaces
 from experiments.testbed.cases import ALONE_BITS, ALONE_BPS, ALONE_COLUMNS, CONNECTIONS
+from experiments.testbed.child_processes import run_testbed
 from experiments.testbed.connections import Connection
+from experiments.testbed.edge_server import ANSWERED
 from experiments.testbed.episode import testbed
 from experiments.testbed.plan import Link, Plan
-from experiments.testbed.processes import run_testbed
-from experiments.testbed.wire import ANSWERED
 
 CAPACITY_BPS, REPEATS, LONGEST_S = 200e6, 5, 2.0
 
@@ -55,11 +54,11 @@ def measure(name: str) -> str:
     """Send the flows in a network of one idle link; return the CSV."""
     plan = Plan(name, [CAPACITY_BPS])
     users, server = plan.namespaces
-    with testbed(plan) as (_, parts):
-        parts.start("edge server", server, "experiments.testbed.server", "3000")
-        parts.wait_ready("edge server")
-        parts.start("users", users, "experiments.testbed.alone", "--inside", name)
-        return parts.wait_end("users", 300)
+    with testbed(plan) as (_, processes):
+        processes.start("edge server", server, "experiments.testbed.edge_server", "3000")
+        processes.wait_ready("edge server")
+        processes.start("users", users, "experiments.testbed.alone", "--inside", name)
+        return processes.wait_end("users", 300)
 
 
 def main(argv: list[str]) -> int:
@@ -69,13 +68,11 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--inside", metavar="NAME", help="the part that runs in the namespace of the users")
     args = parser.parse(argv)
     if args.inside:
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows([ALONE_COLUMNS, *asyncio.run(send_all(args.inside))])
-        print(text.getvalue(), end="")
+        csv.writer(sys.stdout, lineterminator="\n").writerows([ALONE_COLUMNS, *asyncio.run(send_all(args.inside))])
     else:
         if not Path(args.results).is_dir():
             raise ConfigError(f"results: {args.results} is no folder")
-        network.enter()
+        namespaces.enter()
         write_atomically(Path(args.results) / "alone.csv", measure("edgediff-alone").encode())
     return 0
 

@@ -7,10 +7,10 @@ import sys
 
 import pytest
 
-from experiments.testbed import connections, server
+from experiments.testbed import connections, edge_server
 from experiments.testbed.connections import Connection, Pool
+from experiments.testbed.edge_server import ANSWERED, ARRIVED
 from experiments.testbed.plan import Link
-from experiments.testbed.wire import ANSWERED, ARRIVED
 
 LOOPBACK, RATE_BPS = Link("lo", "127.0.0.1", "127.0.0.1"), 200e6
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="pacing is an option of sockets of Linux")
@@ -21,14 +21,14 @@ def port(monkeypatch):
     """Give users and server a port that is free here; that of the testbed is free in its namespaces only."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         number = free.getsockname()[1]
-    for module in (server, connections):
+    for module in (edge_server, connections):
         monkeypatch.setattr(module, "PORT", number)
 
 
 @contextlib.asynccontextmanager
 async def serving(total_tflops):
     """Serve in the background."""
-    task = asyncio.create_task(server.serve(total_tflops))
+    task = asyncio.create_task(edge_server.serve(total_tflops))
     await asyncio.sleep(0)  # until it listens
     yield
     task.cancel()
@@ -67,7 +67,7 @@ def test_the_server_ends_if_more_compute_is_asked_for_than_it_has():
 
 
 def test_compute_that_is_free_again_can_be_held_again():
-    compute = server.Compute(100.0)
+    compute = edge_server.Compute(100.0)
     for _ in range(3):
         compute.hold(60.0)
         compute.hold(40.0)

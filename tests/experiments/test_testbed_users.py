@@ -6,10 +6,9 @@ import json
 import numpy as np
 
 from edgediff.config import WorldConfig
-from edgediff.control.request import DEMAND, OPTIONAL
 from experiments.testbed.users import Users
 
-FLOW = {name: 1 for name in (*DEMAND, *OPTIONAL)} | {"slot": 0}
+FLOW = {"slot": 0, "kind": 1, "data_bits": 1e6, "work_tflop": 1.0, "deadline_s": 0.5}
 ANSWER = {"gateway": 1, "level": 0, "rate_bps": 2e6, "compute_tflops": 8.0, "dropped": True, "delay_s": 0.6}
 
 
@@ -47,5 +46,6 @@ def test_a_flow_is_noted_with_what_its_decision_was_made_on():
     users.gateways, users.rows, users.asked_ms, users.start_s = network, {}, [], 0.0
     users.reader = users.writer = controller = Controller(network)
     asyncio.run(users._decide(0, FLOW))
+    assert controller.told[0]["flow"] == {"data_bits": 1e6, "work_tflop": 1.0, "deadline_s": 0.5}
     assert controller.told[0]["available_bps"] == [5e6, 8e6] and network.available_bps == [5e6, 0.0]
     assert users.rows[0]["available_bps"] == 8e6 and users.rows[0]["gateway"] == 1
