@@ -87,20 +87,19 @@ class Processes:
 
     def wait_ready(self, name: str) -> None:
         """Wait until a process says that it listens."""
-        limit_s = time.monotonic() + READY_S
-        while "listening" not in self._file(name, "out").read_text():
-            self._look()
-            if time.monotonic() > limit_s:
-                raise ProcessEnded(f"{name}: not ready after {READY_S:g} s")
+        self._wait(lambda: "listening" in self._file(name, "out").read_text(), READY_S, f"{name}: not ready in time")
 
     def wait_end(self, name: str, limit_s: float) -> str:
         """Wait until a process has ended well; return what it has printed. All others must live as long."""
+        self._wait(lambda: self.running[name].poll() == 0, limit_s, f"{name}: not done in time")
+        return self._file(name, "out").read_text()
+
+    def _wait(self, done: Callable[[], bool], limit_s: float, late: str) -> None:
         limit_s += time.monotonic()
-        while self.running[name].poll() != 0:
+        while not done():
             self._look()
             if time.monotonic() > limit_s:
-                raise ProcessEnded(f"{name}: not done in time")
-        return self._file(name, "out").read_text()
+                raise ProcessEnded(late)
 
     def _look(self) -> None:
         """Raise an exception if a signal has come, or a process has ended; first name one that was killed."""

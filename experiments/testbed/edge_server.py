@@ -54,8 +54,9 @@ class Receiver:
         try:
             while self._take():
                 pass
-        except BlockingIOError:
-            self._sleep_until(self.remaining)
+        except BlockingIOError:  # let the kernel wake this process once for a flow, not once for a segment
+            wait_bytes = max(1, min(self.remaining, LONGEST_WAIT_BYTES))
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, wait_bytes)
         except ConnectionError:
             self._close()
 
@@ -75,10 +76,6 @@ class Receiver:
         if not self.remaining and self.number != WARM_UP:
             self._whole()
         return True
-
-    def _sleep_until(self, size: int) -> None:
-        """Let the kernel wake this process once for a flow, not once for a segment."""
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, max(1, min(size, LONGEST_WAIT_BYTES)))
 
     def _whole(self) -> None:
         """Say that the last byte has come; answer when T_proc is over."""

@@ -122,17 +122,13 @@ def play(scheduler: Scheduler, drawn: dict, name: str, queue: str = "fifo", pace
             "edge server": processes.start("edge server", server, *serving).pid,
             "controller": processes.start("controller", users, *deciding).pid,
         }
-        what = {"world": asdict(world), "name": name, "queue": queue, "paced": paced, "controller": str(path), **drawn}
-        what["further_report"] = _further_report(scheduler, drawn)
-        write_atomically(job, json.dumps(what | {"processes": pids}).encode())
+        # Networks for any gateways may have been trained for others, and are told the capacities; a rule has its flag.
+        mlp = scheduler.settings.learner.network == "mlp"
+        told = {} if mlp else {"capacity_bps": drawn["capacity_bps"]}
+        what = {"world": asdict(world), "name": name, "queue": queue, "paced": paced, "controller": str(path)}
+        write_atomically(job, json.dumps(what | drawn | {"further_report": told, "processes": pids}).encode())
         for process in pids:
             processes.wait_ready(process)
         processes.start("users", users, "experiments.testbed.users", str(job))
         limit_s = START_S + 1.5 * world.num_slots * world.slot_s + 2 * world.max_delay_s
         return json.loads(processes.wait_end("users", limit_s))
-
-
-def _further_report(scheduler: Scheduler, drawn: dict) -> dict:
-    """Return the capacities of the gateways, for an agent that may have been trained for others."""
-    any_gateways = scheduler.agent and scheduler.settings.learner.network != "mlp"
-    return {"capacity_bps": drawn["capacity_bps"]} if any_gateways else {}
