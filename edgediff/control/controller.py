@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from edgediff.config import CONFIGS, RunConfig, Settings, WorldConfig, preset_settings
-from edgediff.control.messages import MAX_FLOWS, Demand, PerGateway, Report, read_flow, read_report, short_repr
+from edgediff.config import Settings, WorldConfig, by_configuration, preset_settings
+from edgediff.control.messages import MAX_FLOWS, Demand, Report, read_flow, read_report, short_repr
 from edgediff.errors import ConfigError
 from edgediff.learner.agent import Agent
 from edgediff.run.start import load_run
@@ -45,33 +45,17 @@ class Decision(NamedTuple):
     decision_ms: float  # time from the report to the grant
 
 
-def load_scheduler(
-    name: str | Path, weights: str = "last", given: dict[str, dict] | None = None
-) -> tuple[Agent | Policy, Settings]:
-    """Return a rule by its short name, or the agent of a run's folder; and its settings, changed by what is given.
-
-    A name of `RULES` is the rule; "./NAME" or a `Path` is a folder of that name. A request log is not read.
-    """
-    given = given or {}
-    if name in RULES:
-        return all_rules()[RULES[str(name)]], preset_settings("paper", given)
-    if not Path(name).is_dir():
-        raise ConfigError(f"run: {name} is neither a folder nor one of {', '.join(RULES)}")
-    settings, _, _, agent = load_run(name, weights, given | {"world": given.get("world", {}) | NO_LOG})
-    return agent, settings
-
-
 class Controller:
     """A scheduler with the world that it decides in: an agent, or a function of (world, view) such as a rule.
 
-    An agent draws the noise stream of an evaluation; `mode` and `draws` are those of `Agent.act`.
+    An agent draws the noise stream of an evaluation.
     """
 
-    def __init__(self, scheduler: Agent | Policy, world: WorldConfig, mode: str = "", draws: int = 8):
-        self.scheduler, self.world, self.mode, self.draws = scheduler, world, mode, draws
-        self.capacity_bps, known_s = draw_topology(world)
+    def __init__(self, scheduler: Agent | Policy, settings: Settings, mode: str = ""):
+        self.scheduler, self.settings, self.world = scheduler, settings, settings.world
+        self.by_gateways = {self.world.num_gateways: (self.world, scheduler)}
+        self.capacity_bps, known_s = draw_topology(self.world)
         self.propagation_s = np.vstack([known_s, known_s.mean(axis=0)])  # the last row: of an unknown workshop
-        self.by_gateways: dict[int, tuple[WorldConfig, Agent | Policy]] = {world.num_gateways: (world, scheduler)}
         self.generator = torch.Generator()  # a rule draws nothing from it
         if isinstance(scheduler, Agent):
             self.mode, self.state_of_view = scheduler.checked_mode(mode), state_of(scheduler.config.network)
@@ -79,17 +63,24 @@ class Controller:
             self._warm_up()
             self.generator = scheduler.evaluation_stream()
         elif mode:
-            raise ConfigError(f"mode: {mode!r} cannot be given to a rule, which has none")
+            raise ConfigError(f"mode: {mode!r} is given to a rule, which has none")
 
     @classmethod
-    def load(cls, name: str | Path, weights: str = "last", mode: str = "", **changes: Any) -> "Controller":
-        """Read the weights of a run, `last` or `best`, or take a rule by its name; `ConfigError` if that cannot be.
+    def load(cls, scheduler: str | Path | Policy, weights: str = "last", mode: str = "", **changes: Any) -> "Controller":
+        """Take the agent of a run with its `last` or `best` weights, a rule by its short name, or any function.
 
-        `changes` are settings of the world, and eval_draws and device of a run. Nothing in the process is changed.
+        A name of `world.rules.RULES` is the rule; "./NAME" is a folder of that name. `changes` are fields of
+        `WorldConfig` and `RunConfig`; nothing in the process is changed. `ConfigError` if something is unusable.
         """
-        given = {key: {n: v for n, v in changes.items() if n in CONFIGS[key].__dataclass_fields__} for key in CONFIGS}
-        scheduler, settings = load_scheduler(name, weights, given)
-        return cls(scheduler, settings.world, mode, settings.run.eval_draws)
+        given = by_configuration(changes, "world", "run")
+        if scheduler in RULES:
+            scheduler = all_rules()[RULES[str(scheduler)]]
+        if callable(scheduler):
+            return cls(scheduler, preset_settings("paper", given), mode)
+        if not Path(scheduler).is_dir():
+            raise ConfigError(f"run: {scheduler} is neither a folder nor one of {', '.join(RULES)}")
+        settings, _, _, agent = load_run(scheduler, weights, given | {"world": given["world"] | NO_LOG})
+        return cls(agent, settings, mode)
 
     def decide(self, report: Report | dict, demand: Demand | dict) -> Decision:
         """Decide one flow; `ConfigError` names the first field that is wrong."""
@@ -110,13 +101,13 @@ class Controller:
         start = time.perf_counter()
         told, capacity_bps = read_report(self.world, self.capacity_bps, report)
         flows = [read_flow(self.world, demand, name) for name, demand in demands.items()]
-        world, scheduler = self._for_gateways(told.capacity_bps)
+        world, scheduler = self._for_gateways(told)
         backlog_bits, available_bps = np.array([told.backlog_bits]), np.array([told.available_bps])
         available_tflops, load = np.array([told.available_tflops]), np.array([told.load])
         noise, decisions = self.generator.get_state(), []
         try:
             for flow in flows:
-                propagation_s = self._propagation_s(flow, world.num_gateways)
+                propagation_s = self._propagation_s(flow, len(capacity_bps))
                 view = View(flow, backlog_bits, available_bps, capacity_bps, propagation_s, available_tflops, load)
                 action, pi = self._choose(scheduler, world, view)
                 result = Outcome(*(field[0, 0] for field in outcome(world, view, action[:, None])))
@@ -129,32 +120,29 @@ class Controller:
             raise
         return decisions
 
-    def _for_gateways(self, capacity_bps: PerGateway | None) -> tuple[WorldConfig, Agent | Policy]:
+    def _for_gateways(self, report: Report) -> tuple[WorldConfig, Agent | Policy]:
         """Return world and scheduler for the gateways that are known, or for as many as are reported."""
-        if capacity_bps is None:
+        if report.capacity_bps is None:
             return self.world, self.scheduler
-        if isinstance(self.scheduler, Agent) and self.scheduler.config.network == "mlp":
-            raise ConfigError(
-                "capacity_bps: cannot be given to a run whose network is mlp: it knows its own gateways only"
-            )
-        count = len(capacity_bps)
+        count, scheduler = len(report.capacity_bps), self.scheduler
+        if isinstance(scheduler, Agent) and scheduler.config.network == "mlp":
+            raise ConfigError("capacity_bps: cannot be given to a run whose network is mlp, made for its own gateways")
         if count not in self.by_gateways:
-            world, scheduler = replace(self.world, num_gateways=count), self.scheduler
+            settings = self.settings._replace(world=replace(self.world, num_gateways=count))
             if isinstance(scheduler, Agent):  # the same weights, for another number of actions
-                settings = Settings(world, scheduler.config, RunConfig(device=scheduler.device))
                 scheduler = restore_agent(scheduler.weights(), settings)
-            self.by_gateways[count] = world, scheduler
+            self.by_gateways[count] = settings.world, scheduler
         return self.by_gateways[count]
 
     def _choose(self, scheduler: Agent | Policy, world: WorldConfig, view: View) -> tuple[np.ndarray, np.ndarray]:
-        """Return the action, (1,), and the probabilities that it was chosen by, (1, A): of a rule's action 1."""
+        """Return the action, (1,), and the probabilities that it was chosen by, (1, A): 1 for that of a rule."""
         if isinstance(scheduler, Agent):
-            state = self.state_of_view(world, view)
-            return scheduler.act_with_probabilities(state, self.generator, self.mode, self.draws)
+            state, draws = self.state_of_view(world, view), self.settings.run.eval_draws
+            return scheduler.act_with_probabilities(state, self.generator, self.mode, draws)
         action, pi = np.asarray(scheduler(world, view)), np.zeros((1, world.num_actions))
         if action.shape != (1,) or action.dtype.kind not in "iu" or not 0 <= action[0] < world.num_actions:
-            name, allowed = getattr(scheduler, "__name__", type(scheduler).__name__), world.num_actions - 1
-            raise ConfigError(f"action: {short_repr(action)} of {name} is not one whole number from 0 to {allowed}")
+            name = getattr(scheduler, "__name__", type(scheduler).__name__)
+            raise ConfigError(f"action: {short_repr(action)} of {name} is not [k], k in 0 .. {world.num_actions - 1}")
         pi[0, action] = 1.0
         return action, pi
 
@@ -167,7 +155,7 @@ class Controller:
         """Decide a few flows for nothing: the first decisions of a process are slow."""
         zeros = [0.0] * self.world.num_gateways
         flow = Demand(data_bits=1e6, work_tflop=1.0, priority=2, deadline_s=self.world.max_delay_s)
-        self.decide_slot(Report(zeros, zeros, available_tflops=0.0), [flow] * 20)
+        self.decide_slot(Report(self.capacity_bps.tolist(), zeros, available_tflops=0.0), [flow] * 20)
 
 
 def after_grant(view: View, result: Outcome) -> tuple[np.ndarray, ...]:
