@@ -5,12 +5,12 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
+from edgediff.world.trace import Trace
 
 from edgediff.config import CONFIGS, PRESETS, LearnerConfig, RunConfig, Settings, WorldConfig, preset_settings
 from edgediff.errors import ConfigError
 from edgediff.run import start
 from edgediff.run.start import check_memory
-from edgediff.world.trace import Trace
 
 
 def refused(config_class, **given):
