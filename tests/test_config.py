@@ -75,7 +75,7 @@ def test_section_5_1():
         (WorldConfig, dict(trace_columns="a,b,c"), "trace_columns: 'a,b,c' is given without a trace"),
         (WorldConfig, dict(trace_from="5"), "trace_from: '5' is given without a trace"),
         (WorldConfig, dict(trace_to="5"), "trace_to: '5' is given without a trace"),
-        (RunConfig, dict(device="tpu"), "device: 'tpu' is not one of cpu, cuda"),
+        (RunConfig, dict(device="tpu"), "device: 'tpu' is not one of cpu, cuda, cuda:N"),
         (WorldConfig, dict(slot_s=1e-7), "slot_s: 1e-07 is not at least max_delay_s / 100000 (2e-05)"),
     ],
 )  # fmt: skip
