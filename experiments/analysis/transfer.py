@@ -81,7 +81,6 @@ def policies(run: str, network: str) -> tuple[Settings, dict[str, Policy]]:
 
 def rows_of(run: str) -> list[tuple]:
     """Score the agent of a run, and the rules on the same traffic, on every network."""
-<<<<<<< HEAD
     rows = []
     for network in NETWORKS:
         settings, found = policies(run, network)
@@ -89,18 +88,6 @@ def rows_of(run: str) -> list[tuple]:
         for name, policy in found.items():
             scores = score(simulator, policy, HELD_OUT + 1 + seed)
             rows.append((name, network, seed, f"{scores['completion']:.6g}", f"{scores['reward']:.6g}"))
-=======
-    trained, _, weights = read_weights(weights_path(run, "last"))
-    if trained.learner.network == "mlp":
-        raise ConfigError(f"run: {run} has network mlp, which serves no other network; allowed is shared")
-    rows, seed = [], trained.run.seed
-    for network, given in NETWORKS.items():
-        world = replace(trained.world.at_load(1.0), **given)
-        simulator = Simulator(world, EPISODES, state_of_view=None)
-        for name, policy in policies(network, world, trained, weights).items():
-            found = score(simulator, policy, HELD_OUT + 1 + seed)
-            rows.append((name, network, seed, f"{found['completion']:.6g}", f"{found['reward']:.6g}"))
->>>>>>> h-learner
     return rows
 
 

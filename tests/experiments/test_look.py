@@ -14,12 +14,8 @@ pytest.importorskip("latex2mathml", reason="needs the extra `experiments`")
 from edgediff.config import preset_settings
 from edgediff.run.process import run_program
 from edgediff.run.scores import agent_policy
-<<<<<<< HEAD
-from edgediff.run.weights import write_weights
-from edgediff.world.laws import mean_data_bits
-=======
 from edgediff.run.weights import new_agent, write_weights
->>>>>>> h-learner
+from edgediff.world.laws import mean_data_bits
 from edgediff.world.rules import all_rules
 from edgediff.world.simulator import Simulator
 from edgediff.world.state import state_dim, state_of, state_scale

@@ -40,11 +40,7 @@ def test_a_gpu_that_cannot_be_used_is_one_line(refused, monkeypatch):
 @pytest.mark.parametrize(("free", "fits"), ((int(0.3e9), True), (int(0.2e9), False)))
 def test_the_buffer_has_to_fit_into_what_is_free_on_the_gpu(monkeypatch, free, fits):
     """A million transitions are 0.18 GB."""
-<<<<<<< HEAD
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (free, int(80e9)))
-=======
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free, int(80e9)))
->>>>>>> h-learner
     settings = preset_settings("paper", {"world": {}, "learner": {}, "run": {"device": "cuda"}})
     if fits:
         check_memory(settings)
