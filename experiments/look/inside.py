@@ -46,7 +46,7 @@ def inside(
 
 @torch.inference_mode()
 def chain(agent: D2SAC, state: torch.Tensor, generator: torch.Generator, draws: int) -> torch.Tensor:
-    """Return the latents a_i for i = N .. 0 in one state, Eq. (19), by the actor that is evaluated, (N + 1, draws, A)."""
+    """Return the latents a_i for i = N .. 0 in one state, Eq. (19), by the evaluated actor, (N + 1, draws, A)."""
     states = state.repeat(draws, 1)
     latents, predict = [], agent.target_actor.predictor(states)
 
