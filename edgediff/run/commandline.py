@@ -49,8 +49,12 @@ class Parser(argparse.ArgumentParser):
         """Parse flags; `ConfigError` at an unknown or empty one."""
         args, unknown = self.parse_known_args(argv)
         if unknown:
-            known = difflib.get_close_matches(unknown[0].split("=")[0], self._option_string_actions, 1, 0.4)
-            raise ConfigError(f"unknown setting {unknown[0]}" + (f"; did you mean {known[0]}?" if known else ""))
+            word = unknown[0]
+            flag = argv[argv.index(word) - 1] if word in argv else ""
+            if word[0] != "-" and flag in self._option_string_actions:  # as --json scores.json
+                raise ConfigError(f"{flag} takes no value; write {flag} > {word}")
+            known = difflib.get_close_matches(word.split("=")[0], self._option_string_actions, 1, 0.4)
+            raise ConfigError(f"unknown setting {word}" + (f"; did you mean {known[0]}?" if known else ""))
         for name, value in vars(args).items():
             # argparse makes an empty list of --name=--
             if value in ("", []) or isinstance(value, list) and "" in value:

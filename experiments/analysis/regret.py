@@ -8,9 +8,9 @@ import sys
 import numpy as np
 
 from edgediff.run.commandline import Parser
-from edgediff.run.process import run_program
+from edgediff.run.process import run_program, set_up_torch
 from edgediff.run.scores import agent_policy
-from edgediff.run.start import load_run, set_up_torch
+from edgediff.run.start import load_run
 from edgediff.world.decision import Outcome
 from edgediff.world.simulator import Simulator
 from edgediff.world.workload import HELD_OUT

@@ -14,9 +14,9 @@ import numpy as np
 
 from edgediff.config import Settings, WorldConfig
 from edgediff.run.commandline import Parser
-from edgediff.run.process import run_program
+from edgediff.run.process import run_program, set_up_torch
 from edgediff.run.scores import agent_policy, score
-from edgediff.run.start import load_run, set_up_torch
+from edgediff.run.start import load_run
 from edgediff.world.decision import LEVEL_FACTORS, View, decode_action
 from edgediff.world.rollout import Policy
 from edgediff.world.rules import GREEDY, PRICED_BY_LOAD, all_rules

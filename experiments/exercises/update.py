@@ -26,11 +26,11 @@ Question: There are six networks. Which loss moves which of them? What would lea
 """
 
 import torch
+from edgediff.learner.optimiser import gradient_step
 from torch import Tensor
 
 from edgediff.learner.agent import detached
 from edgediff.learner.losses import actor_objective, critic_loss, entropy, polyak, state_value, td_target
-from edgediff.learner.optimiser import gradient_step
 from edgediff.learner.replay import Batch
 
 

@@ -19,11 +19,11 @@ from edgediff.errors import ConfigError
 from edgediff.learner.agent import Agent
 from edgediff.run.commandline import Parser, given_settings
 from edgediff.run.files import write_atomically
-from edgediff.run.process import run_program
+from edgediff.run.process import run_program, set_up_torch
 from edgediff.run.scores import traffic_label
-from edgediff.run.start import load_run, set_up_torch
+from edgediff.run.start import load_run
 from edgediff.world.decision import LEVEL_FACTORS
-from edgediff.world.trace import Trace
+from edgediff.world.log import RequestLog
 from edgediff.world.workload import draw_topology
 from experiments import RESULTS
 from experiments.html import font
@@ -83,7 +83,7 @@ def about(run: str, epoch: int, settings: Settings, agent: Agent, arrays: dict[s
     }  # fmt: skip
 
 
-def page(run: str, epoch: int, settings: Settings, agent: Agent, trace: Trace | None, paper: str) -> str:
+def page(run: str, epoch: int, settings: Settings, agent: Agent, trace: RequestLog | None, paper: str) -> str:
     """Return the whole page; `paper` is the way from it to the annotated paper."""
     arrays = play(settings, agent, trace)
     shapes, numbers = pack(arrays, DIGITS)

@@ -12,9 +12,9 @@ from edgediff.config import Settings, WorldConfig
 from edgediff.learner.agent import Agent
 from edgediff.world import delay, objective
 from edgediff.world.decision import View, all_outcomes, decode_action, requested_resources
+from edgediff.world.log import RequestLog
 from edgediff.world.rules import GREEDY, PRICED, PRICED_BY_LOAD, all_rules
 from edgediff.world.simulator import Simulator
-from edgediff.world.trace import Trace
 from edgediff.world.workload import HELD_OUT
 from experiments.look.inside import inside, kept_steps
 
@@ -41,7 +41,7 @@ def kept_draws(agent: Agent, settings: Settings, flows: int) -> int:
     return min(settings.run.eval_draws, max(1, MOST_LATENTS // of_one_draw)) if of_one_draw else 0
 
 
-def play(settings: Settings, agent: Agent, trace: Trace | None = None) -> dict[str, np.ndarray]:
+def play(settings: Settings, agent: Agent, trace: RequestLog | None = None) -> dict[str, np.ndarray]:
     """Play the first held-out episode of `edgediff.evaluate`; return DIGITS' arrays, (F, ...) each.
 
     The agent decides as in an evaluation of one environment. The rules are asked in the same states, and their

@@ -10,8 +10,8 @@ from pathlib import Path
 from edgediff.errors import ConfigError
 from edgediff.learner.d2sac import D2SAC
 from edgediff.run.commandline import Parser
-from edgediff.run.process import run_program
-from edgediff.run.start import load_run, set_up_torch
+from edgediff.run.process import run_program, set_up_torch
+from edgediff.run.start import load_run
 from experiments.pictures import choices, denoising, network, schedule, timelines
 
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from edgediff.config import LearnerConfig, RunConfig, Settings, WorldConfig
 from edgediff.errors import ConfigError
+from edgediff.run.process import set_up_torch
 from edgediff.run.scores import agent_policy
-from edgediff.run.start import set_up_torch
 from edgediff.run.weights import read_weights, restore_agent, weights_path
 from edgediff.world.rollout import rollout
 from edgediff.world.rules import RULES, all_rules

@@ -22,13 +22,12 @@ from edgediff.run import files
 from edgediff.run.checkpoint import Checkpointer
 from edgediff.run.commandline import Parser, given_settings
 from edgediff.run.folder import KIND, Progress, checkpoints, create
-from edgediff.run.process import run_program
+from edgediff.run.process import run_program, set_up_torch
 from edgediff.run.scores import agent_policy, score
-from edgediff.run.start import set_up_torch
+from edgediff.run.weights import new_agent
 from edgediff.train import build, held_out_world
 from edgediff.world.rules import RoundRobin
 from edgediff.world.simulator import Simulator
-from edgediff.world.state import state_dim
 
 
 def seconds_per_call(call, seconds: float = 2.0) -> float:
@@ -143,7 +142,7 @@ def main(argv: list[str]) -> int:
     if config.agent != "d2sac":
         raise ConfigError(f"agent: {config.agent} is not d2sac; the benchmark times every agent")
     set_up_torch(run)
-    agent = D2SAC(state_dim(world, config.network), world.num_actions, config, np.random.SeedSequence(0), run.device)
+    agent = new_agent(settings)
     where = torch.cuda.get_device_name() if run.device == "cuda" else f"{run.threads} thread"
     print(f"preset {args.preset}, {where}, matrix products at precision {run.matmul_precision}\n")
 

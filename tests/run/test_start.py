@@ -34,15 +34,13 @@ def test_the_line_to_go_on_with_can_be_pasted_into_a_shell(call, stop_after, tmp
 def test_a_gpu_that_cannot_be_used_is_one_line(refused, monkeypatch):
     """A card may be there and too old for this torch: it says so only when it is used."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    refused(
-        train, "device: cuda cannot be used (Torch not compiled with CUDA enabled), allowed: cpu", "--device", "cuda"
-    )
+    refused(train, "device: cuda cannot be used (", "--device", "cuda")
 
 
 @pytest.mark.parametrize(("free", "fits"), ((int(0.3e9), True), (int(0.2e9), False)))
 def test_the_buffer_has_to_fit_into_what_is_free_on_the_gpu(monkeypatch, free, fits):
     """A million transitions are 0.18 GB."""
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (free, int(80e9)))
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (free, int(80e9)))
     settings = preset_settings("paper", {"world": {}, "learner": {}, "run": {"device": "cuda"}})
     if fits:
         check_memory(settings)
