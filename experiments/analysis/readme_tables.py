@@ -20,7 +20,7 @@ from experiments.analysis.score_tables import (
     scores,
 )
 from experiments.analysis.stats import iqm
-from experiments.testbed.tables import TABLES as OF_TESTBED
+from experiments.analysis.testbed_tables import TABLES as OF_TESTBED
 
 SOLVED, LATE = 475.0, 70_000  # on CartPole: a return, and transitions
 # Rows, and what they are called in the tables of `deploy`.

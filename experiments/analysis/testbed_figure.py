@@ -1,4 +1,4 @@
-"""Draw predicted against measured T_act, flow by flow: `python -m experiments.testbed.figure` writes testbed.png."""
+"""Draw predicted against measured T_act, flow by flow: `python -m experiments.analysis.testbed_figure`."""
 
 import sys
 from pathlib import Path
@@ -42,7 +42,7 @@ def draw(results: Path):
 
 def main(argv: list[str]) -> int:
     """Draw the flows that `compare` has kept."""
-    parser = Parser("python -m experiments.testbed.figure", main.__doc__)
+    parser = Parser("python -m experiments.analysis.testbed_figure", main.__doc__)
     parser.add_argument("--results", metavar="FOLDER", default=str(RESULTS), help="where the folder testbed is")
     results = Path(parser.parse(argv).results)
     save(draw(results), results / "testbed/testbed.png")
@@ -50,4 +50,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run_program("figure", main))
+    sys.exit(run_program("testbed_figure", main))

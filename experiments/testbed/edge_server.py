@@ -1,14 +1,23 @@
-"""The edge server as a process: takes flows, holds compute for T_proc and answers. Started by the testbed."""
+"""The edge server as a process: takes flows, holds compute for T_proc and answers. Started by the testbed.
+
+Users and server talk over the TCP connection of a flow. A flow begins with a header, and gets two messages back.
+"""
 
 import asyncio
 import gc
 import socket
+import struct
 import sys
 import time
 
 from experiments.testbed.plan import PORT
-from experiments.testbed.wire import ANSWERED, ARRIVED, FLOW_HEADER, MESSAGE, WARM_UP
 
+# First bytes of a flow: number, length in bytes with this header, T_proc in s, compute in TFLOP/s.
+FLOW_HEADER = struct.Struct("<IIdd")
+# A message back: number of the flow, what has happened, and when, on the clock that all processes of a machine share.
+MESSAGE = struct.Struct("<IBd")
+ARRIVED, ANSWERED = 0, 1  # the last byte is there; T_proc is over
+WARM_UP = 2**32 - 1  # the number of a flow that is nothing but its header, and gets no answer
 SCRATCH = memoryview(bytearray(1 << 20))  # where data goes that nobody looks at
 LONGEST_WAIT_BYTES = 4 << 20  # a receiver sleeps until so much has come, or the flow is whole
 
@@ -45,8 +54,9 @@ class Receiver:
         try:
             while self._take():
                 pass
-        except BlockingIOError:
-            self._sleep_until(self.remaining)
+        except BlockingIOError:  # let the kernel wake this process once for a flow, not once for a segment
+            wait_bytes = max(1, min(self.remaining, LONGEST_WAIT_BYTES))
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, wait_bytes)
         except ConnectionError:
             self._close()
 
@@ -66,10 +76,6 @@ class Receiver:
         if not self.remaining and self.number != WARM_UP:
             self._whole()
         return True
-
-    def _sleep_until(self, size: int) -> None:
-        """Let the kernel wake this process once for a flow, not once for a segment."""
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, max(1, min(size, LONGEST_WAIT_BYTES)))
 
     def _whole(self) -> None:
         """Say that the last byte has come; answer when T_proc is over."""

@@ -13,12 +13,12 @@ from pathlib import Path
 
 from edgediff.errors import ConfigError, first_line
 from edgediff.run.process import StopSignals
+from experiments.testbed.child_processes import raise_if_stopped
 from experiments.testbed.plan import Plan
-from experiments.testbed.processes import raise_if_stopped
 
 PROGRAMS = "ip", "tc", "sysctl", "nsenter", "unshare"
 INSIDE = "EDGEDIFF_TESTBED_INSIDE"  # the process that has entered a user namespace
-NETNS = Path("/run/netns")
+NETNS, MADE = Path("/run/netns"), "made"
 SOCKET, LONGEST = "controller.sock", 107  # of the controller; the most bytes that the path of a Unix socket may have
 
 
@@ -45,36 +45,41 @@ def enter() -> str:
 
 @contextlib.contextmanager
 def reserved(plan: Plan) -> Iterator[Path]:
-    """Reserve the name of a plan for this process; yield a folder for its files, which is removed at the end."""
-    folder = _folder(plan)
+    """Reserve the name of a plan for this process; yield a folder for its files, which is removed at the end.
+
+    Who holds the lock of the folder has the name. With the file `made` in it, the namespaces of the name are ours.
+    """
+    folder, taken = _folder(plan), f"name: {plan.name!r} is taken"
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700)
     if folder.is_symlink() or not folder.is_dir() or folder.stat().st_uid != os.geteuid():
-        raise ConfigError(f"name: {plan.name!r} is taken: {folder} belongs to somebody else; give another --name")
-    if (names := os.listdir(folder)) and "lock" not in names:
-        raise ConfigError(f"name: {plan.name!r} is taken: no testbed has made {folder}; give another --name")
-    with (folder / "lock").open("a+") as lock:
+        raise ConfigError(f"{taken}: {folder} belongs to somebody else; give another --name")
+    lock = os.open(folder, os.O_RDONLY)
+    try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise ConfigError(f"name: {plan.name!r} is taken by a testbed that runs; give another --name") from None
-        if not (folder / "lock").exists() or not os.path.samestat(os.fstat(lock.fileno()), os.stat(folder / "lock")):
+            raise ConfigError(f"{taken} by a testbed that runs; give another --name") from None
+        if not folder.exists() or not os.path.samestat(os.fstat(lock), os.stat(folder)):
             raise ConfigError(f"name: {plan.name!r} was taken until now; start again")  # it has just cleaned up
+        if (names := os.listdir(folder)) and MADE not in names:
+            raise ConfigError(f"{taken}: no testbed has made {folder}; give another --name")
         try:
             _remove_leftovers(plan, folder)
+            (folder / MADE).touch()
             yield folder
         finally:
-            if not (_existing(plan) and (folder / "made").exists()):  # else the next start needs it to remove them
+            if not (_existing(plan) and (folder / MADE).exists()):  # else the next start needs it to remove them
                 with contextlib.suppress(OSError):
                     _empty(folder)
-                    (folder / "lock").unlink()  # last: as long as it is there, nobody else has the name
                     folder.rmdir()
+    finally:
+        os.close(lock)
 
 
 @contextlib.contextmanager
-def built(plan: Plan, folder: Path, signals: StopSignals) -> Iterator[None]:
+def built(plan: Plan, signals: StopSignals) -> Iterator[None]:
     """Build the network; at the end, take it down. Raises `Stopped` if a signal comes while it is built."""
-    (folder / "made").touch()  # from here on, the namespaces of these names are of the testbed
     try:
         for command in plan.commands():
             run(command)
@@ -108,9 +113,8 @@ def _error(command: list[str]) -> str:
 
 def _remove_leftovers(plan: Plan, folder: Path) -> None:
     """Remove what a testbed of this name that was killed has left."""
-    mine = (folder / "made").exists()
     for name in _existing(plan):
-        if not mine:
+        if not (folder / MADE).exists():
             words = f"a network namespace {name} exists, which no testbed with its files in {folder} has made"
             raise ConfigError(f"name: {words}; give another --name, or remove it: ip netns delete {name}")
         if os.path.samefile("/proc/self/ns/net", NETNS / name):
@@ -124,10 +128,9 @@ def _existing(plan: Plan) -> list[str]:
 
 
 def _empty(folder: Path) -> None:
-    """Remove all files of a testbed but its lock."""
-    for path in folder.iterdir():
-        if path.name != "lock":
-            path.unlink()
+    """Remove all files of a testbed; the last is the one that says that they are its own."""
+    for path in sorted(folder.iterdir(), key=lambda path: path.name == MADE):
+        path.unlink()
 
 
 def _folder(plan: Plan) -> Path:

@@ -21,7 +21,7 @@ LOOK_S, READY_S, END_S = 0.05, 60.0, 2.0  # between two looks; to get ready; to 
 _libc = ctypes.CDLL(None)
 
 
-class PartEnded(RuntimeError):
+class ProcessEnded(RuntimeError):
     """A process of the testbed has ended before its time."""
 
 
@@ -41,77 +41,75 @@ def run_testbed(program: str, main: Callable[[list[str]], int], argv: list[str] 
     def watched(given: list[str]) -> int:
         try:
             return main(given)
-        except PartEnded as error:
-            print(f"{program}: {error}", file=sys.stderr)
-            return 1
+        except ProcessEnded as error:
+            status, text = 1, str(error)
         except Stopped as stop:
-            print(f"{program}: stopped by a signal; the network is taken down", file=sys.stderr)
-            return 128 + stop.args[0]
+            status, text = 128 + stop.args[0], "stopped by a signal; the network is taken down"
         except OSError as error:
             if error.filename:
                 raise
-            print(f"{program}: system: {first_line(error)}", file=sys.stderr)  # no process, no memory, no space
-            return 1
+            status, text = 1, f"system: {first_line(error)}"  # no process, no memory, no space
+        print(f"{program}: {text}", file=sys.stderr)
+        return status
 
     return run_program(program, watched, argv)
 
 
-class Parts:
+class Processes:
     """A context manager: the processes that run beside this one. At the end, all are ended."""
 
     def __init__(self, folder: Path, signals: StopSignals):
         self.folder, self.signals = folder, signals
-        self.parts: dict[str, subprocess.Popen] = {}
+        self.running: dict[str, subprocess.Popen] = {}
 
-    def __enter__(self) -> "Parts":
+    def __enter__(self) -> "Processes":
         return self
 
     def __exit__(self, *_) -> None:
-        for part in self.parts.values():
-            part.terminate()
-        for part in self.parts.values():
+        for process in self.running.values():
+            process.terminate()
+        for process in self.running.values():
             try:
-                part.wait(END_S)
+                process.wait(END_S)
             except subprocess.TimeoutExpired:
-                part.kill()
-                part.wait()
+                process.kill()
+                process.wait()
 
     def start(self, name: str, namespace: str, module: str, *argv: str) -> subprocess.Popen:
         """Start a Python module in a network namespace; what it prints goes to files."""
         command = ["nsenter", f"--net=/run/netns/{namespace}", "--", sys.executable, "-m", module, *argv]
         with self._file(name, "out").open("w") as out, self._file(name, "err").open("w") as err:
-            self.parts[name] = subprocess.Popen(
+            self.running[name] = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, preexec_fn=_prepare,
                 start_new_session=True,  # Ctrl-C comes to the testbed only, which ends the others
             )  # fmt: skip
-        return self.parts[name]
+        return self.running[name]
 
     def wait_ready(self, name: str) -> None:
         """Wait until a process says that it listens."""
-        limit_s = time.monotonic() + READY_S
-        while "listening" not in self._file(name, "out").read_text():
-            self._look()
-            if time.monotonic() > limit_s:
-                raise PartEnded(f"{name}: not ready after {READY_S:g} s")
+        self._wait(lambda: "listening" in self._file(name, "out").read_text(), READY_S, f"{name}: not ready in time")
 
     def wait_end(self, name: str, limit_s: float) -> str:
         """Wait until a process has ended well; return what it has printed. All others must live as long."""
+        self._wait(lambda: self.running[name].poll() == 0, limit_s, f"{name}: not done in time")
+        return self._file(name, "out").read_text()
+
+    def _wait(self, done: Callable[[], bool], limit_s: float, late: str) -> None:
         limit_s += time.monotonic()
-        while self.parts[name].poll() != 0:
+        while not done():
             self._look()
             if time.monotonic() > limit_s:
-                raise PartEnded(f"{name}: not done in time")
-        return self._file(name, "out").read_text()
+                raise ProcessEnded(late)
 
     def _look(self) -> None:
         """Raise an exception if a signal has come, or a process has ended; first name one that was killed."""
         time.sleep(LOOK_S)
         raise_if_stopped(self.signals)
-        ended = {name: status for name, part in self.parts.items() if (status := part.poll())}
+        ended = {name: status for name, process in self.running.items() if (status := process.poll())}
         for name, status in sorted(ended.items(), key=lambda item: item[1]):
             said = self._file(name, "err").read_text().strip().splitlines() or [self._silence()]
             how = f"killed by {signal.Signals(-status).name}" if status < 0 else first_line(Exception(said[-1]))
-            raise PartEnded(f"{name}: ended before its time ({how})")
+            raise ProcessEnded(f"{name}: ended before its time ({how})")
 
     def _silence(self) -> str:
         full = shutil.disk_usage(self.folder).free < 4096

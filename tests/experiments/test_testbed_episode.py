@@ -6,10 +6,8 @@ from measured import FIDELITY, row
 
 from edgediff.config import WorldConfig
 from edgediff.world.rollout import summarise
-from experiments.testbed.measured import WithoutWait
-from experiments.testbed.result import breaches, merged, report, scores, write_flows
-from experiments.testbed.scheduler import find
-from experiments.testbed.terms import deviations
+from experiments.testbed.episode import WithoutWait, find
+from experiments.testbed.episode_result import breaches, deviations, merged, report, scores, write_flows
 
 GIVEN = {"world": {"num_slots": 100}, "learner": {}, "run": {}}
 
@@ -87,7 +85,7 @@ def test_flows_are_written_one_a_line(tmp_path, simulated):
 def test_without_the_wait_a_flow_takes_sending_and_processing_only():
     scheduler = find("round-robin", GIVEN | {"world": {"num_slots": 100, "load": 2.0}})
     with_wait, without = scheduler.simulated(), scheduler.simulated(WithoutWait)
-    simulator = scheduler.simulator(WithoutWait)
+    simulator = WithoutWait.of(scheduler.settings)
     simulator.reset(scheduler.traffic_seed)
     simulator.backlog_bits[:] = 1e9
     assert simulator.view().backlog_bits.max() == 0 and np.isfinite(simulator.outcomes().delay_s).all()

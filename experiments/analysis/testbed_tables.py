@@ -1,21 +1,13 @@
-"""The tables of the testbed's page, from the CSVs of `compare` and `alone`. `analysis.tables` writes them."""
+"""The tables of the page of the testbed, from the CSVs of its programs `compare` and `alone`."""
 
 from collections.abc import Callable
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 
 from edgediff.world.rules import RULES
 from experiments.analysis.reading import pd, read_csv
 from experiments.analysis.score_tables import markdown
-from experiments.testbed.cases import (
-    AGENT,
-    ALONE_BITS,
-    ALONE_BPS,
-    ALONE_COLUMNS,
-    COLUMNS,
-    CONNECTIONS,
-    SCHEDULERS,
-)
+from experiments.testbed.cases import AGENT, ALONE_BITS, ALONE_BPS, ALONE_COLUMNS, COLUMNS, CONNECTIONS, SCHEDULERS
 
 LABELS = RULES | {AGENT: "d2sac, deploy"}
 # Columns of the scores: heading, setting that was played, which of its three scores.
@@ -41,7 +33,7 @@ def scores(results: Path) -> str:
     """Return completion and mean latency, in the kernel and in the simulator."""
     completion, latency_s = means(results, "completion"), means(results, "latency_s")
     body = []
-    for load, scheduler in ((load, name) for load in sorted({*completion.index.levels[0]}) for name in SCHEDULERS):
+    for load, scheduler in product(sorted({*completion.index.levels[0]}), SCHEDULERS):
         pairs = zip(completion.loc[load, scheduler], latency_s.loc[load, scheduler], strict=True)
         texts = ["" if pd.isna(share) else f"{share:.3f}, {time_s:.2f} s" for share, time_s in pairs]
         body.append([f"{load:g}", LABELS[scheduler], *texts])
@@ -95,36 +87,34 @@ def fidelity(results: Path) -> str:
     """Return the worst that was found of all runs of each scheduler, and the times of decisions."""
     body = []
     for name, rows in runs(results).groupby("scheduler", sort=False):
-        worst, usual = rows.max(numeric_only=True), rows.median(numeric_only=True)
-        cores = f"{worst.users:.2f}, {worst['edge server']:.2f}, {worst.controller:.2f}"
-        asked = f"{usual.asked_p50_ms:.2f}, {usual.asked_p99_ms:.2f}", f"{worst.asked_p99_ms:.2f}"
-        begun = f"{1e3 * usual.begun_s:.1f}, {1e3 * worst.begun_s:.1f}"
-        rest = (
-            begun,
-            f"{1e3 * worst.late_p99_s:.1f}",
-            f"{worst.length:.4f}",
-            f"{worst.link:.3f}",
-            f"{worst.drops:.0f}",
-            cores,
-        )
-        body.append([LABELS[name], f"{len(rows)}", *asked, *rest])
-    times = (
-        "decision p50, p99 ms (median of runs)",
-        "p99 ms, worst run",
-        "first byte after the slot, mean ms (median of runs, worst run)",
-    )
-    links = "slots late p99 ms", "length", "link over rate", "packets lost"
-    return markdown(["scheduler", "runs", *times, *links, "cores: users, server, controller"], body)
+        usual, worst = rows.median(numeric_only=True), rows.max(numeric_only=True)
+        body.append([LABELS[name], f"{len(rows)}", *(form(usual, worst) for form in WORST.values())])
+    return markdown(["scheduler", "runs", *WORST], body)
+
+
+WORST: dict[str, Callable] = {
+    "decision p50, p99 ms (median of runs)": lambda usual, _: f"{usual.asked_p50_ms:.2f}, {usual.asked_p99_ms:.2f}",
+    "p99 ms, worst run": lambda _, worst: f"{worst.asked_p99_ms:.2f}",
+    "first byte after the slot, mean ms (median of runs, worst run)":
+        lambda usual, worst: f"{1e3 * usual.begun_s:.1f}, {1e3 * worst.begun_s:.1f}",
+    "slots late p99 ms": lambda _, worst: f"{1e3 * worst.late_p99_s:.1f}",
+    "length": lambda _, worst: f"{worst.length:.4f}",
+    "link over rate": lambda _, worst: f"{worst.link:.3f}",
+    "packets lost": lambda _, worst: f"{worst.drops:.0f}",
+    "cores: users, server, controller":
+        lambda _, worst: f"{worst.users:.2f}, {worst['edge server']:.2f}, {worst.controller:.2f}",
+}  # fmt: skip
 
 
 def idle(results: Path) -> str:
     """Return how long flows alone take, over D / r, by size: the median, for each rate."""
     rows = read_csv(results / "testbed/alone.csv", ALONE_COLUMNS, ("connection",))
     by = rows.groupby(["data_bits", "connection", "rate_bps"])["ratio"].median()
-    cases = [(label, rate_bps) for label in CONNECTIONS for rate_bps in ALONE_BPS]
-    found = {bits: [by.get((bits, *case)) for case in cases] for bits in ALONE_BITS}
-    body = [[f"{bits / 1e6:g} Mbit", *("" if ratio is None else f"{ratio:.3f}" for ratio in ratios)]
-            for bits, ratios in found.items()]  # fmt: skip
+    cases = [*product(CONNECTIONS, ALONE_BPS)]
+    body = []
+    for bits in ALONE_BITS:
+        ratios = (by.get((bits, *case)) for case in cases)
+        body.append([f"{bits / 1e6:g} Mbit", *("" if ratio is None else f"{ratio:.3f}" for ratio in ratios)])
     return markdown(["D", *(f"{label}, {rate_bps / 1e6:g} Mbit/s" for label, rate_bps in cases)], body)
 
 

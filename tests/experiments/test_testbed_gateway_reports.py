@@ -1,14 +1,16 @@
-"""The books of the testbed: what is held, and what was accepted and has not left."""
+"""What gateways and edge server report: what is held, what has not left, with counters made by hand."""
 
 import numpy as np
 import pytest
 
-from experiments.testbed.ledger import Ledger
+from experiments.testbed.gateway_reports import Gateways, Ledger
 
 
 @pytest.fixture
 def ledger():
-    return Ledger(gateways=2, server_tflops=100.0)
+    ledger = Ledger(gateways=2, server_tflops=100.0)
+    ledger.unsent_bits(np.zeros(2))
+    return ledger
 
 
 def test_a_grant_is_held_from_beginning_to_arrival_and_compute_to_the_answer(ledger):
@@ -19,11 +21,6 @@ def test_a_grant_is_held_from_beginning_to_arrival_and_compute_to_the_answer(led
     assert ledger.available_bps(total_bps).tolist() == [10e6, 20e6] and ledger.available_tflops() == 70.0
     ledger.answered(30.0)
     assert ledger.available_tflops() == 100.0
-
-
-def test_background_traffic_can_leave_less_than_is_granted(ledger):
-    ledger.begin(0, 1e6, 8e6, 1.0)
-    assert ledger.available_bps(np.array([3e6, 3e6])).tolist() == [0.0, 3e6]
 
 
 def test_what_is_free_is_free_to_the_last_bit(ledger):
@@ -41,20 +38,26 @@ def test_unsent_is_what_was_accepted_less_what_the_kernel_has_counted(ledger):
     ledger.begin(0, 500.0, 1.0, 1.0)
     assert ledger.unsent_bits(np.array([700.0, 0.0])).tolist() == [1500.0, 0.0]
     assert ledger.unsent_bits(np.array([1100.0, 0.0])).tolist() == [1100.0, 0.0]
-
-
-def test_unsent_is_never_more_than_the_flows_on_the_way_have(ledger):
-    ledger.unsent_bits(np.zeros(2))
-    ledger.begin(0, 1000.0, 1.0, 1.0)
-    ledger.begin(0, 500.0, 1.0, 1.0)
-    ledger.arrived(0, 1000.0, 1.0)
-    assert ledger.unsent_bits(np.array([100.0, 0.0])).tolist() == [500.0, 0.0]
+    ledger.arrived(0, 1000.0, 1.0)  # never more than the flows on the way have
+    assert ledger.unsent_bits(np.array([800.0, 0.0])).tolist() == [500.0, 0.0]
 
 
 def test_what_was_sent_twice_is_forgotten_when_the_link_is_idle(ledger):
-    ledger.unsent_bits(np.zeros(2))
     ledger.begin(0, 1000.0, 1.0, 1.0)
     ledger.arrived(0, 1000.0, 1.0)
     assert ledger.unsent_bits(np.array([1300.0, 0.0])).tolist() == [0.0, 0.0]  # 300 were sent twice
     ledger.begin(0, 1000.0, 1.0, 1.0)
     assert ledger.unsent_bits(np.array([1500.0, 0.0])).tolist() == [800.0, 0.0]
+
+
+@pytest.mark.parametrize("queue, backlog_bits", [("fifo", [100.0, 0.0]), ("unsent", [400.0, 0.0])])
+def test_report_of_both_kinds_of_queue(ledger, queue, backlog_bits):
+    """600 bits of a flow of 1000 are sent, and 100 wait in the fifo."""
+    gateways = object.__new__(Gateways)  # without a kernel under them
+    gateways.total_bps, gateways.queue, gateways.slot = np.array([[10e6, 20e6], [1e6, 20e6]]), queue, 0
+    gateways.ledger, gateways.fifo_bits, gateways.sent_bits = ledger, np.array([100.0, 0.0]), np.array([600.0, 0.0])
+    ledger.begin(0, 1000.0, 4e6, 30.0)
+    wanted = {"available_bps": [6e6, 20e6], "backlog_bits": backlog_bits, "available_tflops": 70.0}
+    assert gateways.report(gateways.measured()) == wanted
+    gateways.slot = 1  # background traffic leaves less than is granted
+    assert gateways.report(gateways.measured()) == wanted | {"available_bps": [0.0, 20e6]}
