@@ -3,7 +3,7 @@
 One static page without scripts and without network access: equations as printed and as corrected, derivations, the
 functions that compute them, their tests, what is printed wrong, Algorithm 1 with the code of each line, Table 1 beside
 its fields, the pictures, and what was found. It is made from the sources; the LaTeX and the words between are in
-`paper_text.py`, `equations*.py`, `derivations*.py` and `discussion.py`.
+`paper_text.py`, `equations.md`, `derivations.md` and `discussion.md`.
 """
 
 import os
@@ -22,8 +22,8 @@ from experiments import RESULTS, ROOT
 from experiments.html import font
 from experiments.html.markup import REPOSITORY, picture, words
 from experiments.page.deviations import KINDS
-from experiments.page.discussion import DISCUSSION
 from experiments.page.paper_text import AUTHORS, RESULT_PICTURES, SECTIONS, TITLE, Section
+from experiments.page.prose import sections
 from experiments.page.writer import Writer
 
 PAGE = RESULTS / "annotated_paper.html"
@@ -95,7 +95,7 @@ def chapters(results: Path, writer: Writer) -> Chapters:
              "<p>The fields of <code>WorldConfig</code>: what the paper says, and what a simulation needs besides.</p>",
              settings(), writer.deviations(lambda row: row.where == "Section 5.1"))  # fmt: skip
     found = [f"<h3>{title}</h3>" + "".join(f"<p>{words(text)}</p>" for text in texts)
-             for title, texts in DISCUSSION.items()]  # fmt: skip
+             for title, texts in sections("discussion.md").items()]  # fmt: skip
     made.add("section-5.2", "5.2 Results", *found, "<h3>Pictures</h3>",
              *(picture(results / file, caption) for file, caption in RESULT_PICTURES))  # fmt: skip
     made.add("not-said", "What the paper does not say", writer.deviations(lambda row: row not in writer.placed))

@@ -28,9 +28,10 @@ INFINITE = 2**31 - 1
 
 
 def small(agent="d2sac", network="mlp", **world):
-    kind = dict(network="shared", critic="priced") if network == "priced" else dict(network=network)
+    """Return settings and an untrained agent; "priced" is a shared network whose critics learn prices."""
+    form = dict(network="shared", critic="priced") if network == "priced" else dict(network=network)
     given = {"world": dict(num_slots=60, num_gateways=3) | world, "run": dict(eval_draws=3),
-             "learner": dict(agent=agent, **kind, d2sac_denoising_steps=4, hidden=16)}  # fmt: skip
+             "learner": dict(agent=agent, d2sac_denoising_steps=4, hidden=16) | form}  # fmt: skip
     settings = preset_settings("quick", given)
     return settings, new_agent(settings)
 

@@ -25,7 +25,7 @@ OPTIONS["look"] = ["--output", "page.html"]
 
 def may_refuse(program, kind):
     """Tell which runs a program is not made for; it says so in one line."""
-    return "transfer" in program and "mlp" in kind or "pictures" in program and "d2sac" not in kind
+    return "transfer" in program and "mlp" in kind
 
 
 @pytest.fixture(scope="module")
