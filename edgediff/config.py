@@ -4,7 +4,10 @@ A field is declared once, here: its default, its meaning, and the values it allo
 command line and the stored settings are all made from these lines.
 """
 
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import Field, asdict, dataclass, field, fields, replace
+from numbers import Integral, Real
 from typing import Any, NamedTuple, TypeVar
 
 from edgediff.errors import ConfigError
@@ -234,8 +237,8 @@ class Settings(NamedTuple):
     run: RunConfig
 
     def changed(self, given: dict[str, dict]) -> "Settings":
-        """Return the settings with what is given for "world", "learner" and "run"."""
-        return Settings(*(replace(config, **given[name]) for name, config in self._asdict().items()))
+        """Return the settings with what is given for "world", "learner" or "run"."""
+        return Settings(*(replace(config, **given.get(name, {})) for name, config in self._asdict().items()))
 
     def as_dict(self) -> dict[str, dict[str, Any]]:
         """Return plain dictionaries, ready for JSON or a file."""
@@ -282,13 +285,38 @@ def preset_settings(preset: str, given: dict[str, dict]) -> Settings:
     return Settings(**built)
 
 
+def by_configuration(given: Mapping[str, Any], *names: str) -> dict[str, dict[str, Any]]:
+    """Sort settings by the configuration they belong to; `ConfigError` at one of none of the named configurations."""
+    found: dict[str, dict[str, Any]] = {name: {} for name in CONFIGS}
+    for key, value in given.items():
+        home = next((name for name in names if key in {f.name for f in fields(CONFIGS[name])}), "")
+        _require(home != "", f"{key}: is not a setting of {' or '.join(names)}")
+        found[home][key] = value
+    return found
+
+
 def check_fields(config: "WorldConfig | LearnerConfig | RunConfig") -> None:
-    """Raise `ConfigError` unless every field has its declared type and lies in its declared range."""
+    """Keep every field as Python's own int, float or str; `ConfigError` unless it is one and in its declared range."""
     for f in fields(config):
-        value = getattr(config, f.name)
-        if not _allowed(f, value):
-            shown = repr(value) if isinstance(value, str) else value
+        value = plain(getattr(config, f.name), f.type)
+        if value is None or not _in_range(f, value):
+            given = getattr(config, f.name)
+            shown = repr(given) if isinstance(given, str) else " ".join(str(given).split())[:100]
             raise ConfigError(f"{f.name}: {shown} is not {describe_allowed(f)}")
+        object.__setattr__(config, f.name, value)  # the way to set a field of a frozen dataclass
+
+
+def plain(value: Any, kind: Any) -> Any:
+    """Return a value of Python, NumPy or torch as an int, float or str, whichever `kind` is; None if it is none.
+
+    A truth value is no number, and 3.0 is no int.
+    """
+    if hasattr(value, "item") and getattr(value, "ndim", 1) == 0:  # a scalar of NumPy or torch, an array without axes
+        value = value.item()
+    if isinstance(value, bool) or not isinstance(value, {int: Integral, float: Real, str: str}[kind]):
+        return None
+    with suppress(OverflowError):  # a whole number beyond all floats
+        return kind(value)
 
 
 def describe_allowed(f: Field) -> str:
@@ -301,10 +329,7 @@ def describe_allowed(f: Field) -> str:
     return f"a whole number from {low} to {high}" if f.type is int else f"a number from {low:g} to {high:g}"
 
 
-def _allowed(f: Field, value: Any) -> bool:
-    types: dict[Any, tuple[type, ...]] = {str: (str,), int: (int,), float: (int, float)}
-    if not isinstance(value, types[f.type]) or isinstance(value, bool):
-        return False
+def _in_range(f: Field, value: Any) -> bool:
     if f.type is str:
         return value in f.metadata["choices"] if f.metadata["choices"] else value != ""
     return f.metadata["low"] <= value <= f.metadata["high"]  # NaN and the infinities are in no range

@@ -19,7 +19,7 @@ from edgediff.config import Settings, WorldConfig
 from edgediff.control.request import MAX_FLOWS, read_capacities, read_flow, read_report, short_repr
 from edgediff.errors import ConfigError
 from edgediff.learner.agent import Agent
-from edgediff.run.start import set_up_torch
+from edgediff.run.process import set_up_torch
 from edgediff.run.weights import read_weights, restore_agent, weights_path
 from edgediff.world.decision import LEVEL_FACTORS, Outcome, View, decode_action, outcome
 from edgediff.world.state import state_of

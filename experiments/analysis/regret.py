@@ -8,7 +8,7 @@ import sys
 import numpy as np
 
 from edgediff.run.commandline import Parser
-from edgediff.run.process import run_program
+from edgediff.run.process import run_program, set_up_torch
 from edgediff.run.scores import agent_policy
 from edgediff.run.start import load_run
 from edgediff.world.decision import Outcome
@@ -39,6 +39,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("run", metavar="RUN", help="folder of a run")
     args = parser.parse(argv)
     settings, _, _, agent = load_run(args.run)
+    set_up_torch(settings.run)
     label, policy = agent_policy(agent, settings.run)
     simulator, found = Simulator(settings.world, EPISODES, state_of_view=None), []
     simulator.reset(HELD_OUT)

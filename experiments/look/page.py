@@ -18,6 +18,7 @@ from edgediff.errors import ConfigError
 from edgediff.learner.agent import Agent
 from edgediff.run.commandline import Parser, given_settings
 from edgediff.run.files import write_atomically
+from edgediff.run.process import set_up_torch
 from edgediff.run.scores import traffic_label
 from edgediff.run.start import load_run
 from edgediff.world.decision import LEVEL_FACTORS
@@ -127,6 +128,7 @@ def main(argv: list[str]) -> int:
     args = parser.parse(argv)
     given = given_settings(args) | {"run": dict(device="cpu", final_episodes=1)}
     settings, trace, epoch, agent = load_run(args.run, given=given)
+    set_up_torch(settings.run)
     path = Path(args.output or Path(args.run) / "decisions.html")
     refuse_foreign(path)
     paper = Path(os.path.relpath(PAPER, path.resolve().parent)).as_posix()

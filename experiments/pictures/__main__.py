@@ -10,7 +10,7 @@ from edgediff.config import Settings
 from edgediff.errors import ConfigError
 from edgediff.learner.d2sac import D2SAC
 from edgediff.run.commandline import Parser
-from edgediff.run.process import run_program
+from edgediff.run.process import run_program, set_up_torch
 from edgediff.run.start import load_run
 from experiments.pictures import choices, denoising, network, schedule, timelines
 
@@ -32,6 +32,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--output", metavar="FOLDER", help="where to [RUN/pictures]")
     args = parser.parse(argv)
     settings, agent = load(Path(args.run))
+    set_up_torch(settings.run)
     folder = Path(args.output or Path(args.run) / "pictures")
     try:
         folder.mkdir(parents=True, exist_ok=True)

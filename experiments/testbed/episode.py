@@ -13,9 +13,9 @@ from edgediff.config import LearnerConfig, RunConfig, Settings, WorldConfig
 from edgediff.errors import ConfigError
 from edgediff.learner.agent import Agent
 from edgediff.run.files import write_atomically
-from edgediff.run.process import StopSignals
+from edgediff.run.process import StopSignals, set_up_torch
 from edgediff.run.scores import agent_policy
-from edgediff.run.start import load_run, set_up_torch
+from edgediff.run.start import load_run
 from edgediff.world.decision import View
 from edgediff.world.rollout import rollout
 from edgediff.world.rules import RULES, all_rules

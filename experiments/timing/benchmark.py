@@ -23,9 +23,8 @@ from edgediff.run import files
 from edgediff.run.checkpoint import Checkpointer
 from edgediff.run.commandline import Parser, given_settings
 from edgediff.run.folder import KIND, Progress, checkpoints, create
-from edgediff.run.process import run_program
+from edgediff.run.process import run_program, set_up_torch
 from edgediff.run.scores import agent_policy, score
-from edgediff.run.start import set_up_torch
 from edgediff.train import build, held_out_world
 from edgediff.world.rules import RoundRobin
 from edgediff.world.simulator import Simulator

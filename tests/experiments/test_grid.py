@@ -271,7 +271,7 @@ def test_a_signal_ends_the_grid_and_its_jobs_at_once(stubbed, tiny, tmp_path, nu
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_job_dies_of_the_signal_that_stops_it(monkeypatch, tmp_path, number):
-    def stopped(_):
+    def stopped(*_):
         raise jobs.Stop(number)
 
     monkeypatch.setattr(jobs, "run_job", stopped)
