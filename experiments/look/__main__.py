@@ -1,4 +1,4 @@
-"""Write the page of one episode: `python -m experiments.page RUN [--load X] [--output FILE]`.
+"""Write the page of one episode: `python -m experiments.look RUN [--load X] [--output FILE]`.
 
 One HTML file with its style, its script and its numbers inside. It loads nothing and needs no network.
 """
@@ -6,6 +6,7 @@ One HTML file with its style, its script and its numbers inside. It loads nothin
 import base64
 import json
 import os
+import sys
 import zlib
 from html import escape
 from pathlib import Path
@@ -18,22 +19,21 @@ from edgediff.errors import ConfigError
 from edgediff.learner.agent import Agent
 from edgediff.run.commandline import Parser, given_settings
 from edgediff.run.files import write_atomically
-from edgediff.run.process import set_up_torch
+from edgediff.run.process import run_program, set_up_torch
 from edgediff.run.scores import traffic_label
 from edgediff.run.start import load_run
 from edgediff.world.decision import LEVEL_FACTORS
-from edgediff.world.trace import Trace
+from edgediff.world.log import RequestLog
 from edgediff.world.workload import draw_topology
 from experiments import RESULTS
+from experiments.html import font
 from experiments.look.data import DIGITS, MOST_FLOWS, RULES, play
 from experiments.look.equations import as_html
 from experiments.look.inside import kept_steps
 from experiments.look.states import entries
-from experiments.page import font
 
 HERE = Path(__file__).parent
 PAPER = RESULTS / "annotated_paper.html"
-SIDEWAYS = Path(font.__file__).with_name("sideways.css")
 MARK = '<meta name="generator" content="experiments/look">'  # by which a page of ours is known
 SCRIPTS = "numbers.js", "strip.js", "figure.js", "flow.js", "look.js"
 
@@ -83,7 +83,7 @@ def about(run: str, epoch: int, settings: Settings, agent: Agent, arrays: dict[s
     }  # fmt: skip
 
 
-def page(run: str, epoch: int, settings: Settings, agent: Agent, trace: Trace | None, paper: str) -> str:
+def page(run: str, epoch: int, settings: Settings, agent: Agent, trace: RequestLog | None, paper: str) -> str:
     """Return the whole page; `paper` is the way from it to the annotated paper."""
     arrays = play(settings, agent, trace)
     shapes, numbers = pack(arrays, DIGITS)
@@ -92,7 +92,7 @@ def page(run: str, epoch: int, settings: Settings, agent: Agent, trace: Trace | 
     inlined = {
         "mark": MARK,
         "title": escape(f"Look inside a decision: {settings.learner.agent}"),
-        "style": f"{font.rule()}\n{SIDEWAYS.read_text('utf-8')}{(HERE / 'look.css').read_text('utf-8')}",
+        "style": f"{font.rule()}\n{font.SIDEWAYS.read_text('utf-8')}{(HERE / 'look.css').read_text('utf-8')}",
         "paper": escape(paper),
         "equations": as_html(paper),
         "about": known,
@@ -121,7 +121,7 @@ def refuse_foreign(path: Path) -> None:
 
 def main(argv: list[str]) -> int:
     """Make a page of one held-out episode of a run, on which every decision can be opened."""
-    parser = Parser("python -m experiments.page RUN", main.__doc__)
+    parser = Parser("python -m experiments.look RUN", main.__doc__)
     parser.add_argument("run", metavar="RUN", help="folder of a run")
     parser.add_argument("--load", metavar="X", help="load of the episode [as in the run]")
     parser.add_argument("--output", metavar="FILE", help="where to [RUN/decisions.html]")
@@ -136,3 +136,7 @@ def main(argv: list[str]) -> int:
     write_atomically(path, text.encode())
     print(f"{path} ({len(text) / 1e6:.1f} MB)")
     return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_program("look", main))

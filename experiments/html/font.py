@@ -1,4 +1,4 @@
-"""The mathematics font of the page: `python -m experiments.page.font latinmodern-math.otf` makes it anew.
+"""The mathematics font of the pages: `python -m experiments.html.font latinmodern-math.otf` makes it anew.
 
 What is made is `latin_modern_math_subset.woff2` beside this file, a subset of Latin Modern Math; `FONT.md` has its
 licence and says where the whole font is from. Only making it needs fontTools and brotli: pip install fonttools brotli.
@@ -13,6 +13,7 @@ from edgediff.run.commandline import Parser
 from edgediff.run.process import run_program
 
 FONT = Path(__file__).with_name("latin_modern_math_subset.woff2")
+SIDEWAYS = Path(__file__).with_name("sideways.css")  # how both pages show that something goes on to the side
 FAMILY = "Page Math"
 CHARACTERS = (
     "".join(map(chr, range(0x20, 0x7F)))
@@ -64,7 +65,7 @@ def make(source: Path, target: Path) -> None:
 
 def main(argv: list[str]) -> int:
     """Make the subset of Latin Modern Math that the page carries."""
-    parser = Parser("python -m experiments.page.font FILE", main.__doc__)
+    parser = Parser("python -m experiments.html.font FILE", main.__doc__)
     parser.add_argument("file", metavar="FILE", help="latinmodern-math.otf")
     file = Path(parser.parse(argv).file)
     try:
@@ -78,4 +79,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run_program("experiments.page.font", main))
+    sys.exit(run_program("experiments.html.font", main))
