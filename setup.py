@@ -34,7 +34,7 @@ setup(
     # Bits of a run depend on the versions of torch and NumPy: experiments/results/constraints.txt.
     install_requires=["torch>=2.6", "numpy>=1.26.4", "tqdm>=4.60", "tensorboard>=2.16"],
     extras_require={
-        "test": ["pytest>=7"],
+        "test": ["pytest>=8.4"],
         "experiments": ["matplotlib>=3.9", "latex2mathml>=3.80", "pandas>=2.0"],
         # Before 1.4, the statistics of episodes are wrong for a batch that resets in the same step.
         "gym": ["gymnasium>=1.4"],

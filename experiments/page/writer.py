@@ -2,16 +2,15 @@
 
 from html import escape
 
+from experiments.html.markup import breakable, code, display, equation, maths, to_file, words
 from experiments.page import sources
-from experiments.page.derivations import WORLD_AND_ACTOR, Derivation
-from experiments.page.derivations_chain import CHAIN
-from experiments.page.deviations import kind_of, typeset
+from experiments.page.deviations import typeset
 from experiments.page.index import Row, Test
-from experiments.page.markup import breakable, code, display, equation, maths, to_file, words
 from experiments.page.paper_text import ALGORITHM, EQUATIONS, TABLE_1
+from experiments.page.prose import FORMULA, Derivation, derivations
 from experiments.page.sources import Deviation, Excerpt, Function
 
-DERIVATIONS = WORLD_AND_ACTOR + CHAIN
+DERIVATIONS = derivations()
 SHOWN_OPEN = 25  # lines of a source that is shown without a click
 
 
@@ -56,7 +55,7 @@ class Writer:
             equation(printed, number, "wrong" if wrong else "", "as printed"),
             equation(corrected, number, "right" if wrong else "", says) if corrected else "",
             self.deviations(lambda row: number in row.equations),
-            derivations(f"eq{number}"),
+            derived(f"eq{number}"),
             self.functions([function for row in rows for function in sources.functions(row)]),
             f'<p class="tests">Tests (<code>pytest -k eq{number:02}</code>): {tests(rows)}</p>',
         ])  # fmt: skip
@@ -76,7 +75,7 @@ class Writer:
         rows = [row for row in sources.rows_of_algorithm() if row.lines]
         below = [
             f"<h3>{escape(row.cell.capitalize())}: {words(typeset(row.what))}</h3>"
-            + "".join(derivations(f"line{n}") for n in sorted(row.lines))
+            + "".join(derived(f"line{n}") for n in sorted(row.lines))
             + self.row(row)
             for row in rows
         ]
@@ -100,20 +99,26 @@ class Writer:
 
 def deviation(row: Deviation) -> str:
     """Show one deviation with its kind, in words and in colour."""
-    kind = kind_of(row)
-    return (f'<div class="deviation {kind.name}"><p><span class="kind">{kind.word}</span> <b>{escape(row.where)}.</b> '
-            f"In the paper: {words(typeset(row.printed))}.</p><p>Here: {words(typeset(row.here))}.</p>"
-            + (f'<p class="tests">Shown by {words(row.tests)}</p>' if row.tests else "") + "</div>")  # fmt: skip
+    kind = f'<span class="kind">{row.kind.word}</span>'
+    shown_by = f'<p class="tests">Shown by {words(row.tests)}</p>' if row.tests else ""
+    printed, here = words(typeset(row.printed)), words(typeset(row.here))
+    return (
+        f'<div class="deviation {row.kind.name}"><p>{kind} <b>{escape(row.where)}.</b> In the paper: {printed}.</p>'
+        f"<p>Here: {here}.</p>{shown_by}</div>"
+    )
 
 
-def derivations(after: str) -> str:
+def derived(after: str) -> str:
     """Show the derivations that stand after an equation or a line of Algorithm 1."""
     return "\n".join(map(derivation, (each for each in DERIVATIONS if each.after == after)))
 
 
 def derivation(each: Derivation) -> str:
     """Show one derivation: paragraphs, and displayed formulas."""
-    parts = (display(part[1:]) if part.startswith("$") else f"<p>{words(part)}</p>" for part in each.parts)
+    parts = (
+        display(part.removeprefix(FORMULA)) if part.startswith(FORMULA) else f"<p>{words(part)}</p>"
+        for part in each.parts
+    )
     return f'<div class="derivation" id="{each.anchor}"><h4>{words(each.title)}</h4>{"".join(parts)}</div>'
 
 
