@@ -66,15 +66,17 @@ class Controller:
             raise ConfigError(f"mode: {mode!r} is given to a rule, which has none")
 
     @classmethod
-    def load(cls, scheduler: str | Path | Policy, weights: str = "last", mode: str = "", **changes: Any) -> "Controller":
+    def load(
+        cls, scheduler: str | Path | Policy, weights: str = "last", mode: str = "", **changes: Any
+    ) -> "Controller":
         """Take the agent of a run with its `last` or `best` weights, a rule by its short name, or any function.
 
         A name of `world.rules.RULES` is the rule; "./NAME" is a folder of that name. `changes` are fields of
         `WorldConfig` and `RunConfig`; nothing in the process is changed. `ConfigError` if something is unusable.
         """
         given = by_configuration(changes, "world", "run")
-        if scheduler in RULES:
-            scheduler = all_rules()[RULES[str(scheduler)]]
+        if isinstance(scheduler, str) and scheduler in RULES:
+            scheduler = all_rules()[RULES[scheduler]]
         if callable(scheduler):
             return cls(scheduler, preset_settings("paper", given), mode)
         if not Path(scheduler).is_dir():
