@@ -18,7 +18,6 @@ import torch
 from edgediff.config import PRESETS, LearnerConfig, RunConfig, Settings, WorldConfig
 from edgediff.errors import ConfigError, NonFiniteError, first_line
 from edgediff.learner.agent import Agent
-from edgediff.learner.agents import AGENTS
 from edgediff.run import files
 from edgediff.run.checkpoint import Checkpointer, Stop, Training, restore, stop
 from edgediff.run.commandline import Parser, given_settings
@@ -27,9 +26,10 @@ from edgediff.run.process import StopSignals, run_program, set_up_torch
 from edgediff.run.report import Report, budget, mean_metrics, mean_outcome
 from edgediff.run.scores import agent_policy, held_out_label, score, scores_of, table
 from edgediff.run.start import resume_run, start_run
+from edgediff.run.weights import new_agent
+from edgediff.world.log import RequestLog
 from edgediff.world.rules import GREEDY, PRICED, PRICED_BY_LOAD, all_rules
 from edgediff.world.simulator import Simulator
-from edgediff.world.trace import Trace
 
 SHOWN_RULES = "round robin, level 2", "most available", GREEDY, PRICED, PRICED_BY_LOAD
 _AGENT, _REPLAY = 100, 101  # names of the learner's random streams, beside those of the workload
@@ -37,7 +37,7 @@ _AGENT, _REPLAY = 100, 101  # names of the learner's random streams, beside thos
 
 def build(
     settings: Settings,
-    trace: Trace | None = None,
+    trace: RequestLog | None = None,
     agent_class: type[Agent] | None = None,
     state_of_view: Callable | None = None,
 ) -> Training:
@@ -49,10 +49,9 @@ def build(
     simulator = Simulator.of(
         settings, config.num_envs, trace=trace, **{"state_of_view": state_of_view} if state_of_view else {}
     )
-    state_dim = simulator.reset(run.seed).shape[1]
+    entries = simulator.reset(run.seed).shape[1]
     agent_seed, replay_seed = (np.random.SeedSequence(run.seed, spawn_key=(name,)) for name in (_AGENT, _REPLAY))
-    agent_class = agent_class or AGENTS[config.agent]
-    agent = agent_class(state_dim, world.num_actions, config, agent_seed, run.device)
+    agent = new_agent(settings, agent_seed, agent_class, entries)
     sampling = torch.Generator(run.device).manual_seed(int(replay_seed.generate_state(1, np.uint64)[0]))
     return Training(simulator, agent, agent.memory(), sampling)
 
@@ -121,7 +120,7 @@ def keep_best(held_out: Simulator, parts: Training, settings: Settings, progress
         progress.best = {"reward": found["reward"], "epoch": progress.epoch, "weights": files.to_plain(agent.weights())}
 
 
-def final_table(settings: Settings, agent: Agent, trace: Trace | None) -> str:
+def final_table(settings: Settings, agent: Agent, trace: RequestLog | None) -> str:
     """Compare the agent with some rules on held-out traffic that no evaluation has used."""
     world = held_out_world(settings)
     episodes = settings.run.final_episodes

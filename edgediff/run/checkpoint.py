@@ -17,8 +17,8 @@ from edgediff.run import files
 from edgediff.run.folder import Progress, RunFolder, versions
 from edgediff.run.process import StopSignals
 from edgediff.run.weights import write_weights
+from edgediff.world.log import fingerprint
 from edgediff.world.simulator import Simulator
-from edgediff.world.trace import fingerprint
 
 
 class Stop(Exception):

@@ -6,10 +6,10 @@ from pathlib import Path
 from edgediff.config import RunConfig, WorldConfig
 from edgediff.errors import ConfigError
 from edgediff.learner.agent import Agent
+from edgediff.world.log import RequestLog
 from edgediff.world.rollout import PRIORITIES, Policy, rollout, summarise
 from edgediff.world.simulator import Simulator
 from edgediff.world.state import state_of
-from edgediff.world.trace import Trace
 from edgediff.world.workload import HELD_OUT
 
 HEADINGS = {
@@ -54,7 +54,7 @@ class Scores(dict[str, dict[str, float]]):
 
 
 def scores_of(
-    schedulers: Mapping[str, Policy], world: WorldConfig, episodes: int, trace: Trace | None = None
+    schedulers: Mapping[str, Policy], world: WorldConfig, episodes: int, trace: RequestLog | None = None
 ) -> Scores:
     """Score schedulers on the same held-out episodes, which no evaluation in training has used.
 

@@ -19,9 +19,9 @@ from edgediff.learner.agents import AGENTS
 from edgediff.run.folder import RunFolder, create, reopen, versions
 from edgediff.run.scores import traffic_label
 from edgediff.run.weights import read_weights, restore_agent, stored_settings, weights_path
+from edgediff.world.log import RequestLog, fingerprint, log_of
 from edgediff.world.state import state_dim
-from edgediff.world.trace import Trace, fingerprint, log_of
-from edgediff.world.windows import describe_log, largest_window
+from edgediff.world.windows import describe_log, largest_episode
 
 CHANGEABLE_ON_RESUME = "epochs", "checkpoint_every_s", "trace"  # a request log may move; its content is compared
 
@@ -30,14 +30,13 @@ class StartedRun(NamedTuple):
     """A run about to start: what to say of it, settings, request log, locked folder, and the checkpoint, if any."""
 
     text: str
-
     settings: Settings
-    trace: Trace | None
+    trace: RequestLog | None
     folder: RunFolder
     saved: dict | None
 
 
-def check(settings: Settings, learning: bool = True) -> Trace | None:
+def check(settings: Settings, learning: bool = True) -> RequestLog | None:
     """Check what no field can tell alone: hardware, memory, request log; return the log.
 
     A run that is only scored needs neither its buffer nor the environments of training.
@@ -52,7 +51,7 @@ class Loaded(NamedTuple):
     """A trained agent, with the settings that it is used with."""
 
     settings: Settings
-    trace: Trace | None
+    trace: RequestLog | None
     epoch: int
     agent: Agent
 
@@ -79,7 +78,7 @@ def check_device(device: str) -> None:
         raise ConfigError(f"device: {device} cannot be used ({first_line(error)}), allowed: cpu") from None
 
 
-def check_memory(settings: Settings, trace: Trace | None = None, learning: bool = True) -> None:
+def check_memory(settings: Settings, trace: RequestLog | None = None, learning: bool = True) -> None:
     """Raise `ConfigError` if buffer, environments, flows and request log could not fit into this computer's memory."""
     world, learner, run = settings
     transitions = learner.collect_per_epoch if learner.agent == "ppo" else learner.buffer_size
@@ -92,9 +91,9 @@ def check_memory(settings: Settings, trace: Trace | None = None, learning: bool 
         return
     envs = run.final_episodes + learning * (learner.num_envs + run.eval_episodes)
     busiest = world.at_load(world.load_high) if world.load_high else world
-    flows = envs * max(world.largest_episode, largest_window(busiest, trace) if trace else 0)
+    flows = envs * max(world.largest_episode, largest_episode(busiest, trace) if trace else 0)
     timelines = envs * (world.num_slots + world.max_delay_s / world.slot_s) * world.num_gateways
-    log = 6 * trace.time_s.size if trace else 0  # three columns, and what `close_circle` makes of them
+    log = 6 * trace.time_s.size if trace else 0  # three columns, and what `close_log` makes of them
     numbers = world.num_workshops * world.num_gateways + 3 * timelines + 8 * flows + log
     needed_gb = buffer_gb + 8 * numbers / 1e9
     if needed_gb >= 0.8 * present_gb:
@@ -137,7 +136,7 @@ def start_run(preset: str = "paper", given: dict[str, dict] | None = None, folde
     return StartedRun(text, settings, trace, made, None)
 
 
-def log_read(settings: Settings, trace: Trace | None) -> str:
+def log_read(settings: Settings, trace: RequestLog | None) -> str:
     """Return a line of what was read of the request log; "" if there is none."""
     return f"\n{describe_log(settings.world.at_load(settings.world.load), trace)}" if trace else ""
 

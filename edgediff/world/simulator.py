@@ -15,10 +15,10 @@ from edgediff.config import Settings, WorldConfig
 from edgediff.errors import ConfigError
 from edgediff.world.decision import Outcome, View, all_outcomes, outcome
 from edgediff.world.delay import drain_backlog
+from edgediff.world.log import RequestLog, log_of
 from edgediff.world.reservations import reserve, slots_of, timeline_shape
 from edgediff.world.state import observe, state_of
-from edgediff.world.trace import Trace, log_of
-from edgediff.world.windows import close_circle
+from edgediff.world.windows import close_log
 from edgediff.world.workload import FLOW, RECENT_SLOTS, draw_topology, draw_traffic, recent_load
 
 
@@ -33,12 +33,12 @@ class Simulator:
         world: WorldConfig,
         num_envs: int = 1,
         first_env: int = 0,
-        trace: Trace | None = None,
+        trace: RequestLog | None = None,
         state_of_view: Callable[[WorldConfig, View], np.ndarray] | None = observe,
     ):
         self.world, self.num_envs, self.first_env, self.state_of_view = world, num_envs, first_env, state_of_view
         self.trace = log_of(world) if trace is None else trace
-        self._circle = close_circle(world, self.trace) if self.trace else None
+        self._closed_log = close_log(world, self.trace) if self.trace else None
         self.topology = draw_topology(world)
         slots, gateways = world.num_slots + 1, world.num_gateways
         self.reserved_bps = np.zeros(timeline_shape(world, num_envs))
@@ -179,7 +179,7 @@ class Simulator:
         while True:
             self.episode[row] += 1
             number = self.first_env + row, int(self.episode[row])
-            flows, background = draw_traffic(self.world, self.seed, *number, self._circle)
+            flows, background = draw_traffic(self.world, self.seed, *number, self._closed_log)
             if flows.size > 1:
                 break
         if flows.size > self.flows.shape[1]:

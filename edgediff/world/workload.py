@@ -11,7 +11,7 @@ import numpy as np
 
 from edgediff.config import WorldConfig
 from edgediff.world.laws import mean_data_bits, work_per_bit
-from edgediff.world.windows import Circle, trace_window
+from edgediff.world.windows import ClosedLog, episode_of_log
 
 # Eq. (1): f_w(t) = {D_w, c_w, p_w, T_req}, with what Section 5.1 adds to it.
 FLOW = np.dtype(
@@ -74,7 +74,7 @@ def draw_traffic(
     seed: int | np.random.SeedSequence,
     environment: int,
     episode: int,
-    log: Circle | None = None,
+    log: ClosedLog | None = None,
 ) -> Traffic:
     """Draw the flows of one episode, Eq. (1), and its background traffic; also its load, if the world has a range."""
     if world.load_high:
@@ -96,9 +96,9 @@ def synthetic_flows(world: WorldConfig, rng: np.random.Generator) -> np.ndarray:
     return flows
 
 
-def logged_flows(world: WorldConfig, rng: np.random.Generator, log: Circle) -> np.ndarray:
+def logged_flows(world: WorldConfig, rng: np.random.Generator, log: ClosedLog) -> np.ndarray:
     """Take the flows of one episode from a request log, (n + 1,) of FLOW, with the same mean size and workload."""
-    slot, size, work = trace_window(world, log, rng)
+    slot, size, work = episode_of_log(world, log, rng)
     # The workshops take turns. Only where more requests than workshops fall into a slot does one start two of them.
     flows = _arriving(world, rng, slot, np.resize(rng.permutation(world.num_workshops), slot.size))
     flows["data_bits"] = size * mean_data_bits(world)

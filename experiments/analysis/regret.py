@@ -48,11 +48,11 @@ def main(argv: list[str]) -> int:
         found.append(regret(simulator.outcomes(), action))
         simulator.step(action)
     columns = {name: np.concatenate([each[name] for each in found]) for name in found[0]}
-    loss, violated = columns["regret"], columns["more constraints violated"]
+    loss, violated = columns.pop("regret"), columns["more constraints violated"]
     print(f"{label}, load {settings.world.load:g}: {len(loss):,} decisions on held-out traffic\n")
     print("| decisions | share | part of the mean regret |\n|---|---|---|")
-    for name, rows in (("all", np.ones(len(loss), bool)), ("as many constraints violated, or fewer", ~violated),
-                       *((name, columns[name]) for name in [*columns][1:])):  # fmt: skip
+    parts = {"all": np.ones(len(loss), bool), "as many constraints violated, or fewer": ~violated} | columns
+    for name, rows in parts.items():
         print(f"| {name} | {rows.mean():.1%} | {np.mean(loss * rows):.3f} |")
     print(f"\nmedian regret {np.median(loss):.3f}, 90 % below {np.quantile(loss, 0.9):.3f}")
     return 0

@@ -9,23 +9,25 @@ its fields, the pictures, and what was found. It is made from the sources; the L
 import os
 import sys
 from collections import Counter
+from dataclasses import fields
 from html import escape
 from importlib.metadata import version
 from pathlib import Path
 
+from edgediff.config import WorldConfig
 from edgediff.errors import ConfigError
+from edgediff.run.commandline import Parser
 from edgediff.run.process import run_program
 from experiments import RESULTS, ROOT
-from experiments.look import page as look
-from experiments.page import font, sources
-from experiments.page.deviations import KINDS, kind_of
+from experiments.html import font
+from experiments.html.markup import REPOSITORY, picture, words
+from experiments.page.deviations import KINDS
 from experiments.page.discussion import DISCUSSION
-from experiments.page.markup import REPOSITORY, picture, words
 from experiments.page.paper_text import AUTHORS, RESULT_PICTURES, SECTIONS, TITLE, Section
 from experiments.page.writer import Writer
 
 PAGE = RESULTS / "annotated_paper.html"
-STYLES = "annotate.css", "sideways.css"
+STYLES = Path(__file__).with_name("annotate.css"), font.SIDEWAYS
 
 
 class Chapters:
@@ -55,14 +57,14 @@ def section(writer: Writer, results: Path, of: Section) -> list[str]:
 def settings() -> str:
     """Return the table of Section 5.1."""
     lines = [f"<tr><td><code>{f.name}</code></td><td>{escape(str(f.default))}</td>"
-             f"<td>{escape(f.metadata['text'])}</td></tr>" for f in sources.world_fields()]  # fmt: skip
+             f"<td>{escape(f.metadata['text'])}</td></tr>" for f in fields(WorldConfig)]  # fmt: skip
     return (f"<details><summary>All {len(lines)} settings</summary>"
             f'<div class="scroll" tabindex=0><table>{"".join(lines)}</table></div></details>')  # fmt: skip
 
 
 def legend(writer: Writer) -> str:
     """Return what the kinds of deviation mean, and how many there are of each."""
-    count = Counter(map(kind_of, writer.rows))
+    count = Counter(row.kind for row in writer.rows)
     kinds = (f'<li class="deviation {kind.name}"><span class="kind">{kind.word}</span> ({count[kind]}) '
              f"{kind.legend}</li>" for kind in KINDS)  # fmt: skip
     return (f"<p>Where the code differs from the paper, a bar says so. There are {len(writer.rows)} such places, of "
@@ -71,7 +73,7 @@ def legend(writer: Writer) -> str:
             + words(r"letter that only has another name: \(g\) for \(b\), \(s_t\) for \(s_i\), \(z\) for the second "
                     r"\(\epsilon\). Grey boxes derive what the paper only states.")
             + "</p><p>To look inside a single decision, write a page of an episode:</p>"
-            "<pre tabindex=0>python -m experiments.page experiments/results/agent --output decisions.html</pre>"
+            "<pre tabindex=0>python -m experiments.look experiments/results/agent --output decisions.html</pre>"
             "<p>There every flow can be opened, with its chain, its critics, and Eqs. (1) to (13) in its own numbers."
             '</p><p class="narrow">An arrow at the lower right of a formula, code, a table or a picture: it goes on, '
             "scroll it to the side.</p>")  # fmt: skip
@@ -104,7 +106,7 @@ def page(results: Path = RESULTS, home: str = "../..") -> str:
     """Return the whole page; `home` is the way from the page to the folder of the project."""
     writer = Writer()
     made = chapters(results, writer)
-    style = "".join(Path(__file__).with_name(name).read_text("utf-8") for name in STYLES)
+    style = "".join(path.read_text("utf-8") for path in STYLES)
     text = f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -135,12 +137,14 @@ files work where this page lies in a copy of the repository.</p>
 
 
 def main(argv: list[str]) -> int:
-    """Write the page, by default results/annotated_paper.html; given the folder of a run, RUN/decisions.html."""
-    if argv and (argv[0] in ("-h", "--help") or not argv[0].startswith("-") and not argv[0].endswith(".html")):
-        return look.main(argv)
-    if len(argv) > 1 or argv and argv[0].startswith("-"):
-        raise ConfigError(f"arguments: {' '.join(argv)!r} are not one path, that of the page")
-    path = Path(argv[0]) if argv else PAGE
+    """Write the paper, annotated by the code, as one HTML page."""
+    parser = Parser("python -m experiments.page", main.__doc__)
+    parser.add_argument("page", metavar="FILE", nargs="?", default=str(PAGE), help="[results/annotated_paper.html]")
+    path = Path(parser.parse(argv).page)
+    if path.suffix != ".html":
+        raise ConfigError(
+            f"page: {path} does not end with .html; for the page of a run: python -m experiments.look RUN"
+        )
     text = page(home=Path(os.path.relpath(ROOT, path.resolve().parent)).as_posix())
     try:
         path.write_text(text, encoding="utf-8")

@@ -1,6 +1,6 @@
 """Derivations that the paper leaves out, for the equations of the world and of the critics and the actor.
 
-A part that starts with a dollar sign is a displayed formula in LaTeX; other parts are paragraphs, as `markup.words`
+A part that starts with a dollar sign is a displayed formula in LaTeX; other parts are paragraphs, as `html.markup`
 reads them. Those of the chain are in derivations_chain.py.
 """
 

@@ -2,12 +2,12 @@
 
 from html import escape
 
+from experiments.html.markup import breakable, code, display, equation, maths, to_file, words
 from experiments.page import sources
 from experiments.page.derivations import WORLD_AND_ACTOR, Derivation
 from experiments.page.derivations_chain import CHAIN
-from experiments.page.deviations import kind_of, typeset
+from experiments.page.deviations import typeset
 from experiments.page.index import Row, Test
-from experiments.page.markup import breakable, code, display, equation, maths, to_file, words
 from experiments.page.paper_text import ALGORITHM, EQUATIONS, TABLE_1
 from experiments.page.sources import Deviation, Excerpt, Function
 
@@ -100,10 +100,13 @@ class Writer:
 
 def deviation(row: Deviation) -> str:
     """Show one deviation with its kind, in words and in colour."""
-    kind = kind_of(row)
-    return (f'<div class="deviation {kind.name}"><p><span class="kind">{kind.word}</span> <b>{escape(row.where)}.</b> '
-            f"In the paper: {words(typeset(row.printed))}.</p><p>Here: {words(typeset(row.here))}.</p>"
-            + (f'<p class="tests">Shown by {words(row.tests)}</p>' if row.tests else "") + "</div>")  # fmt: skip
+    kind = f'<span class="kind">{row.kind.word}</span>'
+    shown_by = f'<p class="tests">Shown by {words(row.tests)}</p>' if row.tests else ""
+    printed, here = words(typeset(row.printed)), words(typeset(row.here))
+    return (
+        f'<div class="deviation {row.kind.name}"><p>{kind} <b>{escape(row.where)}.</b> In the paper: {printed}.</p>'
+        f"<p>Here: {here}.</p>{shown_by}</div>"
+    )
 
 
 def derivations(after: str) -> str:
