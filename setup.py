@@ -26,6 +26,8 @@ setup(
         "Typing :: Typed",
     ],
     packages=find_packages(include=["edgediff", "edgediff.*"]),
+    # Said, so that an editable install is a plain path: with a finder, a clone would hide the package from its parent.
+    package_dir={"": "."},
     package_data={"edgediff": ["py.typed"]},
     python_requires=">=3.10",
     # The lowest versions are those that the tests of world, gym, learner, config and training passed with.

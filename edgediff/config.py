@@ -36,14 +36,10 @@ class WorldConfig:
     # When flows arrive
     arrival_rate: float = setting(0.001, "lambda, flows per workshop and slot", TINY, 10)
     load: float = setting(1.0, "factor on lambda", TINY, 100)
-    load_low: float = setting(
-        0.0, "smallest load of a training episode, drawn log-uniformly (0: always `load`)", 0, 100
-    )
-    load_high: float = setting(0.0, "largest load of a training episode", 0, 100)
+    load_low: float = setting(0.0, "smallest load of an episode, drawn log-uniformly (0: always `load`)", 0, 100)
+    load_high: float = setting(0.0, "largest load of an episode", 0, 100)
     trace: str = setting("none", "log of real requests to use in place of the Poisson process, or none")
-    trace_columns: str = setting(
-        "auto", "TIME,IN,OUT: columns of time, tokens sent, tokens generated in a log of no known format"
-    )
+    trace_columns: str = setting("auto", "TIME,IN,OUT: columns of time, tokens sent, tokens generated of another log")
     trace_from: str = setting("none", "first moment of the log that is used: seconds since its first request, or UTC")
     trace_to: str = setting("none", "end of the part of the log that is used: seconds since its first request, or UTC")
 
@@ -56,9 +52,7 @@ class WorldConfig:
     text_work: float = setting(0.5, "workload of a text flow, TFLOP per Mbit", TINY, 1e6)
     image_work: float = setting(1.0, "workload of an image flow, TFLOP per Mbit", TINY, 1e6)
     scene3d_work: float = setting(2.0, "workload of a 3D-scene flow, TFLOP per Mbit", TINY, 1e6)
-    trace_read_work: float = setting(
-        0.1, "work of a prompt token relative to a generated one (request logs only)", 0, 1e3
-    )
+    trace_read_work: float = setting(0.1, "work of a prompt token, relative to a generated one", 0, 1e3)
 
     # Where workshops and gateways are, and what the gateways can send
     area_m: float = setting(100.0, "side of the square that holds workshops and gateways, m", 0, 1e7)
@@ -75,9 +69,7 @@ class WorldConfig:
 
     # The edge server, and when a flow is given up
     server_tflops: float = setting(3000.0, "compute of the edge server, TFLOP/s", TINY, 1e12)
-    compute_fraction: float = setting(
-        0.25, "share of T_req that processing takes with the compute of level 0", TINY, 10
-    )
+    compute_fraction: float = setting(0.25, "share of T_req that processing takes at level 0", TINY, 10)
     max_delay_s: float = setting(2.0, "a flow that would take longer is dropped, s", TINY, 1e3)
 
     # Objective and reward, Eqs. (9), (13)
@@ -219,9 +211,7 @@ class RunConfig:
     checkpoint_every_s: float = setting(50.0, "time between two checkpoints of a run, s", 0, 1e6)
     device: str = setting("cpu", "where the learner runs: cpu, cuda, or cuda:1 for the second GPU")
     threads: int = setting(1, "threads of torch", 1, 1024)
-    matmul_precision: str = setting(
-        "highest", "float32 matrix products of torch", choices=("highest", "high", "medium")
-    )
+    matmul_precision: str = setting("highest", "float32 products of torch", choices=("highest", "high", "medium"))
 
     def __post_init__(self) -> None:
         check_fields(self)

@@ -66,7 +66,9 @@ class Controller:
             raise ConfigError(f"mode: {mode!r} is given to a rule, which has none")
 
     @classmethod
-    def load(cls, scheduler: str | Path | Policy, weights: str = "last", mode: str = "", **changes: Any) -> "Controller":
+    def load(
+        cls, scheduler: str | Path | Policy, weights: str = "last", mode: str = "", **changes: Any
+    ) -> "Controller":
         """Take the agent of a run with its `last` or `best` weights, a rule by its short name, or any function.
 
         A name of `world.rules.RULES` is the rule; "./NAME" is a folder of that name. `changes` are fields of

@@ -10,20 +10,8 @@ from edgediff.config import CONFIGS, describe_allowed
 from edgediff.errors import ConfigError
 
 # The settings that people change first, in the order of the help.
-COMMON_SETTINGS = (
-    "agent",
-    "load",
-    "epochs",
-    "seed",
-    "trace",
-    "batch_size",
-    "actor_lr",
-    "critic_lr",
-    "n_step",
-    "d2sac_denoising_steps",
-    "num_envs",
-    "device",
-)
+COMMON_SETTINGS = """agent load epochs seed trace batch_size actor_lr critic_lr n_step d2sac_denoising_steps num_envs
+device""".split()
 
 
 class Parser(argparse.ArgumentParser):

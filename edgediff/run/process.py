@@ -3,6 +3,7 @@
 Only programs call these. Importing, training or loading in somebody else's process changes nothing there.
 """
 
+import codecs
 import contextlib
 import io
 import os
@@ -76,7 +77,7 @@ class StopSignals:
 class Display:
     """A text stream that falls silent when its terminal, pipe or file is lost, so that no run ends with it.
 
-    It takes what a notebook or a test has in the place of a stream, too.
+    It also takes what a notebook or a test has in the place of a stream.
     """
 
     def __init__(self, stream):
@@ -84,29 +85,36 @@ class Display:
         self.handle = None
         if isinstance(self.stream, io.TextIOWrapper):
             self.stream.reconfigure(errors="backslashreplace")
+            self.encode = codecs.getincrementalencoder(self.stream.encoding)("backslashreplace").encode
             with contextlib.suppress(OSError):  # a stream in memory has none
                 self.handle = self.stream.fileno()
+                self.stream.flush()
 
     def write(self, text: str) -> None:
         """Write all of it at once, if there is still something to write to."""
         try:
-            self.stream.flush()
             if self.handle is None:
                 self.stream.write(text)
-                return self.stream.flush()
-            data = text.replace("\n", os.linesep).encode(self.stream.encoding, self.stream.errors)
-            while data:  # a pipe that does not block takes a part, or nothing
-                try:
-                    data = data[os.write(self.handle, data) :]
-                except BlockingIOError:
-                    select.select([], [self.handle], [])
+                self.stream.flush()
+            else:
+                write_all(self.handle, self.encode(text.replace("\n", os.linesep)))
         except OSError as error:
-            self.lost, old, self.stream = error, self.stream, open(os.devnull, "w")
+            self.lost, self.stream = error, open(os.devnull, "w")
             if self.handle is not None:
-                os.dup2(self.stream.fileno(), old.fileno())  # for what still waits in the old buffer
+                os.dup2(self.stream.fileno(), self.handle)  # for all who know the old number
+                self.handle = None
 
     def __getattr__(self, name: str):
         return getattr(self.stream, name)
+
+
+def write_all(handle: int, data: bytes) -> None:
+    """Write all bytes, also into a pipe that does not block: it takes a part of them, or nothing until it is read."""
+    while data:
+        try:
+            data = data[os.write(handle, data) :]
+        except BlockingIOError:
+            select.select([], [handle], [])
 
 
 def output_status(program: str) -> int:

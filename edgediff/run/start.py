@@ -30,7 +30,6 @@ class StartedRun(NamedTuple):
     """A run about to start: what to say of it, settings, request log, locked folder, and the checkpoint, if any."""
 
     text: str
-
     settings: Settings
     trace: RequestLog | None
     folder: RunFolder

@@ -31,8 +31,9 @@ def drawn_files():
 
 
 def small(agent="d2sac", network="mlp"):
+    kind = dict(network="shared", critic="priced") if network == "priced" else dict(network=network)
     given = {"world": dict(num_slots=60, num_gateways=3), "run": dict(eval_draws=2),
-             "learner": dict(agent=agent, network=network, d2sac_denoising_steps=3, hidden=16)}  # fmt: skip
+             "learner": dict(agent=agent, **kind, d2sac_denoising_steps=3, hidden=16)}  # fmt: skip
     settings = preset_settings("quick", given)
     return settings, new_agent(settings)
 
