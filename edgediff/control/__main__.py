@@ -13,23 +13,24 @@ import asyncio
 import contextlib
 import selectors
 import sys
+from functools import partial
 
 from edgediff.config import WorldConfig
-from edgediff.control.controller import Controller, load_scheduler
+from edgediff.control.controller import Controller
 from edgediff.control.listen import check_address, listening
 from edgediff.control.protocol import LineProtocol
-from edgediff.control.server import SOCKET_BUFFER_BYTES, Selector, Server, StandardStreams, ready
+from edgediff.control.server import BUFFER_BYTES, Selector, Server, receive, send
 from edgediff.errors import ConfigError, first_line
 from edgediff.run.commandline import Parser, given_settings
-from edgediff.run.process import StopSignals, run_program
-from edgediff.run.start import set_up_torch
+from edgediff.run.process import StopSignals, run_program, set_up_torch
 from edgediff.world.rules import RULES
 
 
 def tell(line: str) -> None:
     """Write a line to standard error, unless that would block: answers must not wait for someone to read it."""
-    with contextlib.suppress(OSError, ValueError):
-        if ready(sys.stderr.fileno(), selectors.EVENT_WRITE):
+    with contextlib.suppress(OSError, ValueError), Selector() as selector:
+        selector.register(sys.stderr, selectors.EVENT_WRITE)
+        if selector.select(0):
             sys.stderr.write(f"{line}\n")
 
 
@@ -44,13 +45,13 @@ async def serve(protocol: LineProtocol, place: str | int | None) -> None:
         signal.signal(signal.SIGUSR1, lambda *_: loop.call_soon_threadsafe(lambda: tell(protocol.latencies())))
     with StopSignals(lambda _: loop.call_soon_threadsafe(server.ended.set)):
         if place is None:
-            streams = StandardStreams(sys.stdin.fileno(), sys.stdout.fileno())
-            serving = asyncio.create_task(server.serve(streams.receive, streams.send, streams.end_input))
+            source, sink = sys.stdin.fileno(), sys.stdout.fileno()
+            serving = asyncio.create_task(server.serve(partial(receive, source), partial(send, sink)))
             serving.add_done_callback(lambda _: server.ended.set())
             await server.ended.wait()
         else:
             with listening(place) as (listener, address):
-                accepting = await asyncio.start_server(server.serve_socket, sock=listener, limit=SOCKET_BUFFER_BYTES)
+                accepting = await asyncio.start_server(server.serve_socket, sock=listener, limit=BUFFER_BYTES)
                 print(f"listening on {address}")
                 await server.ended.wait()
                 accepting.close()
@@ -84,9 +85,9 @@ def main(argv: list[str]) -> int:
     for name in ("stdin", "stdout"):
         if place is None and getattr(sys, f"__{name}__") is None:
             raise ConfigError(f"{name}: closed; give --listen, or lines on standard input and a place for answers")
-    scheduler, settings = load_scheduler(args.name, args.weights, given_settings(args))
-    set_up_torch(settings.run)
-    controller = Controller(scheduler, settings.world, args.mode or "", settings.run.eval_draws)
+    given = given_settings(args)
+    controller = Controller.load(args.name, args.weights, args.mode or "", **given["world"], **given["run"])
+    set_up_torch(controller.settings.run)
     loop = asyncio.SelectorEventLoop(Selector())
     try:
         with contextlib.closing(loop):

@@ -75,8 +75,8 @@ class Controller:
         `WorldConfig` and `RunConfig`; nothing in the process is changed. `ConfigError` if something is unusable.
         """
         given = by_configuration(changes, "world", "run")
-        if scheduler in RULES:
-            scheduler = all_rules()[RULES[str(scheduler)]]
+        if isinstance(scheduler, str) and scheduler in RULES:
+            scheduler = all_rules()[RULES[scheduler]]
         if callable(scheduler):
             return cls(scheduler, preset_settings("paper", given), mode)
         if not Path(scheduler).is_dir():

@@ -63,16 +63,16 @@ def _alone(folder: str) -> Iterator[None]:
     """Let servers that start at once in a folder come one after another; go on where another program locks it."""
     import fcntl  # not on every system: here, so that `--help` works everywhere
 
-    with contextlib.ExitStack() as stack:
-        with contextlib.suppress(OSError):  # a folder that cannot be read, or a file system without locks
-            descriptor = os.open(folder, os.O_RDONLY)
-            stack.callback(os.close, descriptor)  # this ends the lock
-            for _ in range(LOCK_TRIES):
-                with contextlib.suppress(BlockingIOError):
-                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                time.sleep(LOCK_RETRY_S)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        for _ in range(LOCK_TRIES):
+            with contextlib.suppress(OSError):  # locked, or on a file system without locks
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            time.sleep(LOCK_RETRY_S)
         yield
+    finally:
+        os.close(descriptor)  # this ends the lock
 
 
 def _require_dead(path: str) -> None:

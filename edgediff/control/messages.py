@@ -49,7 +49,7 @@ class Demand:
     workshop: int | None = told("w; None: the mean of all counts", 0, MAX_AMOUNT, default=None)
 
 
-Message = TypeVar("Message", Report, Demand)
+Message = TypeVar("Message", Report, Demand)  # one of the two
 
 
 def read_report(world: WorldConfig, known_bps: np.ndarray, report: Report | dict) -> tuple[Report, np.ndarray]:
@@ -87,10 +87,10 @@ def short_repr(value: Any) -> str:
 
 def _read(kind: type[Message], given: Any, name: str, **most: float) -> Message:
     """Return a message with numbers of Python, each in its range, which may end lower in a world, at `most`."""
+    known, prefix = {f.name: f for f in fields(kind)}, f"{name}." if kind is Demand else ""
+    needed: list[str] = [f.name for f in known.values() if f.default is MISSING]
     if isinstance(given, kind):
         given = {field: value for field, value in vars(given).items() if value is not None}
-    known, prefix = {f.name: f for f in fields(kind)}, f"{name}." if kind is Demand else ""
-    needed = [f.name for f in known.values() if f.default is MISSING]
     if not isinstance(given, dict):
         raise ConfigError(f"{name}: {short_repr(given)} is not an object with the fields {', '.join(needed)}")
     for field in (*needed, *given):
@@ -101,7 +101,7 @@ def _read(kind: type[Message], given: Any, name: str, **most: float) -> Message:
     return kind(**{field: _value(known[field], prefix + field, value, most) for field, value in given.items()})
 
 
-def _value(f: Field, name: str, value: Any, most: dict[str, float]) -> float | tuple[float, ...]:
+def _value(f: Field, name: str, value: Any, most: dict[str, float]) -> Any:
     value, high = _plain(value), most.get(f.name, f.metadata["high"])
     if f.type not in (PerGateway, PerGateway | None):
         return _number(name, value, f.metadata["low"], high, whole=f.type in (int, int | None))

@@ -69,8 +69,10 @@ def parse(line: bytes | None) -> dict:
     if line is None:
         raise ConfigError(f"line: longer than {MAX_LINE_BYTES} bytes")
     try:
-        request = json.loads(line.decode(), object_pairs_hook=_object, parse_int=_whole)
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        request = json.loads(line.decode(), object_pairs_hook=_object)
+    except ConfigError:
+        raise
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"line: not JSON in UTF-8 ({first_line(error)})") from None
     if not isinstance(request, dict):
         raise ConfigError(f"line: {short_repr(request)} is not an object")
@@ -78,9 +80,9 @@ def parse(line: bytes | None) -> dict:
 
 
 def check_id(value: Any) -> str | int:
-    """Return what a line is called by its sender; `ConfigError` unless it is a short text or a whole number."""
-    if isinstance(value, bool) or not isinstance(value, (str, int)) or isinstance(value, str) and len(value) > 100:
-        raise ConfigError(f"id: {short_repr(value)} is not a text of at most 100 characters or a whole number")
+    """Return what a line is called by its sender; `ConfigError` unless it is a short text or whole number."""
+    if isinstance(value, bool) or not isinstance(value, (str, int)) or len(str(value)) > 100:
+        raise ConfigError(f"id: {short_repr(value)} is not a text or a whole number of at most 100 characters")
     return value
 
 
@@ -91,7 +93,3 @@ def _object(pairs: list[tuple[str, Any]]) -> dict:
         twice = next(name for name in names if names.count(name) > 1)
         raise ConfigError(f"{twice:.40}: given twice")
     return found
-
-
-def _whole(text: str) -> int | float:
-    return int(text) if len(text) <= 100 else float(text)  # no field takes so large a number

@@ -35,6 +35,7 @@ from experiments.look.states import entries
 HERE = Path(__file__).parent
 PAPER = RESULTS / "annotated_paper.html"
 MARK = '<meta name="generator" content="experiments/look">'  # by which a page of ours is known
+SHOWN = "max_delay_s", "compute_fraction", "delay_weight", "balance_weight", "penalty"
 SCRIPTS = "numbers.js", "strip.js", "figure.js", "flow.js", "look.js"
 
 
@@ -77,10 +78,9 @@ def about(run: str, epoch: int, settings: Settings, agent: Agent, arrays: dict[s
         "entries": entries(world, learner.network),
         "rules": RULES,
         "slot": world.slot_s,
-        **{name: getattr(world, name) for name in ("max_delay_s", "compute_fraction", "delay_weight",
-                                                   "balance_weight", "penalty")},
+        **{name: getattr(world, name) for name in SHOWN},
         "priority_weights": [world.priority1_weight, world.priority2_weight, world.priority3_weight],
-    }  # fmt: skip
+    }
 
 
 def page(run: str, epoch: int, settings: Settings, agent: Agent, trace: RequestLog | None, paper: str) -> str:
