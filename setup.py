@@ -32,7 +32,7 @@ setup(
     python_requires=">=3.10",
     # The lowest versions are those that the tests of world, gym, learner and run passed with, together, on Python 3.11.
     # Bits of a run depend on the versions of torch and NumPy: experiments/results/constraints.txt.
-    install_requires=["torch>=2.6", "numpy>=1.26.4", "tqdm>=4.60", "tensorboard>=2.16"],
+    install_requires=["torch>=2.6", "numpy>=1.23.5", "tqdm>=4.60", "tensorboard>=2.16"],
     extras_require={
         "test": ["pytest>=8.4"],
         "experiments": ["matplotlib>=3.9", "latex2mathml>=3.80", "pandas>=2.0"],

@@ -62,12 +62,7 @@ class Checkpointer:
     """
 
     def __init__(
-        self,
-        folder: RunFolder,
-        settings: Settings,
-        parts: Training,
-        progress: Progress,
-        signals: StopSignals | None = None,
+        self, folder: RunFolder, settings: Settings, parts: Training, progress: Progress, signals: StopSignals | None
     ):
         self.folder, self.settings, self.parts, self.progress = folder, settings, parts, progress
         self.signals = signals or StopSignals()

@@ -80,7 +80,7 @@ def save_full_state(settings: Settings) -> tuple[float, float, float]:
         create(Path(scratch) / "run", unique=False) as folder,
     ):
         times = [time.perf_counter()]
-        Checkpointer(folder, settings, parts, Progress()).save()
+        Checkpointer(folder, settings, parts, Progress(), None).save()
         times.append(time.perf_counter())
         files.read(checkpoints(folder.path)[-1], KIND)
         times.append(time.perf_counter())
