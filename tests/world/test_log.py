@@ -405,7 +405,7 @@ def test_lines_are_counted_alike_however_they_end(write, monkeypatch, block):
     monkeypatch.setattr(log_rows, "BLOCK", block)
     text = VIDUR_HEADER + "\n1,1,1\r2,1,1\r\n\r3,1,1\n\n4,1,x\n"  # lines 1 to 7
     assert ", line 7: num_decode_tokens 'x'" in refusal(write(text))
-    text = "when,in,out,a,b,c,d\n0,1,1,,,,\n1,1,1,x\r2,2,2,y\n"  # two lines, not one request with as many values as columns
+    text = "when,in,out,a,b,c,d\n0,1,1,,,,\n1,1,1,x\r2,2,2,y\n"  # not one request of 7 values
     assert ", line 3: 4 values under 7 columns" in refusal(write(text), "when,in,out")
 
 
