@@ -1,7 +1,6 @@
 """Every field refuses what it cannot use, in one line that names it."""
 
 import json
-import math
 from dataclasses import fields, replace
 
 import numpy as np
@@ -12,9 +11,6 @@ from edgediff.errors import ConfigError
 from edgediff.run import start
 from edgediff.run.start import check_memory
 from edgediff.world.log import RequestLog
-
-NUMBERS = [(c, f) for c in CONFIGS.values() for f in fields(c) if f.type in (int, float)]
-TEXTS = [(c, f) for c in CONFIGS.values() for f in fields(c) if f.type is str]
 
 
 def refused(config_class, **given):
@@ -44,30 +40,6 @@ def test_section_5_1():
     assert (w.arrival_rate, w.num_workshops, w.num_slots, w.slot_s, w.area_m) == (0.001, 1000, 1000, 0.01, 100)
     assert (w.bandwidth_low_bps, w.bandwidth_high_bps, w.deadline_low_s, w.deadline_high_s) == (1e6, 20e6, 0.1, 1.0)
     assert (w.num_actions, w.state_dim) == (24, 21) and w.flows_per_slot == pytest.approx(1.0)
-
-
-def test_check_fields_refuses_nonsense_in_every_number_field():
-    for config_class, f in NUMBERS:
-        for value in [math.nan, math.inf, -math.inf, -1, 1e300, "1", None, True, [1]]:
-            message = refused(config_class, **{f.name: value})
-            assert message.startswith(f"{f.name}: "), f"{f.name}={value!r}: {message}"
-
-
-def test_check_fields_names_the_bounds_of_every_number_field():
-    for config_class, f in NUMBERS:
-        low, high = f.metadata["low"], f.metadata["high"]
-        bounds = f"a whole number from {low} to {high}" if f.type is int else f"a number from {low:g} to {high:g}"
-        for outside in (low - 1, high + max(1, high)):
-            assert refused(config_class, **{f.name: f.type(outside)}) == f"{f.name}: {f.type(outside)} is not {bounds}"
-        if f.type is int:
-            assert "a whole number" in refused(config_class, **{f.name: 1.5}), f.name
-
-
-def test_check_fields_refuses_nonsense_in_every_text_field():
-    for config_class, f in TEXTS:
-        for value in [1, None, ""] + (["no such choice"] if f.metadata["choices"] else []):
-            message = refused(config_class, **{f.name: value})
-            assert message.startswith(f"{f.name}: "), f"{f.name}={value!r}: {message}"
 
 
 @pytest.mark.parametrize(
@@ -103,7 +75,7 @@ def test_check_fields_refuses_nonsense_in_every_text_field():
         (WorldConfig, dict(trace_columns="a,b,c"), "trace_columns: 'a,b,c' is given without a trace"),
         (WorldConfig, dict(trace_from="5"), "trace_from: '5' is given without a trace"),
         (WorldConfig, dict(trace_to="5"), "trace_to: '5' is given without a trace"),
-        (RunConfig, dict(device="tpu"), "device: 'tpu' is not one of cpu, cuda"),
+        (RunConfig, dict(device="tpu"), "device: 'tpu' is not one of cpu, cuda, cuda:N"),
         (WorldConfig, dict(slot_s=1e-7), "slot_s: 1e-07 is not at least max_delay_s / 100000 (2e-05)"),
     ],
 )  # fmt: skip
@@ -157,15 +129,6 @@ def test_a_range_of_loads_has_its_bounds_in_order(low, high):
 )  # fmt: skip
 def test_world_config_checks_every_load_that_an_episode_may_have(given, message):
     assert refused(WorldConfig, **given) == message
-
-
-def test_a_float_that_has_to_be_above_0_is_no_denormal():
-    """The processor is told to take these for 0 before the settings are used."""
-    for config_class, f in NUMBERS:
-        if f.metadata["low"] > 0 and f.type is float:
-            for value in (0.0, 5e-324, 1e-310):
-                message = refused(config_class, **{f.name: value})
-                assert message.startswith(f"{f.name}: {value} is not a number from "), message
 
 
 def test_one_load_can_be_taken_out_of_a_range():

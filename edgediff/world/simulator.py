@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from edgediff.config import Settings, WorldConfig
+from edgediff.errors import ConfigError
 from edgediff.world.decision import Outcome, View, all_outcomes, outcome
 from edgediff.world.delay import drain_backlog
 from edgediff.world.log import RequestLog, log_of
@@ -55,7 +56,7 @@ class Simulator:
         """Create the simulator of a run: its world, with the state that its network sees."""
         return cls(settings.world, num_envs, **{"state_of_view": state_of(settings.learner.network)} | others)
 
-    def reset(self, seed: int) -> np.ndarray:
+    def reset(self, seed: int | np.random.SeedSequence) -> np.ndarray:
         """Start episode 0 of every environment on the traffic of `seed`; return the observation, (E, S)."""
         self.seed = seed
         self.episode[:] = -1
@@ -145,12 +146,15 @@ class Simulator:
             now[:] = value
 
     def _check(self, action: Any) -> np.ndarray:
-        action = np.asarray(action)
+        try:
+            action = np.asarray(action)
+        except (TypeError, ValueError):  # rows of several lengths
+            action = np.asarray(None)
         if action.shape != (self.num_envs,) or action.dtype.kind not in "iu":
-            raise ValueError(f"action: shape {action.shape} of {action.dtype} is not ({self.num_envs},) of integers")
+            raise ConfigError(f"action: shape {action.shape} of {action.dtype} is not ({self.num_envs},) of integers")
         bad = (action < 0) | (action >= self.world.num_actions)
         if bad.any():
-            raise ValueError(f"action: {action[bad][0]} is not a whole number from 0 to {self.world.num_actions - 1}")
+            raise ConfigError(f"action: {action[bad][0]} is not a whole number from 0 to {self.world.num_actions - 1}")
         return action
 
     def _commit(self, flow: np.ndarray, result: Outcome) -> None:

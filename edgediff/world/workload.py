@@ -4,6 +4,7 @@ The traffic of an episode is a pure function of (seed, environment, episode) and
 decision, so every scheduler is compared on the same traffic. Positions and capacities have a seed of their own.
 """
 
+from operator import index
 from typing import NamedTuple
 
 import numpy as np
@@ -50,9 +51,10 @@ class Traffic(NamedTuple):
     background: np.ndarray
 
 
-def stream(seed: int, *key: int) -> np.random.Generator:
+def stream(seed: int | np.random.SeedSequence, *key: int) -> np.random.Generator:
     """Return the random generator of a seed and a key, independent of all others."""
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
+    root = seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(index(seed))
+    return np.random.default_rng(np.random.SeedSequence(root.entropy, spawn_key=(*root.spawn_key, *key)))
 
 
 def draw_topology(world: WorldConfig) -> Topology:
@@ -68,7 +70,11 @@ def draw_topology(world: WorldConfig) -> Topology:
 
 
 def draw_traffic(
-    world: WorldConfig, seed: int, environment: int, episode: int, log: ClosedLog | None = None
+    world: WorldConfig,
+    seed: int | np.random.SeedSequence,
+    environment: int,
+    episode: int,
+    log: ClosedLog | None = None,
 ) -> Traffic:
     """Draw the flows of one episode, Eq. (1), and its background traffic; also its load, if the world has a range."""
     if world.load_high:

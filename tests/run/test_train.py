@@ -18,7 +18,7 @@ from edgediff.learner.d2sac import D2SAC
 from edgediff.learner.replay import Replay
 from edgediff.run import files
 from edgediff.run.weights import WEIGHTS, read_weights
-from edgediff.world import decision
+from edgediff.world import state
 from edgediff.world.rules import all_rules
 
 pytestmark = pytest.mark.slow
@@ -109,7 +109,7 @@ MISTAKES = [
     ("--d2sac-beta-max 100 --d2sac-denoising-steps 1", "d2sac_beta_max: 100.0 is too large for 1 denoising"),
     ("--preset huge", "preset: 'huge' is not one of paper, quick"),
     ("--trace none.csv", "trace: none.csv: No such file"),
-    ("--device tpu", "device: 'tpu' is not one of cpu, cuda"),
+    ("--device tpu", "device: 'tpu' is not one of cpu, cuda, cuda:N"),
 ]
 
 
@@ -184,14 +184,14 @@ def test_nan_names_quantity_step_and_epoch_and_keeps_the_weights_of_the_newest_s
 
 
 def test_nan_in_an_observation_stops_the_run(call, monkeypatch):
-    right, calls = decision.observe, []
+    right, calls = state.observe, []
 
     def wrong(world, view):
-        state = right(world, view)
-        calls.append(len(state) == 4)  # the four environments of training
-        return state * float("nan") if sum(calls) > 9 else state
+        found = right(world, view)
+        calls.append(len(found) == 4)  # the four environments of training
+        return found * float("nan") if sum(calls) > 9 else found
 
-    monkeypatch.setattr(train, "build", functools.partial(train.build, observe=wrong))
+    monkeypatch.setattr(train, "build", functools.partial(train.build, state_of_view=wrong))
     status, _, err = call(train, "--run", "r", *TINY)
     last = err.splitlines()[-1]
     assert status == 1 and last.startswith("stopped: ") and "last good weights" in last
