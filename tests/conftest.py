@@ -12,16 +12,33 @@ from edgediff.run.checkpoint import Checkpointer
 from edgediff.run.process import run_program
 from experiments.page.index import keywords
 
-pytest_plugins = ["exercise_mode"]
 torch.set_num_threads(1)
 
 
-@pytest.hookimpl(tryfirst=True)  # before `-k` selects
+@pytest.hookimpl(tryfirst=True)  # before `-k` and `-m` select
 def pytest_collection_modifyitems(items):
-    """Let `pytest -k eq21` and `pytest -k line16` select the tests that are marked so."""
+    """Let `pytest -k eq21` and `pytest -k line16` select the tests that are marked so; a drill is slow, too."""
     for item in items:
+        if item.get_closest_marker("drill"):
+            item.add_marker("slow")
         numbers = ({n for mark in item.iter_markers(name) for n in mark.args} for name in ("eq", "line"))
         item.extra_keyword_matches.update(keywords(*numbers))
+
+
+def pytest_collection_finish():
+    """Load what torch loads with the first optimiser, which would count for the first test that builds one."""
+    torch.optim.AdamW([torch.zeros(1)])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """Fail a test that takes over a second of CPU, its processes included, and is not marked `slow`."""
+    before = os.times()[:4]
+    result = yield
+    used_s = sum(os.times()[:4]) - sum(before)
+    if used_s > 1 and not item.get_closest_marker("slow") and not item.config.getoption("mine"):
+        pytest.fail(f"{used_s:.1f} s of CPU: mark it `slow`", pytrace=False)
+    return result
 
 
 @pytest.fixture(autouse=True)

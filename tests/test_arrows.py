@@ -21,9 +21,8 @@ MAY_IMPORT = {  # of edgediff
     "train": {"config", "errors", "world", "learner", "run"},
     "evaluate": {"config", "errors", "world", "learner", "run"},
     "control": {"config", "errors", "world", "learner", "run", "control"},
-    "__init__": set(),
+    "__init__": {"config", "errors", "world", "learner", "run", "evaluate", "control"},  # when a name is used
     "__main__": set(),
-    "pytest_option": set(),
 }
 MAY_USE = {
     "world": {"numpy"},
@@ -33,7 +32,6 @@ MAY_USE = {
     "errors": set(),
     "__init__": set(),
     "__main__": set(),
-    "pytest_option": set(),
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
 

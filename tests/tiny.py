@@ -8,7 +8,6 @@ import sys
 import time
 
 import torch
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from edgediff.run import files
 from edgediff.run.folder import KIND, checkpoints
@@ -38,6 +37,8 @@ def rows(path) -> list[dict]:
 
 def points(run) -> dict:
     """Return the points of all TensorBoard curves of a run."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # a second
+
     curves = EventAccumulator(str(run / "tensorboard")).Reload()
     return {tag: [(e.step, e.value) for e in curves.Scalars(tag)] for tag in curves.Tags()["scalars"]}
 

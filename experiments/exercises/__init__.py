@@ -1,1 +1,3 @@
-"""Exercises: one stub per equation, judged by the tests of the equation. See README.md."""
+"""Exercises: write an equation of the paper, and its tests judge it. See README.md."""
+
+from experiments.exercises.judge import check as check

@@ -1,28 +1,31 @@
-"""Write the stubs: python -m experiments.exercises. Signatures come from the sources, the rest from sheet.py."""
+"""Write stubs to work on: `python -m experiments.exercises eq21` makes my_eq21.py. Signatures are the sources'."""
 
 import ast
 import inspect
+import sys
 import textwrap
+from pathlib import Path
 from pkgutil import resolve_name
 
-from experiments import ROOT
-from experiments.exercises.sheet import EXERCISES, Exercise
+from edgediff.errors import ConfigError
+from edgediff.run.process import run_program
+from experiments.exercises.judge import exercise
+from experiments.exercises.sheet import Exercise
 
 
-def stub(exercise: Exercise) -> str:
+def stub(one: Exercise) -> str:
     """Return the text of a stub."""
     head = (
-        f'"""{exercise.title}. {exercise.minutes} minutes.\n\nThe paper prints\n\n    {exercise.printed}\n\n'
-        f"{exercise.shapes}\n\nQuestion: {exercise.question}\n\n"
-        f"    cp experiments/exercises/{exercise.name}.py my_{exercise.name}.py\n"
-        f'    pytest -x -k {exercise.select} --mine my_{exercise.name}.py\n"""\n\n'
+        f'"""{one.title}. {one.minutes} minutes.\n\nThe paper prints\n\n    {one.printed}\n\n'
+        f"{one.shapes}\n\nQuestion: {one.question}\n\n"
+        f'    pytest -x -k {one.select} --mine my_{one.name}.py\n"""\n\n'
     )
-    functions = [resolve_name(f"edgediff.{name}") for name in exercise.functions]
-    left = f'    raise NotImplementedError("{exercise.title}: yours to write")\n'
+    functions = [resolve_name(f"edgediff.{name}") for name in one.functions]
+    left = f'    raise NotImplementedError("{one.title}: yours to write")\n'
     body = "".join(f"\n\n{signature(function)}{left}" for function in functions)
-    world = exercise.functions[0].startswith("world.")
+    world = one.functions[0].startswith("world.")
     libraries = "import numpy as np\n" if world else "import torch\nfrom torch import Tensor\n"
-    own = f"\n{exercise.imports}\n" if exercise.imports else ""
+    own = f"\n{one.imports}\n" if one.imports else ""
     return head + libraries + own + body
 
 
@@ -34,11 +37,18 @@ def signature(function) -> str:
     return "".join(lines[: node.body[0].lineno - 1])
 
 
-def main() -> None:
-    """Write all stubs."""
-    for exercise in EXERCISES:
-        ROOT.joinpath("experiments/exercises", f"{exercise.name}.py").write_text(stub(exercise))
+def main(argv: list[str]) -> int:
+    """Write my_NAME.py into the current folder for every name that is given."""
+    for one in [exercise(name) for name in argv or [""]]:
+        path = Path(f"my_{one.name}.py")
+        try:
+            with path.open("x") as file:
+                file.write(stub(one))
+        except FileExistsError:
+            raise ConfigError(f"exercise: {path} exists, and is left as it is") from None
+        print(path)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_program("experiments.exercises", main))

@@ -1,17 +1,21 @@
-"""The stubs are made from the sources; a stub fails, the package's own function passes, a slip is called by name."""
+"""Stubs are empty, the package's own functions pass, and a slip is called by name."""
 
 import inspect
-import os
 import re
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 from pkgutil import resolve_name
+from types import ModuleType
 
 import pytest
 
 from experiments import ROOT
+from experiments.exercises import __main__ as stubs
+from experiments.exercises import check, option
 from experiments.exercises.__main__ import stub
+from experiments.exercises.judge import exercise, verdict
 from experiments.exercises.sheet import EXERCISES
 
 BY_NAME = {exercise.name: exercise for exercise in EXERCISES}
@@ -107,18 +111,6 @@ ALSO_RIGHT = [  # exercise, what stands in the package, another form of the same
     ("reservations", "length = stop - start", LOOP + "\n    length = 0 * start"),
     ("update", "with torch.no_grad():", "if True:"),  # the targets need none, and only the actor steps on q
 ]  # fmt: skip
-FORK = """
-import os, sys, pytest, edgediff.train, experiments.variants.agents, experiments.page.index
-experiments.page.index.tests()
-for given in sys.argv[1:]:
-    path, word = given.split("=")
-    if os.fork() == 0:
-        os.dup2(os.dup2(os.open(path + ".out", os.O_WRONLY | os.O_CREAT), 1), 2)
-        status = pytest.main(["-x", *(["-k", word] if word else []), "--mine=" + path])
-        sys.stdout.flush()
-        os._exit(status)
-    open(path + ".status", "w").write(str(os.waitstatus_to_exitcode(os.wait()[1])))
-"""
 
 
 def own(exercise, old="", new=""):
@@ -132,27 +124,24 @@ def own(exercise, old="", new=""):
     return f"import {home} as home\n\n{given}\n\n\n{text.replace(old, new) if old else text}"
 
 
-def judged(folder, files):
-    """Run `pytest -x -k WORD --mine=FILE` for each (word, text); return the statuses and what is printed."""
-    for k, (_, text) in enumerate(files):
-        folder.joinpath(f"my{k}.py").write_text(text)
-    paths = [folder / f"my{k}.py" for k in range(len(files))]
-    given = [f"{path}={word}" for path, (word, _) in zip(paths, files, strict=True)]
-    # On a CI machine, pytest prints differences in full: what is counted here is what a student sees.
-    env = {k: v for k, v in os.environ.items() if k not in ("CI", "BUILD_NUMBER")} | {"PYTHONPATH": str(ROOT)}
-    subprocess.run([sys.executable, "-c", FORK, *given], cwd=ROOT, check=True, timeout=600, env=env)
-    return [(int(p.with_suffix(".py.status").read_text()), p.with_suffix(".py.out").read_text()) for p in paths]
+def judged(name, text):
+    """Judge the functions of a file by the tests of an exercise, as `check` does."""
+    module = ModuleType("yours")
+    exec(compile(text, "yours.py", "exec"), vars(module))
+    return verdict(exercise(name), [vars(module)[each.rpartition(".")[2]] for each in exercise(name).functions])
 
 
-@pytest.mark.parametrize("name", BY_NAME)
-def test_stubs_are_up_to_date(name):
-    """After a change of a signature or of the sheet: python -m experiments.exercises."""
-    assert ROOT.joinpath("experiments/exercises", f"{name}.py").read_text() == stub(BY_NAME[name])
+def session(folder, text, *options):
+    """Let pytest judge a file, as a student does; return status and output."""
+    folder.joinpath("my.py").write_text(text)
+    run = subprocess.run([sys.executable, "-m", "pytest", "-x", *options, f"--mine={folder / 'my.py'}"], cwd=ROOT,
+                         capture_output=True, text=True, timeout=100)  # fmt: skip
+    return run.returncode, run.stdout + run.stderr
 
 
 def test_the_course_page_names_every_exercise():
     page = ROOT.joinpath("experiments/exercises/README.md").read_text()
-    assert all(f"]({name}.py)" in page and f"\n- {name}: " in page for name in BY_NAME)  # with an answer
+    assert all(f"`{name}` " in page and f"\n- {name}: " in page for name in BY_NAME)  # with an answer
 
 
 def test_each_class_of_the_course_has_90_minutes_and_its_exercises_fit():
@@ -162,52 +151,56 @@ def test_each_class_of_the_course_has_90_minutes_and_its_exercises_fit():
         parts = dict(re.findall(r"^\*\*(\w+)\*\* \((\d+) minutes", each, re.M))
         for part in {"Before", "Write"} & {*parts}:
             listed = each.partition(f"**{part}**")[2].partition("\n")[0].partition("For those")[0]
-            assert int(parts[part]) == sum(BY_NAME[name].minutes for name in re.findall(r"\]\((\w+)\.py\)", listed))
+            assert int(parts[part]) == sum(BY_NAME[name].minutes for name in re.findall(r"`(\w+)`", listed))
         assert sum(int(parts[name]) for name in {*parts} - {"Before"}) == 90
 
 
-@pytest.mark.slow
-def test_every_stub_fails_and_says_that_it_is_empty(tmp_path):
-    for exercise, (status, out) in zip(
-        EXERCISES, judged(tmp_path, [(e.select, stub(e)) for e in EXERCISES]), strict=True
-    ):
-        assert status == 1 and f"NotImplementedError: {exercise.title}: yours to write" in out, out
-        assert f"yours: {exercise.functions[0]}\n" in out and out.count("\n") <= 25, out
+def test_a_stub_is_written_once(call, tmp_path):
+    assert call(stubs, "eq21") == (0, "my_eq21.py\n", "")
+    assert tmp_path.joinpath("my_eq21.py").read_text() == stub(BY_NAME["eq21"])
+    assert call(stubs, "eq21")[0] == 2 and call(stubs, "eq20")[2].count("\n") == 1
 
 
 @pytest.mark.slow
-def test_the_packages_own_functions_pass(tmp_path):
-    for exercise, (status, out) in zip(
-        EXERCISES, judged(tmp_path, [(e.select, own(e)) for e in EXERCISES]), strict=True
-    ):
-        assert status == 0, f"{exercise.name}: {out}"
+@pytest.mark.parametrize("name", BY_NAME, ids=range(len(BY_NAME)))  # no "eq02", which `-k eq02` would select
+def test_a_stub_is_empty_and_the_packages_own_function_passes(name):
+    right, said = judged(name, stub(BY_NAME[name]))
+    assert not right and said.endswith(f"{BY_NAME[name].title}: yours to write") and said.count("\n") == 0
+    right, said = judged(name, own(BY_NAME[name]))
+    assert right, said
 
 
 @pytest.mark.slow
-def test_every_slip_fails_in_its_first_test_by_name(tmp_path):
-    files = [(BY_NAME[name].select, own(BY_NAME[name], old, new)) for name, old, new, _ in SLIPS]
-    for (name, old, new, message), (status, out) in zip(SLIPS, judged(tmp_path, files), strict=True):
-        said = [
-            line for line in out.splitlines() if not line.startswith("    assert ")
-        ]  # a line of source has it anyway
-        assert status == 1 and message in "\n".join(said), f"{name}, {new} for {old}: {out}"
-        assert out.count("\n") <= 25, out
+@pytest.mark.parametrize("name, old, new, message", SLIPS, ids=range(len(SLIPS)))
+def test_every_slip_fails_in_its_first_test_by_name(name, old, new, message):
+    right, said = judged(name, own(BY_NAME[name], old, new))
+    assert not right and message in said.partition("The test asks:")[0] and said.count("\n") <= 12, said
 
 
 @pytest.mark.slow
-def test_other_forms_of_what_is_right_pass(tmp_path):
+@pytest.mark.parametrize("name, old, new", ALSO_RIGHT, ids=range(len(ALSO_RIGHT)))
+def test_other_forms_of_what_is_right_pass(name, old, new):
     """No test asks for the bits of the package's own form: Eq. (21) as Bayes' rule is right, too."""
-    files = [(BY_NAME[name].select, own(BY_NAME[name], old, new)) for name, old, new in ALSO_RIGHT]
-    for (name, _, new), (status, out) in zip(ALSO_RIGHT, judged(tmp_path, files), strict=True):
-        assert status == 0, f"{name}, {new}: {out}"
+    right, said = judged(name, own(BY_NAME[name], old, new))
+    assert right, said
 
 
 @pytest.mark.slow
-def test_a_file_of_another_exercise_says_how_its_tests_are_selected(tmp_path):
+def test_what_a_student_sees(tmp_path):
+    """Five sessions of pytest: an empty stub, a slip, a right one, two exercises in one file, another exercise."""
+    one = BY_NAME["eq21"]
+    status, out = session(tmp_path, stub(one), "-k", "eq21")
+    assert status == 1 and f"reverse_mean is empty: {one.title}: yours to write" in out and out.count("\n") <= 12, out
+    status, out = session(tmp_path, own(one, "(1 - alpha_bar_i) ** 0.5", "beta_i ** 0.5"), "-k", "eq21")
+    assert status == 1 and "yours: learner.diffusion.reverse_mean\n" in out and out.count("\n") <= 20, out
+    assert "this is Eq. (21) as printed, the bar forgotten" in out and "The test asks: a_i = 2, eps = 1" in out, out
+    status, out = session(tmp_path, own(one), "-k", "eq21")
+    assert status == 0, out
     both = f"{own(BY_NAME['eq22'])}\n\n{own(BY_NAME['eq17'])}"
-    (status, out), (second, _) = judged(tmp_path, [("eq21", both), ("eq17 or eq22", both)])
+    status, out = session(tmp_path, both, "-k", "eq17 or eq22")
+    assert status == 0, out
+    status, out = session(tmp_path, both, "-k", "eq21")
     assert status == 4 and out.endswith("polyak is selected; the tests of this file are -k 'eq17 or eq22'\n\n"), out
-    assert second == 0  # two exercises in one file
 
 
 BAD = [  # text of FILE, what is said of it
@@ -221,12 +214,36 @@ BAD = [  # text of FILE, what is said of it
 ]
 
 
+@pytest.mark.parametrize("text, message", BAD)
+def test_a_bad_file_is_one_line(tmp_path, text, message):
+    tmp_path.joinpath("my.py").write_text(text)
+    with pytest.raises(pytest.UsageError) as error:
+        option.taken(tmp_path / "my.py")
+    said = str(error.value)
+    assert said.startswith(f"--mine: {tmp_path}/my.py") and message in said and "\n" not in said
+
+
+def test_a_file_that_is_not_there_is_one_line():
+    with pytest.raises(pytest.UsageError, match=r"\A--mine: nothing.py: No such file or directory\Z"):
+        option.taken(Path("nothing.py"))
+
+
+def test_check_prints_one_line_for_what_it_cannot_judge(capsys):
+    check("eq20", print)
+    check("eq21", lambda a, b: a)
+    check("eq05", lambda backlog_bits, available_bps: 0)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3 and "eq02, eq05" in lines[0] and "(a_i, eps_theta, " in lines[1], lines
+    assert 'check("eq05", queueing_delay, drain_backlog)' in lines[2]
+
+
 @pytest.mark.slow
-def test_a_bad_file_is_one_line_and_status_4(tmp_path):
-    found = judged(tmp_path, [("eq21", text) for text, _ in BAD])
-    run = subprocess.run(
-        [sys.executable, "-m", "pytest", "--mine", "nothing.py"], cwd=ROOT, capture_output=True, text=True
-    )
-    assert run.returncode == 4 and run.stderr.strip() == "ERROR: --mine: nothing.py: No such file or directory"
-    for (_, message), (status, out) in zip(BAD, found, strict=True):
-        assert status == 4 and message in out and out.startswith("ERROR: --mine: ") and out.count("\n") <= 2, out
+def test_check_all_lists_what_is_solved(capsys):
+    """Of what a notebook holds: a right function, a wrong one, one with other parameters; all else is open."""
+    from edgediff.world.delay import total_delay
+
+    there = dict(total_delay=total_delay, polyak=lambda target, online, tau: None, reward=lambda x: x)
+    check.all(there)
+    said = {line.split()[0]: line.split()[1] for line in capsys.readouterr().out.splitlines()}
+    assert (said["eq02"], said["eq17"], said["eq13"]) == ("solved", "not", "reward(x)"), said
+    assert set(said) == set(BY_NAME) and list(said.values()).count("open") == len(BY_NAME) - 3

@@ -146,7 +146,6 @@ def test_three_kills(call, driver, tmp_path):
     assert len(drill(call, driver, tmp_path, "dqn", 3, seed=1)) == 3
 
 
-@pytest.mark.slow  # `-m "not slow"` takes the place of the `-m` in .pytest.ini
 @pytest.mark.drill
 @pytest.mark.parametrize("agent", AGENTS)
 def test_thirty_kills(call, driver, tmp_path, agent):
