@@ -25,6 +25,13 @@ from edgediff.run.commandline import Parser, given_settings
 from edgediff.run.process import StopSignals, run_program, set_up_torch
 from edgediff.world.rules import RULES
 
+FLAGS = {
+    "--weights": "which weights of a run: last or best [last]",
+    "--mode": "sample; argmax of one noise draw; mean: argmax of the average draw [d2sac: mean, others: argmax]",
+    "--listen": "unix:PATH, 127.0.0.1:PORT or localhost:PORT; port 0: any [standard input and output]",
+    **dict.fromkeys(("--eval-draws", "--device", "--threads"), "[as in the run]"),
+}
+
 
 def tell(line: str) -> None:
     """Write a line to standard error, unless that would block: answers must not wait for someone to read it."""
@@ -69,14 +76,9 @@ def main(argv: list[str]) -> int:
     parser = Parser("python -m edgediff.control NAME", main.__doc__)
     which = f"folder of a run, or a rule: {', '.join(RULES)}; ./NAME is a folder of such a name"
     parser.add_argument("name", metavar="NAME", help=which)
-    parser.add_argument("--weights", metavar="X", default="last", help="which weights of a run: last or best [last]")
-    modes = "sample; argmax of one noise draw; mean: argmax of the average draw [d2sac: mean, others: argmax]"
-    parser.add_argument("--mode", metavar="X", help=modes)
+    for flag, text in FLAGS.items():
+        parser.add_argument(flag, metavar="X", help=text)
     parser.add_argument("--probabilities", action="store_true", help="answer also with the probabilities of actions")
-    where = "unix:PATH, 127.0.0.1:PORT or localhost:PORT; port 0: any [standard input and output]"
-    parser.add_argument("--listen", metavar="X", help=where)
-    for name in ("eval_draws", "device", "threads"):
-        parser.add_argument(f"--{name.replace('_', '-')}", dest=name, metavar="X", help="[as in the run]")
     parser.add_settings(WorldConfig)
     args = parser.parse(argv)
     if not hasattr(signal, "SIGUSR1"):
@@ -86,7 +88,7 @@ def main(argv: list[str]) -> int:
         if place is None and getattr(sys, f"__{name}__") is None:
             raise ConfigError(f"{name}: closed; give --listen, or lines on standard input and a place for answers")
     given = given_settings(args)
-    controller = Controller.load(args.name, args.weights, args.mode or "", **given["world"], **given["run"])
+    controller = Controller.load(args.name, args.weights or "last", args.mode or "", **given["world"], **given["run"])
     set_up_torch(controller.settings.run)
     loop = asyncio.SelectorEventLoop(Selector())
     try:

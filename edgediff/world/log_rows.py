@@ -77,7 +77,7 @@ def ordinary_row(layout: Layout) -> re.Pattern[bytes]:
     used = TIME.pattern if layout.stamped else _PLAIN, COUNT.pattern, COUNT.pattern
     values = dict(zip(layout.where, used, strict=False))
     row = ",".join(values.get(k, _UNUSED) for k in range(layout.width))
-    return re.compile(rf"^{row}(?:\r?\n|\Z)".encode(), re.MULTILINE)
+    return re.compile(rf"^{row}\r?\n".encode(), re.MULTILINE)
 
 
 def read_quickly(block: bytes, layout: Layout, ordinary: re.Pattern[bytes], after_ns: int) -> np.ndarray:

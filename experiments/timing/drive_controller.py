@@ -98,9 +98,8 @@ def main(argv: list[str]) -> int:
     controller = Controller.load(args.name, mode=args.mode or "")
     scheduler, settings = controller.scheduler, controller.settings
     set_up_torch(settings.run)
-    label, policy = args.name, scheduler
-    if isinstance(scheduler, Agent):
-        label, policy = agent_policy(scheduler, settings.run, controller.mode)
+    agent = isinstance(scheduler, Agent)
+    label, policy = agent_policy(scheduler, settings.run, controller.mode) if agent else (args.name, scheduler)
     world, completed, differ = settings.world.at_load(settings.world.load), [], 0
     with Program(args.name, *(["--mode", args.mode] if args.mode else [])) as program:
         for episode in range(int(args.episodes)):

@@ -11,7 +11,7 @@ import threading
 import numpy as np
 import pytest
 import torch
-from lines import FLOW, REPORT, write_run
+from lines import FLOW, REPORT, encoded, write_run
 
 from edgediff import evaluate
 from edgediff.config import LearnerConfig, RunConfig, Settings, WorldConfig
@@ -33,7 +33,7 @@ SHARED = Settings(WorldConfig(num_gateways=3, num_slots=40), LearnerConfig(netwo
 def asking(controller):
     """Return a function that sends an object through the line protocol, and returns the answer."""
     protocol = LineProtocol(controller)
-    return lambda line: json.loads(protocol.answer(json.dumps(line).encode()))
+    return lambda line: json.loads(protocol.answer(encoded(line)))
 
 
 def assert_same(driven, wanted):
@@ -133,9 +133,13 @@ def test_drive_asks_for_no_more_flows_at_once_than_a_line_may_hold(busy, monkeyp
     for most in (MAX_FLOWS, 2):
         monkeypatch.setattr(drive_controller, "MAX_FLOWS", most)
         controller, asked = Controller.load(busy), []
-        ask = asking(controller)
-        found.append(drive_controller.drive(lambda line: asked.append(len(line["flows"])) or ask(line),
-                                            Simulator(controller.world)))  # fmt: skip
+        answer = LineProtocol(controller).answer
+
+        def ask(line, answer=answer, asked=asked):
+            asked.append(len(line["flows"]))
+            return json.loads(answer(encoded(line)))
+
+        found.append(drive_controller.drive(ask, Simulator(controller.world)))
         assert sum(asked) == len(found[-1]["completed"]) and (max(asked) == 2) == (most == 2)
     assert_same(*found)
 
@@ -187,7 +191,9 @@ def test_a_function_of_world_and_view_is_a_scheduler():
     assert (decision.gateway, decision.level, decision.probabilities[7, 2]) == (7, 2, 1)
 
 
-@pytest.mark.parametrize("action", [24, -1, np.array([24]), np.array([0.5]), np.array([1, 2]), None, "0", np.array([True])])
+@pytest.mark.parametrize(
+    "action", [24, -1, np.array([24]), np.array([0.5]), np.array([1, 2]), None, "0", np.array([True])]
+)
 def test_a_scheduler_that_returns_no_action_is_named(action):
     def careless(world, view):
         return action
@@ -262,7 +268,7 @@ def test_a_nan_in_the_second_flow_gives_the_noise_of_the_first_back(busy, mode, 
 def process_state():
     """Return what belongs to the process: threads, denormal numbers, precision, generators, signals, environment."""
     kept = torch.get_num_threads(), torch.tensor([1e-40]).mul(1).item() > 0, torch.get_float32_matmul_precision()
-    streams = torch.default_generator.get_state().tolist(), str(np.random.get_state())
+    streams = torch.default_generator.get_state().tolist(), str(np.random.get_state())  # noqa: NPY002
     return kept, streams, [signal.getsignal(number) for number in signal.valid_signals()], dict(os.environ)
 
 

@@ -17,7 +17,9 @@ CAPACITY_BPS = np.full(8, 50e6)
 
 def test_a_report_is_a_dictionary_or_typed_and_is_left_as_it_is():
     found, capacity_bps = read_report(WORLD, CAPACITY_BPS, REPORT)
-    assert found == Report(tuple(map(float, REPORT["available_bps"])), tuple(map(float, REPORT["backlog_bits"])), 1368.0)
+    assert found == Report(
+        tuple(map(float, REPORT["available_bps"])), tuple(map(float, REPORT["backlog_bits"])), 1368.0
+    )
     assert found.load == 1 and capacity_bps is CAPACITY_BPS
     assert read_report(WORLD, CAPACITY_BPS, Report(**REPORT))[0] == found
     failed = {"capacity_bps": [5e7] * 3, "available_bps": [0, 1, 5e7], "backlog_bits": [0] * 3, "load": 2}

@@ -36,7 +36,8 @@ def runs(tmp_path_factory):
     def _runs(kind):
         (name, _, network), run = kind.partition(" "), folder / kind.replace(" ", "-")
         if not run.exists() and network:
-            argv = ["--run", str(run), *TINY, "--agent", name, "--network", network]
+            form = ["shared", "--critic", "priced"] if network == "priced" else [network]
+            argv = ["--run", str(run), *TINY, "--agent", name, "--network", *form]
             assert run_program("edgediff.train", train.main, argv) == 0
         elif not run.exists():
             content = files.read(ROOT / "experiments/results/agent/last.pt", WEIGHTS)
