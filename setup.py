@@ -36,6 +36,6 @@ setup(
         "experiments": ["matplotlib", "latex2mathml", "pandas"],
         # Before 1.4, the statistics of episodes are wrong for a batch that resets in the same step.
         "gym": ["gymnasium>=1.4"],
-        "dev": ["ruff", "mypy", "pre-commit"],
+        "dev": ["ruff", "mypy", "pre-commit", "nbclient", "ipykernel"],
     },
 )

@@ -1,16 +1,13 @@
 """Stubs are empty, the package's own functions pass, and a slip is called by name."""
 
-import ast
-import inspect
 import re
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
-from pkgutil import resolve_name
 from types import ModuleType
 
 import pytest
+from solved import own
 
 from experiments import ROOT
 from experiments.exercises import __main__ as stubs
@@ -135,20 +132,6 @@ ALSO_RIGHT = [  # exercise, what stands in the package, another form of the same
     ("reservations", "length = stop - start", LOOP + "\n    length = 0 * start"),
     ("update", "with torch.no_grad():", "if True:"),  # the targets need none, and only the actor steps on q
 ]  # fmt: skip
-
-
-def own(one, old="", new=""):
-    """The stub of an exercise with the bodies of the package's functions, without docstrings, and with one change."""
-    text = stub(one)
-    for name in one.functions:
-        lines = textwrap.dedent(inspect.getsource(resolve_name(f"edgediff.{name}"))).splitlines(keepends=True)
-        first = ast.parse("".join(lines)).body[0].body[0]
-        body = "".join(lines[first.end_lineno :])  # behind the docstring
-        text = re.sub(r" +raise NotImplementedError.*\n", lambda _, body=body: body, text, count=1)
-    assert old in text, (one.name, old)
-    home = inspect.getmodule(resolve_name(f"edgediff.{one.functions[0]}")).__name__
-    helpers = f"import {home} as home\nglobals().update({{k: v for k, v in vars(home).items() if k[:2] != '__'}})\n"
-    return helpers + (text.replace(old, new) if old else text)
 
 
 def judged(name, text):
