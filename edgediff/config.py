@@ -4,6 +4,7 @@ A field is declared once, here: its default, its meaning, and the values it allo
 command line and the stored settings are all made from these lines.
 """
 
+import re
 from dataclasses import Field, asdict, dataclass, field, fields, replace
 from typing import Any, NamedTuple, TypeVar
 
@@ -11,9 +12,6 @@ from edgediff.errors import ConfigError
 
 T = TypeVar("T", int, float, str)
 NUM_LEVELS = 3  # actions of a gateway
-# Numbers in the state of shared networks: common ones; of each gateway, its own and three of each level.
-COMMON_INPUTS, OWN_INPUTS, LEVEL_INPUTS = 6, 3, 3
-GATEWAY_INPUTS = OWN_INPUTS + NUM_LEVELS * LEVEL_INPUTS
 TINY = 1e-12  # smallest value of what has to be above 0: no product of a few of them counts as zero on a processor
 
 
@@ -148,10 +146,11 @@ class LearnerConfig:
     """The agents and their schedule, Table 1. A setting that only one agent uses is prefixed with its name."""
 
     agent: str = setting("d2sac", "which agent learns", choices=("d2sac", "sac", "dqn", "ppo"))
-    network: str = setting(
-        "mlp",
-        "one for the whole state, one shared by all gateways, or this with critics that learn prices",
-        choices=("mlp", "shared", "priced"),
+    network: str = setting("mlp", "one for the whole state, or one shared by all gateways", choices=("mlp", "shared"))
+    critic: str = setting(
+        "values",
+        "with network shared, critics may learn prices of what an action holds (ppo's is a state value in any case)",
+        choices=("values", "priced"),
     )
     gamma: float = setting(0.95, "gamma, discount factor", 0, 1)
     entropy_temperature: float = setting(0.05, "alpha of Table 1, weight of the entropy in J", 0, 1e3)
@@ -184,6 +183,8 @@ class LearnerConfig:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        priced = self.critic == "priced"
+        _require(not priced or self.network == "shared", f"critic: priced needs network shared, not {self.network}")
         low, high, n = self.d2sac_beta_min, self.d2sac_beta_max, self.d2sac_denoising_steps
         _require(low <= high, f"d2sac_beta_min: {low} is not at most d2sac_beta_max ({high})")
         last_exponent = low / n + (high - low) * (2 * n - 1) / (2 * n**2)
@@ -213,7 +214,7 @@ class RunConfig:
     eval_draws: int = setting(8, "noise draws averaged when evaluating", 1, 1000)
     final_episodes: int = setting(64, "held-out episodes of the final table", 1, 10_000)
     checkpoint_every_s: float = setting(50.0, "time between two checkpoints of a run, s", 0, 1e6)
-    device: str = setting("cpu", "where the learner runs", choices=("cpu", "cuda"))
+    device: str = setting("cpu", "where the learner runs: cpu, cuda, or cuda:1 for the second GPU")
     threads: int = setting(1, "threads of torch", 1, 1024)
     matmul_precision: str = setting(
         "highest", "float32 matrix products of torch", choices=("highest", "high", "medium")
@@ -221,6 +222,8 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        known = re.fullmatch(r"cpu|cuda(:[0-9]+)?", self.device)
+        _require(bool(known), f"device: {self.device!r} is not one of cpu, cuda, cuda:N")
 
 
 CONFIGS: dict[str, type] = {"world": WorldConfig, "learner": LearnerConfig, "run": RunConfig}
@@ -246,7 +249,8 @@ PRESETS: dict[str, dict[str, Any]] = {
     "paper": {},  # Table 1 as printed
     "quick": dict(epochs=100, eval_every=5),  # Table 1 with a tenth of the epochs: minutes on one core
     "deploy": dict(  # not the paper's: shared networks, prices, a range of loads, a longer horizon, two denoising steps
-        network="priced",
+        network="shared",
+        critic="priced",
         hidden=64,
         epochs=60,
         collect_per_epoch=5000,

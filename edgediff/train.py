@@ -17,7 +17,6 @@ import torch
 from edgediff.config import PRESETS, LearnerConfig, RunConfig, Settings, WorldConfig
 from edgediff.errors import ConfigError, NonFiniteError, first_line
 from edgediff.learner.agent import Agent
-from edgediff.learner.agents import AGENTS
 from edgediff.run import files
 from edgediff.run.checkpoint import Checkpointer, Stop, Training, restore, stop
 from edgediff.run.commandline import Parser
@@ -26,6 +25,7 @@ from edgediff.run.process import StopSignals, run_program
 from edgediff.run.report import Report, budget, mean_metrics, mean_outcome
 from edgediff.run.scores import agent_policy, score, table, traffic_label
 from edgediff.run.start import resume_run, start_run
+from edgediff.run.weights import new_agent
 from edgediff.world.rules import GREEDY, PRICED, PRICED_BY_LOAD, all_rules
 from edgediff.world.simulator import Simulator
 from edgediff.world.trace import Trace
@@ -49,10 +49,9 @@ def build(
     simulator = Simulator.of(
         settings, config.num_envs, trace=trace, **{"state_of_view": state_of_view} if state_of_view else {}
     )
-    state_dim = simulator.reset(run.seed).shape[1]
+    entries = simulator.reset(run.seed).shape[1]
     agent_seed, replay_seed = (np.random.SeedSequence(run.seed, spawn_key=(name,)) for name in (_AGENT, _REPLAY))
-    agent_class = agent_class or AGENTS[config.agent]
-    agent = agent_class(state_dim, world.num_actions, config, agent_seed, run.device)
+    agent = new_agent(settings, agent_seed, agent_class, entries)
     sampling = torch.Generator(run.device).manual_seed(int(replay_seed.generate_state(1, np.uint64)[0]))
     return Training(simulator, agent, agent.memory(), sampling)
 

@@ -1,9 +1,11 @@
-"""What every agent shares: networks built from one seed, acting, memory, and its state by name.
+"""What every agent shares: networks built from one seed, acting, memory, a step of Adam, and its state by name.
 
 The agents differ in their networks, in the policy that these define, and in one gradient step.
 """
 
+import operator
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,15 +14,21 @@ from torch import Tensor, nn
 
 from edgediff.config import LearnerConfig
 from edgediff.errors import ConfigError, NonFiniteError
-from edgediff.learner.cuda_graph import recorded_update
-from edgediff.learner.networks import mlp
-from edgediff.learner.optimiser import load_moments, moments
+from edgediff.learner.cuda_graph import captured_update
+from edgediff.learner.networks import builders
 from edgediff.learner.replay import Replay
-from edgediff.learner.shared import PricedCritic, SharedNetwork
+from edgediff.learner.shared import Widths
+
+Seed = int | np.random.SeedSequence
+Stream = torch.Generator | Seed | None  # a random stream, its seed, or None for that of all evaluations
 
 
 class Agent:
-    """An agent. A child names METRICS and defines `build`, `training_policy` and `update`."""
+    """An agent for states of S numbers and actions 0 .. A - 1, on any device that torch names.
+
+    With network `shared`, `widths` says how a state is laid out. A child names METRICS and defines `build`,
+    `training_policy` and `update`. Raises `ConfigError` at a seed or widths that cannot be used.
+    """
 
     METRICS: tuple[str, ...]  # the names of what `update` returns, in the order of the CSV file
     MODES: tuple[str, ...] = "argmax", "sample"  # ways of evaluating, the default first
@@ -28,37 +36,39 @@ class Agent:
     optimisers: dict[str, torch.optim.Adam]
 
     def __init__(
-        self, state_dim: int, num_actions: int, config: LearnerConfig, seed: np.random.SeedSequence, device: str = "cpu"
+        self,
+        state_dim: int,
+        num_actions: int,
+        config: LearnerConfig,
+        seed: Seed = 0,
+        device: str = "cpu",
+        widths: Widths | tuple[int, ...] | None = None,
     ):
         self.state_dim, self.num_actions, self.config, self.device = state_dim, num_actions, config, device
-        self.shared = config.network != "mlp"
-        init, act, learn = (int(s) for s in seed.generate_state(3, np.uint64))
+        self.new = builders(config, state_dim, num_actions, widths)
+        init, act, learn = (int(s) for s in seed_sequence(seed).generate_state(3, np.uint64))
         with torch.random.fork_rng(devices=[]):
             # The one stream that `build` draws the first weights from; `torch.manual_seed` would reseed a GPU, too.
             torch.default_generator.manual_seed(init)
             self.build()
         self.act_stream = torch.Generator(device).manual_seed(act)
         self.learn_stream = torch.Generator(device).manual_seed(learn)
-        if device == "cuda":
-            self.record()
+        self.capture()
 
     def build(self) -> None:
         """Create `networks` and `optimisers`, all that is saved of an agent, by name."""
         raise NotImplementedError
 
-    def record(self) -> None:
-        """Launch the kernels of an update together, on a GPU; the results are the same."""
-        optimisers = list(self.optimisers.values())
-        self.update = recorded_update(self.update, optimisers, self.learn_stream)  # type: ignore[assignment, method-assign]
+    def capture(self) -> None:
+        """Launch the kernels of an update together from now on, if there is a GPU; the results are the same."""
+        if self.on_gpu:
+            update, optimisers = partial(type(self).update, self), list(self.optimisers.values())
+            self.update = captured_update(update, optimisers, self.learn_stream)  # type: ignore[assignment, method-assign]
 
-    def action_network(self) -> nn.Module:
-        """Create a network from states (B, S) to one number for every action, (B, A)."""
-        hidden = self.config.hidden
-        return SharedNetwork(hidden) if self.shared else mlp(self.state_dim, hidden, self.num_actions)
-
-    def critic_network(self) -> nn.Module:
-        """Create a network from states (B, S) to the value of every action, (B, A)."""
-        return PricedCritic(self.config.hidden) if self.config.network == "priced" else self.action_network()
+    @property
+    def on_gpu(self) -> bool:
+        """Whether the agent computes on a GPU."""
+        return torch.device(self.device).type == "cuda"
 
     def training_policy(self, state: Tensor, generator: torch.Generator) -> Tensor:
         """Return the policy pi(. | s) that collects experience, (B, A)."""
@@ -85,13 +95,13 @@ class Agent:
         require_finite("action probabilities", pi)
         return torch.multinomial(pi, 1, generator=self.act_stream)[:, 0].cpu().numpy()
 
-    def act(self, observation: np.ndarray, generator: torch.Generator, mode: str = "", draws: int = 1) -> np.ndarray:
+    def act(self, observation: np.ndarray, generator: Stream = None, mode: str = "", draws: int = 8) -> np.ndarray:
         """Choose actions (E,) for observations (E, S), as `act_with_probabilities` does."""
         return self.act_with_probabilities(observation, generator, mode, draws)[0]
 
     @torch.inference_mode()
     def act_with_probabilities(
-        self, observation: np.ndarray, generator: torch.Generator, mode: str = "", draws: int = 1
+        self, observation: np.ndarray, generator: Stream = None, mode: str = "", draws: int = 8
     ) -> tuple[np.ndarray, np.ndarray]:
         """Choose actions (E,) for observations (E, S); return also the probabilities (E, A) they were chosen by.
 
@@ -101,10 +111,11 @@ class Agent:
         value is not finite.
         """
         mode, state = self.checked_mode(mode), self.checked_state(observation)
+        stream = generator if isinstance(generator, torch.Generator) else self.evaluation_stream(generator or 0)
         draws = draws if mode == "mean" else 1
-        pi = self.evaluation_policy(state.repeat(draws, 1), generator).view(draws, len(state), -1).mean(dim=0)
+        pi = self.evaluation_policy(state.repeat(draws, 1), stream).view(draws, len(state), -1).mean(dim=0)
         require_finite("action probabilities", pi)
-        action = torch.multinomial(pi, 1, generator=generator)[:, 0] if mode == "sample" else pi.argmax(dim=1)
+        action = torch.multinomial(pi, 1, generator=stream)[:, 0] if mode == "sample" else pi.argmax(dim=1)
         return action.cpu().numpy(), pi.cpu().numpy()
 
     def checked_mode(self, mode: str) -> str:
@@ -125,9 +136,10 @@ class Agent:
         require_finite("observation", state)
         return state
 
-    def evaluation_stream(self) -> torch.Generator:
-        """Return the random stream that every evaluation starts with."""
-        return torch.Generator(self.device).manual_seed(0)
+    def evaluation_stream(self, seed: Seed = 0) -> torch.Generator:
+        """Return the random stream that every evaluation starts with, or that of another seed."""
+        number = seed.generate_state(1, np.uint64)[0] if isinstance(seed, np.random.SeedSequence) else seed
+        return torch.Generator(self.device).manual_seed(int(number))
 
     def check_finite(self, observation: np.ndarray) -> None:
         """Raise `NonFiniteError` unless all weights, and the probabilities for an observation, are finite."""
@@ -163,9 +175,10 @@ class Agent:
 
     def snapshot(self) -> dict:
         """Return all that the future of the agent depends on; a child adds what it counts."""
+        moments = {name: [dict(each.state[p]) for p in parameters(each)] for name, each in self.optimisers.items()}
         return {
             "weights": self.weights(),
-            "moments": {name: moments(optimiser) for name, optimiser in self.optimisers.items()},
+            "moments": moments,  # of Adam, by parameter; empty before the first step
             "act_stream": self.act_stream.get_state(),
             "learn_stream": self.learn_stream.get_state(),
         }
@@ -174,9 +187,25 @@ class Agent:
         """Restore a snapshot."""
         self.load_weights(saved["weights"])
         for name, optimiser in self.optimisers.items():
-            load_moments(optimiser, saved["moments"][name])
+            for p, moments in zip(parameters(optimiser), saved["moments"][name], strict=True):
+                optimiser.state[p] = {key: value.to(p.device, copy=True) for key, value in moments.items()}
         self.act_stream.set_state(saved["act_stream"])
         self.learn_stream.set_state(saved["learn_stream"])
+        self.capture()  # anew: what was captured before knows the places of the old moments
+
+
+def gradient_step(optimiser: torch.optim.Optimizer, loss: Tensor) -> Tensor:
+    """Take one step of an optimiser down the gradient of a loss; return the norm of the gradient."""
+    optimiser.zero_grad()
+    loss.backward()
+    norm = nn.utils.get_total_norm([p.grad for p in parameters(optimiser) if p.grad is not None])
+    optimiser.step()
+    return norm
+
+
+def parameters(optimiser: torch.optim.Optimizer) -> list[Tensor]:
+    """Return the parameters of an optimiser in order."""
+    return [p for group in optimiser.param_groups for p in group["params"]]
 
 
 def detached(**metrics: Tensor) -> dict[str, Tensor]:
@@ -188,3 +217,11 @@ def require_finite(name: str, values: Tensor) -> None:
     """Raise `NonFiniteError` if a value is a NaN or an infinity."""
     if not torch.isfinite(values).all():
         raise NonFiniteError(f"{name}: not finite")
+
+
+def seed_sequence(seed: Seed) -> np.random.SeedSequence:
+    """Return a seed as a SeedSequence; `ConfigError` if it is neither that nor a whole number from 0."""
+    try:
+        return seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(operator.index(seed))
+    except (TypeError, ValueError):
+        raise ConfigError(f"seed: {seed!r} is not a whole number from 0, or a SeedSequence of NumPy") from None

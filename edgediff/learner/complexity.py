@@ -2,7 +2,8 @@
 
 from torch import nn
 
-from edgediff.learner.networks import TIME_DIM, NoiseNetwork
+from edgediff.errors import ConfigError
+from edgediff.learner.networks import NoiseNetwork
 
 
 def parameter_count(network: nn.Module) -> int:
@@ -23,7 +24,10 @@ def chain_cost(actor: NoiseNetwork, steps: int) -> int:
     """Count one run of the chain for one state, what Eq. (27) calls O(K P_d): the cost of one decision.
 
     The state is projected once, not at every step; the step embedding, shared by a whole batch, is left out.
+    Raises `ConfigError` for a shared network.
     """
+    if not isinstance(actor, NoiseNetwork):
+        raise ConfigError("network: the products of Eq. (27) are counted for mlp, not for shared")
     num_actions, state_dim, _ = actor.sizes
     hidden = actor.first.out_features
     return steps * (num_actions * hidden + hidden * hidden + hidden * num_actions) + state_dim * hidden
@@ -35,9 +39,8 @@ def update_cost(actor: NoiseNetwork, steps: int, batch: int) -> int:
     A backward pass costs two forward ones. Chain: once forward for the target, once forward and backward for J.
     L_d: one prediction forward and backward. Critics: target values, loss forward and backward, values for J.
     """
-    num_actions, state_dim, _ = actor.sizes
-    hidden = actor.first.out_features
-    chain = chain_cost(actor, steps)
-    prediction = (num_actions + state_dim + TIME_DIM) * hidden + hidden * hidden + hidden * num_actions
+    chain, hidden = chain_cost(actor, steps), actor.first.out_features
+    num_actions, state_dim, time_dim = actor.sizes
+    prediction = (num_actions + state_dim + time_dim) * hidden + hidden * hidden + hidden * num_actions
     critic = 2 * (state_dim * hidden + hidden * hidden + hidden * num_actions)
     return batch * (chain + 3 * chain + 3 * prediction + critic + 3 * critic + critic)

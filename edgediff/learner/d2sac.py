@@ -1,13 +1,12 @@
 """D2SAC, the agent of the paper: a soft actor-critic whose actor is a denoising diffusion chain."""
 
-import copy
-
 import torch
 from torch import Tensor
 
-from edgediff.learner.agent import Agent, detached
-from edgediff.learner.cuda_graph import Recorded
-from edgediff.learner.diffusion import denoise, forward_marginal, log_policy, reverse_mean, variance_schedule
+from edgediff.learner.actor_critic import ActorCritic
+from edgediff.learner.agent import detached, gradient_step
+from edgediff.learner.cuda_graph import Captured
+from edgediff.learner.diffusion import denoise, forward_marginal, log_policy, variance_schedule
 from edgediff.learner.losses import (
     actor_objective,
     clean_latent,
@@ -18,51 +17,29 @@ from edgediff.learner.losses import (
     state_value,
     td_target,
 )
-from edgediff.learner.networks import NoiseNetwork, TwinCritics
-from edgediff.learner.optimiser import gradient_step
+from edgediff.learner.networks import NoiseNetwork
 from edgediff.learner.replay import Batch
 from edgediff.learner.shared import SharedNoiseNetwork
 
 
-class D2SAC(Agent):
+class D2SAC(ActorCritic):
     """The diffusion actor, its twin critics, and their targets."""
 
     METRICS = "loss_q", "loss_d", "objective", "entropy", "q", "target", "grad_q", "grad_pi"
     MODES = "mean", "argmax", "sample"
-    mean = staticmethod(reverse_mean)  # of a reverse step; a variant has another one
+    clean_latent = staticmethod(clean_latent)  # a_0 of Eq. (25), which the paper leaves open
 
     def build(self) -> None:
-        """Create networks, optimisers and the variance schedule."""
+        """Create networks and optimisers around eps_theta, and the variance schedule."""
         c = self.config
-        self.actor = self.noise_network().to(self.device)
-        self.critics = TwinCritics(self.critic_network(), self.critic_network()).to(self.device)
-        self.target_actor = copy.deepcopy(self.actor).requires_grad_(False)
-        self.target_critics = copy.deepcopy(self.critics).requires_grad_(False)
-        self.networks = {
-            "actor": self.actor,
-            "critics": self.critics,
-            "target_actor": self.target_actor,
-            "target_critics": self.target_critics,
-        }
-        self.optimisers = {
-            "actor": self.adam(self.actor, c.actor_lr),
-            "critics": self.adam(self.critics, c.critic_lr),
-        }
+        self.build_around(self.new.noise(), c.critic_lr)
         self.schedule = variance_schedule(c.d2sac_denoising_steps, c.d2sac_beta_min, c.d2sac_beta_max)
         self.alpha_bar = self.schedule.alpha_bar.float().to(self.device)
 
-    def noise_network(self) -> NoiseNetwork | SharedNoiseNetwork:
-        """Create eps_theta."""
-        c = self.config
-        if self.shared:
-            return SharedNoiseNetwork(c.hidden, c.d2sac_denoising_steps)
-        return NoiseNetwork(self.state_dim, self.num_actions, c.hidden, c.d2sac_denoising_steps)
-
-    def draw_log_policy(
-        self, actor: NoiseNetwork | SharedNoiseNetwork, state: Tensor, generator: torch.Generator
-    ) -> Tensor:
-        """Draw the noise of the chain and return log pi(. | s, noise), Eq. (26), (B, A)."""
-        return self.log_policy(actor, state, self.draw_noise(state, generator))
+    def capture(self) -> None:
+        """On a GPU, launch the kernels of an update together, and those of a decision."""
+        super().capture()
+        self.log_policy_to_act = Captured(self.log_policy, self.device) if self.on_gpu else self.log_policy
 
     def draw_noise(self, state: Tensor, generator: torch.Generator) -> Tensor:
         """Draw the noise of the chain for states (B, S), (N, B, A)."""
@@ -70,21 +47,12 @@ class D2SAC(Agent):
         return torch.randn(shape, generator=generator, device=state.device)
 
     def log_policy(self, actor: NoiseNetwork | SharedNoiseNetwork, state: Tensor, noise: Tensor) -> Tensor:
-        """Return log pi(. | s, noise), Eq. (26), (B, A)."""
-        return log_policy(denoise(actor.predictor(state), self.schedule, noise, self.mean))
-
-    def policy(self, actor: NoiseNetwork | SharedNoiseNetwork, state: Tensor, noise: Tensor) -> Tensor:
-        """Return pi(. | s, noise), Eq. (26), (B, A), to act by."""
-        return self.log_policy(actor, state, noise).exp()
-
-    def record(self) -> None:
-        """Launch the kernels of an update together, and those of a decision, on a GPU."""
-        super().record()
-        self.policy = Recorded(self.policy)  # type: ignore[assignment, method-assign]
+        """Return log pi_theta(. | s), Eq. (26), given the noise (N, B, A) of the chain, Eq. (19), (B, A)."""
+        return log_policy(denoise(actor.predictor(state), self.schedule, noise))
 
     def training_policy(self, state: Tensor, generator: torch.Generator) -> Tensor:
         """Return pi(. | s) of the actor given one draw of the chain's noise, (B, A)."""
-        return self.policy(self.actor, state, self.draw_noise(state, generator))
+        return self.log_policy_to_act(self.actor, state, self.draw_noise(state, generator)).exp()
 
     def evaluation_policy(self, state: Tensor, generator: torch.Generator) -> Tensor:
         """Return pi(. | s) of the target actor given one draw of the chain's noise, (B, A).
@@ -92,14 +60,15 @@ class D2SAC(Agent):
         By Eq. (17) it is an average of the actor over about the last 1 / tau steps, and diffusion models are
         sampled with averaged weights (Ho et al. 2020, Appendix B).
         """
-        return self.policy(self.target_actor, state, self.draw_noise(state, generator))
+        return self.log_policy_to_act(self.target_actor, state, self.draw_noise(state, generator)).exp()
 
     def update(self, batch: Batch) -> dict[str, Tensor]:
         """Take one gradient step, Algorithm 1, lines 11-19."""
-        c = self.config
+        c, stream, device = self.config, self.learn_stream, batch.state.device
         # Lines 11-12: target values, Eq. (15), with their own noise draw.
         with torch.no_grad():
-            next_pi = self.draw_log_policy(self.target_actor, batch.next_state, self.learn_stream).exp()
+            noise = self.draw_noise(batch.next_state, stream)
+            next_pi = self.log_policy(self.target_actor, batch.next_state, noise).exp()
             next_value = state_value(next_pi, self.target_critics.minimum(batch.next_state))
             target = td_target(batch.n_step_return, batch.discount, next_value)
 
@@ -108,12 +77,19 @@ class D2SAC(Agent):
         loss_q = critic_loss(q1, q2, batch.action, target)
         grad_q = gradient_step(self.optimisers["critics"], loss_q)
 
-        # Lines 15-17: one joint step on J and L_d, Eq. (25), since policy and diffusion model are one network.
+        # Lines 15-16: J, by the values of the critics after their step.
         with torch.no_grad():
             q = self.critics.minimum(batch.state)
-        log_pi = self.draw_log_policy(self.actor, batch.state, self.learn_stream)
+        log_pi = self.log_policy(self.actor, batch.state, self.draw_noise(batch.state, stream))
         objective = actor_objective(log_pi, q, c.entropy_temperature)
-        loss_d = self.denoising_error(batch.state, self.clean_latent(q))
+
+        # Line 17: L_d, Eq. (25), of the action that the critics prefer; per coordinate, its weight beside J is the same
+        # for any A. One joint step on J and L_d, since policy and diffusion model are one network.
+        a_0 = self.clean_latent(q, c.d2sac_confidence)
+        i = torch.randint(1, c.d2sac_denoising_steps + 1, (len(q),), generator=stream, device=device)
+        eps = torch.randn(q.shape, generator=stream, device=device)
+        a_i = forward_marginal(a_0, self.alpha_bar[i - 1, None], eps)
+        loss_d = diffusion_loss(eps, self.actor(a_i, batch.state, i)) / self.num_actions
         grad_pi = gradient_step(self.optimisers["actor"], c.d2sac_diffusion_weight * loss_d - objective)
 
         # Lines 18-19: targets, Eq. (17).
@@ -129,18 +105,3 @@ class D2SAC(Agent):
             grad_q=grad_q,
             grad_pi=grad_pi,
         )
-
-    def clean_latent(self, q: Tensor) -> Tensor:
-        """Return the clean latent a_0 of Eq. (25), (B, A): that of the action which the critics prefer."""
-        return clean_latent(q, self.config.d2sac_confidence)
-
-    def denoising_error(self, state: Tensor, a_0: Tensor) -> Tensor:
-        """Noise a clean latent (B, A) to a random step i and predict that noise, Eq. (25), per coordinate.
-
-        Per coordinate, its weight beside J means the same for any number of actions.
-        """
-        num_steps, stream = self.config.d2sac_denoising_steps, self.learn_stream
-        i = torch.randint(1, num_steps + 1, (len(state),), generator=stream, device=state.device)
-        eps = torch.randn(a_0.shape, generator=stream, device=state.device)
-        a_i = forward_marginal(a_0, self.alpha_bar[i - 1, None], eps)
-        return diffusion_loss(eps, self.actor(a_i, state, i)) / self.num_actions

@@ -10,9 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from edgediff.learner.agent import Agent, detached, require_finite
+from edgediff.learner.agent import Agent, detached, gradient_step, require_finite
 from edgediff.learner.losses import polyak, state_value, td_target
-from edgediff.learner.optimiser import gradient_step
 from edgediff.learner.replay import Batch
 
 
@@ -47,7 +46,7 @@ class DQN(Agent):
     def build(self) -> None:
         """Create networks and the optimiser."""
         c = self.config
-        self.q = self.critic_network().to(self.device)
+        self.q = self.new.critic().to(self.device)
         self.target_q = copy.deepcopy(self.q).requires_grad_(False)
         self.networks = {"q": self.q, "target_q": self.target_q}
         self.optimisers = {"q": self.adam(self.q, c.dqn_lr)}

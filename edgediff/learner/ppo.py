@@ -11,12 +11,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from edgediff.learner.agent import Agent, detached
+from edgediff.learner.agent import Agent, detached, gradient_step
 from edgediff.learner.losses import entropy, polyak
-from edgediff.learner.networks import mlp
-from edgediff.learner.optimiser import gradient_step
 from edgediff.learner.replay import Replay
-from edgediff.learner.shared import SharedValue
 
 
 class RolloutBatch(NamedTuple):
@@ -60,9 +57,7 @@ class PPO(Agent):
     def build(self) -> None:
         """Create networks and optimisers."""
         c = self.config
-        self.actor = self.action_network().to(self.device)
-        critic = SharedValue(c.hidden) if self.shared else mlp(self.state_dim, c.hidden, 1)
-        self.critic = critic.to(self.device)
+        self.actor, self.critic = self.new.action().to(self.device), self.new.value().to(self.device)
         self.average_actor = copy.deepcopy(self.actor).requires_grad_(False)
         self.networks = {"actor": self.actor, "critic": self.critic, "average_actor": self.average_actor}
         self.optimisers = {"actor": self.adam(self.actor, c.ppo_lr), "critic": self.adam(self.critic, c.ppo_lr)}
@@ -76,14 +71,18 @@ class PPO(Agent):
         return torch.softmax(self.average_actor(state), dim=1)
 
     def memory(self) -> Replay:
-        """Create a buffer that holds exactly one rollout: what was collected since the last update."""
+        """Create a buffer that holds exactly one rollout: what was collected since the last epoch."""
         c = self.config
         return Replay(c.collect_per_epoch, c.num_envs, self.state_dim, self.num_actions, self.device)
 
     def batches(self, memory: Replay, generator: torch.Generator) -> Iterator[RolloutBatch]:
-        """Go over the rollout several times, shuffled before every pass; the advantages are computed once."""
-        if len(memory) != self.config.collect_per_epoch or memory.next_row:
-            raise ValueError(f"memory: {len(memory)} transitions are not one rollout of collect_per_epoch, in order")
+        """Go over the rollout several times, shuffled before every pass; the advantages are computed once.
+
+        Raises ValueError unless the memory holds exactly one rollout, its oldest step first.
+        """
+        if memory.num_rows < memory.rows or memory.next_row:
+            filled = f"{memory.next_row} of the {memory.rows} steps of a rollout (collect_per_epoch / num_envs)"
+            raise ValueError(f"memory: holds {filled}; ppo learns when it holds all")
         rollout = self.with_advantages(memory)
         for _ in range(self.config.ppo_passes):
             order = torch.randperm(len(memory), generator=generator, device=self.device)

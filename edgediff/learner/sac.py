@@ -5,40 +5,23 @@ D2SAC: the entropy is in the objective of the actor and not in the target (Eq. 1
 learning rate of the critics was tuned; with `sac_critic_lr` at 1e-4 nothing but the actor differs from D2SAC.
 """
 
-import copy
-
 import torch
 from torch import Tensor
 
-from edgediff.learner.agent import Agent, detached
+from edgediff.learner.actor_critic import ActorCritic
+from edgediff.learner.agent import detached, gradient_step
 from edgediff.learner.losses import actor_objective, critic_loss, entropy, polyak, state_value, td_target
-from edgediff.learner.networks import TwinCritics
-from edgediff.learner.optimiser import gradient_step
 from edgediff.learner.replay import Batch
 
 
-class SAC(Agent):
-    """An MLP from states to logits, twin critics, and their targets."""
+class SAC(ActorCritic):
+    """An actor from states to logits, twin critics, and their targets."""
 
     METRICS = "loss_q", "objective", "entropy", "q", "target", "grad_q", "grad_pi"
 
     def build(self) -> None:
-        """Create networks and optimisers."""
-        c = self.config
-        self.actor = self.action_network().to(self.device)
-        self.critics = TwinCritics(self.critic_network(), self.critic_network()).to(self.device)
-        self.target_actor = copy.deepcopy(self.actor).requires_grad_(False)
-        self.target_critics = copy.deepcopy(self.critics).requires_grad_(False)
-        self.networks = {
-            "actor": self.actor,
-            "critics": self.critics,
-            "target_actor": self.target_actor,
-            "target_critics": self.target_critics,
-        }
-        self.optimisers = {
-            "actor": self.adam(self.actor, c.actor_lr),
-            "critics": self.adam(self.critics, c.sac_critic_lr),
-        }
+        """Create networks and optimisers around a network from states to logits."""
+        self.build_around(self.new.action(), self.config.sac_critic_lr)
 
     def training_policy(self, state: Tensor, generator: torch.Generator) -> Tensor:
         """Return pi(. | s) = softmax of the actor's logits, (B, A)."""

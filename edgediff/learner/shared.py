@@ -1,41 +1,81 @@
-"""Networks that apply the same weights to every gateway: what is learned about one is known of all.
+"""Networks that apply the same weights to every item: what is learned about one is known of all.
 
-The state is that of `world.state.observe_gateways`: c common numbers, then k numbers of each gateway in turn. A
-network sees of a gateway its own k numbers, the common ones, and the largest, the smallest and the mean of each of
-the k over all gateways. So the order of the gateways does not matter, their number may change, and the cost grows
-with it linearly. The first layer is a sum: what is common to all gateways is computed once.
+Items are gateways in the edge network, servers or queues in another problem; `Widths` says how they stand in a state. A
+network sees of an item its own k numbers, the common ones, and the largest, the smallest and the mean of each of the k
+over all items. So the order of the items does not matter, their number may change, and the cost grows with it linearly.
+The first layer is a sum: what is common to all items is computed once.
 
-Shapes: B batch, G gateways, A = 3 G actions, H hidden, N denoising steps.
+Shapes: B batch, G items, L levels, A = G L actions, k numbers of an item, H hidden, N denoising steps.
 """
 
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from edgediff.config import COMMON_INPUTS, GATEWAY_INPUTS, LEVEL_INPUTS, NUM_LEVELS, OWN_INPUTS
-from edgediff.learner.networks import TIME_DIM, sinusoidal_embedding
+from edgediff.errors import ConfigError
+from edgediff.learner.embedding import TIME_DIM, StepEmbedding
 
 
-def split_state(state: Tensor) -> tuple[Tensor, Tensor]:
+class Widths(NamedTuple):
+    """How a state is laid out: common numbers, then of each item in turn its own and those of each of its levels.
+
+    The levels of an item are its actions. The first number of a level is the reward that a model predicts, the rest is
+    what the action holds, which a priced critic charges for. Without a model there are none.
+    """
+
+    common: int
+    own: int
+    levels: int
+    per_level: int = 0
+
+    @property
+    def item(self) -> int:
+        """Numbers of an item, k."""
+        return self.own + self.levels * self.per_level
+
+    @property
+    def seen(self) -> int:
+        """What is common to all items, with the largest, the smallest and the mean of their numbers."""
+        return self.common + 3 * self.item
+
+
+def checked_widths(given: Any, state_dim: int, num_actions: int, critic: str = "values") -> Widths:
+    """Return widths that fit a state and its actions; `ConfigError` if they do not."""
+    whole = isinstance(given, tuple) and len(given) in (3, 4) and all(isinstance(n, int | np.integer) for n in given)
+    widths = Widths(*given) if whole else None
+    if not widths or min(widths) < 0 or not widths.levels or not widths.item:
+        raise ConfigError(f"widths: {given} is not (common, own, levels, per_level), which network shared has to know")
+    items, left = divmod(state_dim - widths.common, widths.item)
+    if left or items < 1 or items * widths.levels != num_actions:
+        shape = f"{widths.common} + {widths.item} G numbers and {widths.levels} G actions"
+        raise ConfigError(f"widths: {shape} are not {state_dim} and {num_actions} for any number of items G")
+    if critic == "priced" and widths.per_level < 2:
+        raise ConfigError(f"widths: per_level {widths.per_level} is not at least 2: a reward, and what has a price")
+    return widths
+
+
+def split_state(state: Tensor, widths: Widths) -> tuple[Tensor, Tensor]:
     """Split states (..., c + G k) into what is common, summaries included, (..., c + 3 k), and (..., G, k)."""
-    own = state[..., COMMON_INPUTS:].unflatten(-1, (-1, GATEWAY_INPUTS))
-    return torch.cat([state[..., :COMMON_INPUTS], summaries(own)], dim=-1), own
+    own = state[..., widths.common :].unflatten(-1, (-1, widths.item))
+    return torch.cat([state[..., : widths.common], summaries(own)], dim=-1), own
 
 
-def of_levels(own: Tensor) -> tuple[Tensor, Tensor]:
-    """Take out of (..., G, k) what the model says of each level: reward (..., G, 3), what it holds (..., G, 3, 2)."""
-    levels = own[..., OWN_INPUTS:].unflatten(-1, (NUM_LEVELS, LEVEL_INPUTS))
+def of_levels(own: Tensor, widths: Widths) -> tuple[Tensor, Tensor]:
+    """Take out of (..., G, k) what the model says of each level: reward (..., G, L), what it holds (..., G, L, P)."""
+    levels = own[..., widths.own :].unflatten(-1, (widths.levels, widths.per_level))
     return levels[..., 0], levels[..., 1:]
 
 
 def summaries(own: Tensor) -> Tensor:
-    """Return the largest, the smallest and the mean number over gateways, (..., G, k) -> (..., 3 k)."""
+    """Return the largest, the smallest and the mean number over items, (..., G, k) -> (..., 3 k)."""
     return torch.cat([own.amax(dim=-2), own.amin(dim=-2), own.mean(dim=-2)], dim=-1)
 
 
 class FirstLayer(nn.Module):
-    """W_c common + W_o own + b: a linear layer on the concatenation of both for every gateway, (B, G, H)."""
+    """W_c common + W_o own + b: a linear layer on the concatenation of both for every item, (B, G, H)."""
 
     def __init__(self, common: int, own: int, hidden: int):
         super().__init__()
@@ -46,7 +86,7 @@ class FirstLayer(nn.Module):
         return self.of_common(common)[..., None, :] + self.of_own(own)
 
 
-def rest(hidden: int, outputs: int) -> nn.Sequential:
+def trunk(hidden: int, outputs: int) -> nn.Sequential:
     """Build the layers after the first."""
     return nn.Sequential(nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU(), nn.Linear(hidden, outputs))
 
@@ -54,88 +94,87 @@ def rest(hidden: int, outputs: int) -> nn.Sequential:
 class SharedNetwork(nn.Module):
     """From a state to one number for every action, (B, A): logits or values."""
 
-    def __init__(self, hidden: int):
+    def __init__(self, widths: Widths, hidden: int):
         super().__init__()
-        self.first = FirstLayer(COMMON_INPUTS + 3 * GATEWAY_INPUTS, GATEWAY_INPUTS, hidden)
-        self.rest = rest(hidden, NUM_LEVELS)
+        self.widths = widths
+        self.first = FirstLayer(widths.seen, widths.item, hidden)
+        self.rest = trunk(hidden, widths.levels)
 
     def forward(self, state: Tensor) -> Tensor:
-        """Apply the same layers to every gateway."""
-        return self.rest(self.first(*split_state(state))).flatten(-2)
+        """Apply the same layers to every item."""
+        return self.rest(self.first(*split_state(state, self.widths))).flatten(-2)
 
 
 class SharedValue(nn.Module):
-    """From a state to its value, (B, 1): features of every gateway, their mean and largest, and a layer on both."""
+    """From a state to its value, (B, 1): features of every item, their mean and largest, and a layer on both."""
 
-    def __init__(self, hidden: int):
+    def __init__(self, widths: Widths, hidden: int):
         super().__init__()
-        self.first = FirstLayer(COMMON_INPUTS + 3 * GATEWAY_INPUTS, GATEWAY_INPUTS, hidden)
-        self.rest, self.value = rest(hidden, hidden), nn.Sequential(nn.SiLU(), nn.Linear(2 * hidden, 1))
+        self.widths = widths
+        self.first = FirstLayer(widths.seen, widths.item, hidden)
+        self.rest, self.value = trunk(hidden, hidden), nn.Sequential(nn.SiLU(), nn.Linear(2 * hidden, 1))
 
     def forward(self, state: Tensor) -> Tensor:
-        """Apply the same layers to every gateway, then one to all."""
-        features = self.rest(self.first(*split_state(state)))
+        """Apply the same layers to every item, then one to all."""
+        features = self.rest(self.first(*split_state(state, self.widths)))
         return self.value(torch.cat([features.mean(dim=-2), features.amax(dim=-2)], dim=-1))
 
 
 class PricedCritic(nn.Module):
-    """From a state to Q(s, a) = V(s) + r(s, a) - p_b(s) h_b(s, a) - p_c(s) h_c(s, a), (B, A).
+    """From a state to Q(s, a) = V(s) + r(s, a) - sum_j p_j(s) h_j(s, a), (B, A).
 
-    The model tells of every action its reward r and what it holds, h_b of bandwidth and h_c of compute, both times the
-    recent load. What is left to learn is the value of the state, and two prices for what later flows miss. They are
-    common to all actions, so errors of the value cannot change which action is best, and errors of the prices are means
-    over many decisions. The prices start at 0, where the best action is that of the greedy rule.
+    The model tells of every action its reward r and what it holds: in the edge network h_b of bandwidth and h_c of
+    compute, both times the recent load. What is left to learn is the value of the state, and a price of each for what
+    later flows miss. They are common to all actions, so errors of the value cannot change which action is best, and
+    errors of the prices are means over many decisions. The prices start at 0, where the best action is that of the
+    greedy rule.
     """
 
-    def __init__(self, hidden: int):
+    def __init__(self, widths: Widths, hidden: int):
         super().__init__()
-        common = COMMON_INPUTS + 3 * GATEWAY_INPUTS
-        self.value = SharedValue(hidden)
-        last = nn.Linear(hidden, 2)
+        self.widths = widths
+        self.value = SharedValue(widths, hidden)
+        last = nn.Linear(hidden, widths.per_level - 1)
         nn.init.zeros_(last.weight), nn.init.zeros_(last.bias)
-        self.prices = nn.Sequential(nn.Linear(common, hidden), nn.SiLU(), last)
+        self.prices = nn.Sequential(nn.Linear(widths.seen, hidden), nn.SiLU(), last)
 
     def forward(self, state: Tensor) -> Tensor:
         """Value every action."""
-        common, own = split_state(state)
-        (reward, held), price = of_levels(own), self.prices(common)[..., None, None, :]
+        common, own = split_state(state, self.widths)
+        (reward, held), price = of_levels(own, self.widths), self.prices(common)[..., None, None, :]
         net = reward - (price * held).sum(dim=-1)
         return self.value(state) + net.flatten(-2)
 
 
 class SharedNoiseNetwork(nn.Module):
-    """eps_theta(a_i, s, i) of Eq. (21), one gateway after another.
+    """eps_theta(a_i, s, i) of Eq. (21), one item after another.
 
-    Of the latent a_i a gateway has three entries. What all of them say together is seen by the largest, the mean and
-    the logsumexp of all A. `forward` is the definition; `predictor` computes the same faster for a whole chain.
+    Of the latent a_i an item has one entry a level. What all of them say together is seen by the largest, the mean and
+    the logsumexp of all A. `forward` is the definition; a chain calls `predictor`, which computes the same faster.
     """
 
-    embedding: Tensor  # (N, TIME_DIM) of all steps
-
-    def __init__(self, hidden: int, num_steps: int):
+    def __init__(self, widths: Widths, hidden: int, num_steps: int):
         super().__init__()
-        self.time = nn.Sequential(nn.Linear(TIME_DIM, 2 * TIME_DIM), nn.SiLU(), nn.Linear(2 * TIME_DIM, TIME_DIM))
-        self.of_state = FirstLayer(COMMON_INPUTS + 3 * GATEWAY_INPUTS, GATEWAY_INPUTS, hidden)
-        self.of_latent = FirstLayer(3 + TIME_DIM, NUM_LEVELS, hidden)
-        self.rest = rest(hidden, NUM_LEVELS)
-        self.register_buffer("embedding", sinusoidal_embedding(torch.arange(1, num_steps + 1)), persistent=False)
+        self.widths = widths
+        self.time = StepEmbedding(num_steps)
+        self.of_state = FirstLayer(widths.seen, widths.item, hidden)
+        self.of_latent = FirstLayer(3 + TIME_DIM, widths.levels, hidden)
+        self.rest = trunk(hidden, widths.levels)
 
     def forward(self, a_i: Tensor, state: Tensor, i: Tensor) -> Tensor:
         """Predict the noise, (B, A), in a_i (B, A) at a state and step i (B,), 1 .. N."""
-        common = torch.cat([latent_summary(a_i), self.time(self.embedding[i - 1])], dim=1)
-        first = self.of_state(*split_state(state)) + self.of_latent(common, a_i.unflatten(1, (-1, NUM_LEVELS)))
-        return self.rest(first).flatten(1)
+        return self._predict(self.of_state(*split_state(state, self.widths)), a_i, self.time(self.time.table[i - 1]))
 
     def predictor(self, state: Tensor) -> Callable[[Tensor, int], Tensor]:
         """Return the function (a_i, i) -> predicted noise, (B, A), for a batch of states."""
-        from_state, time = self.of_state(*split_state(state)), self.time(self.embedding)
+        from_state, time = self.of_state(*split_state(state, self.widths)), self.time(self.time.table)
+        return lambda a_i, i: self._predict(from_state, a_i, time[i - 1].expand(len(a_i), -1))
 
-        def predict(a_i: Tensor, i: int) -> Tensor:
-            """Add what the latent says to what was computed once for all steps."""
-            common = torch.cat([latent_summary(a_i), time[i - 1].expand(len(a_i), -1)], dim=1)
-            return self.rest(from_state + self.of_latent(common, a_i.unflatten(1, (-1, NUM_LEVELS)))).flatten(1)
-
-        return predict
+    def _predict(self, from_state: Tensor, a_i: Tensor, time: Tensor) -> Tensor:
+        """Add what the latent (B, A) and the embedded step (B, TIME_DIM) say to what the state does."""
+        common = torch.cat([latent_summary(a_i), time], dim=1)
+        from_latent = self.of_latent(common, a_i.unflatten(1, (-1, self.widths.levels)))
+        return self.rest(from_state + from_latent).flatten(1)
 
 
 def latent_summary(a_i: Tensor) -> Tensor:

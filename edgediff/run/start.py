@@ -72,8 +72,8 @@ def load_run(run: str | Path, weights: str = "last", given: dict[str, dict] | No
 
 def set_up_torch(run: RunConfig) -> None:
     """Apply device, threads and precision to this process; flush denormal numbers, which are slow, to zero."""
-    if run.device == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("device: cuda is not available here, allowed: cpu")
+    if run.device != "cpu" and not torch.cuda.is_available():
+        raise ConfigError(f"device: {run.device} is not available here, allowed: cpu")
     try:
         torch.ones(1, device=run.device).sum().item()  # a card that is too old, or full, says so here
     except (AssertionError, RuntimeError) as error:
@@ -88,7 +88,7 @@ def check_memory(settings: Settings, trace: Trace | None = None, learning: bool 
     world, learner, run = settings
     transitions = learner.collect_per_epoch if learner.agent == "ppo" else learner.buffer_size
     buffer_gb = learning * transitions * (8 * state_dim(world, learner.network) + 14) / 1e9
-    if run.device == "cuda" and buffer_gb >= 0.8 * (free_gb := torch.cuda.mem_get_info()[0] / 1e9):
+    if run.device != "cpu" and buffer_gb >= 0.8 * (free_gb := torch.cuda.mem_get_info(run.device)[0] / 1e9):
         raise ConfigError(
             f"buffer_size: {buffer_gb:.1f} GB is not below 80 % of what is free on the GPU, {free_gb:.1f} GB"
         )

@@ -8,10 +8,10 @@ import numpy as np
 
 from edgediff.config import CONFIGS, Settings
 from edgediff.errors import ConfigError, NonFiniteError, first_line
-from edgediff.learner.agent import Agent
-from edgediff.learner.agents import build_agent
+from edgediff.learner.agent import Agent, Seed
+from edgediff.learner.agents import AGENTS
 from edgediff.run import files
-from edgediff.world.state import state_dim
+from edgediff.world.state import WIDTHS, state_dim
 
 WEIGHTS = "weights of edgediff"
 
@@ -45,25 +45,45 @@ def read_weights(path: Path) -> tuple[Settings, int, dict]:
 
 
 def stored_settings(content: dict, path: Path) -> Settings:
-    """Return the settings in a file, checked; `ConfigError` if they are not those of this program."""
-    for key, config_class in CONFIGS.items():
-        found = content.get(key)
-        if not isinstance(found, dict) or set(found) != {f.name for f in fields(config_class)}:
-            raise ConfigError(f"run: {path} was written with other settings than this program has ({key})")
+    """Return the settings in a file, checked; a setting that is newer than the file has its default.
+
+    `ConfigError` if a part is missing, if a setting is unknown or not allowed.
+    """
+    for name, config_class in CONFIGS.items():
+        part = content.get(name)
+        if not isinstance(part, dict):
+            raise ConfigError(f"run: {path} holds no settings ({name})")
+        if unknown := part.keys() - {f.name for f in fields(config_class)}:
+            raise ConfigError(f"run: {path} holds a setting that this program does not have ({min(unknown, key=str)})")
     try:
-        return Settings(*(config_class(**content[key]) for key, config_class in CONFIGS.items()))
+        return Settings(*(config_class(**renamed(content[name])) for name, config_class in CONFIGS.items()))
     except (ConfigError, TypeError) as error:
         raise ConfigError(f"run: {path} holds settings that are not allowed: {first_line(error)}") from None
 
 
+def renamed(part: dict) -> dict:
+    """Return settings of a file by their names of today: a network "priced" is now a shared one with priced critics."""
+    return part | {"network": "shared", "critic": "priced"} if part.get("network") == "priced" else part
+
+
+def new_agent(
+    settings: Settings, seed: Seed = 0, agent_class: type[Agent] | None = None, entries: int | None = None
+) -> Agent:
+    """Build the agent of some settings, untrained.
+
+    An experiment may give another class for it, or another number of entries of its state.
+    """
+    (world, learner, run), agent_class = settings, agent_class or AGENTS[settings.learner.agent]
+    entries = entries or state_dim(world, learner.network)
+    return agent_class(entries, world.num_actions, learner, seed, run.device, WIDTHS)
+
+
 def restore_agent(weights: dict, settings: Settings) -> Agent:
     """Build an agent with given parameters; `ConfigError` if they do not fit the settings or cannot act."""
-    world, seed = settings.world, np.random.SeedSequence(0)  # evaluation has random streams of its own
-    entries = state_dim(world, settings.learner.network)
-    agent = build_agent(entries, world.num_actions, settings.learner, seed, settings.run.device)
+    agent = new_agent(settings)  # the seed is of no use: evaluation has random streams of its own
     try:
         agent.load_weights(weights)
-        agent.check_finite(np.zeros((1, entries), np.float32))
+        agent.check_finite(np.zeros((1, agent.state_dim), np.float32))
     except (LookupError, TypeError, ValueError, AttributeError, RuntimeError, NonFiniteError) as error:
         raise ConfigError(f"run: the weights are unusable: {first_line(error)}") from None
     return agent

@@ -86,7 +86,7 @@ def rows_of(run: str) -> list[tuple]:
     """Score the agent of a run, and the rules on the same traffic, on every network."""
     trained, _, weights = read_weights(weights_path(run, "last"))
     if trained.learner.network == "mlp":
-        raise ConfigError(f"run: {run} has network mlp, which serves no other network; allowed are shared and priced")
+        raise ConfigError(f"run: {run} has network mlp, which serves no other network; allowed is shared")
     rows, seed = [], trained.run.seed
     for network, given in NETWORKS.items():
         world = replace(trained.world.at_load(1.0), **given)

@@ -104,7 +104,7 @@ SIZES = {  # every environment sees some four seconds, or whole episodes
         (256, dict(num_envs=4, num_slots=150, eval_episodes=1, eval_every=20)),
     )
 }
-PRICED_N_2 = dict(network="priced", d2sac_denoising_steps=2, d2sac_diffusion_weight=0.1)
+PRICED_N_2 = dict(critic="priced", d2sac_denoising_steps=2, d2sac_diffusion_weight=0.1)
 CHAINS = {
     f"{size}, N = {steps}": Variant(variant.settings | dict(d2sac_denoising_steps=steps))
     for size, variant in SIZES.items()

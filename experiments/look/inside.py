@@ -53,7 +53,7 @@ def chain(agent: Agent, state: torch.Tensor, generator: torch.Generator, draws: 
         latents.append(a_i)
         return predict(a_i, i)
 
-    latents.append(denoise(watched, agent.schedule, agent.draw_noise(states, generator), agent.mean))
+    latents.append(denoise(watched, agent.schedule, agent.draw_noise(states, generator)))
     return torch.stack([latents[len(latents) - 1 - i] for i in kept_steps(agent)])
 
 
@@ -75,6 +75,6 @@ def values(agent: Agent, state: torch.Tensor) -> np.ndarray:
 def prices(agent: Agent, state: torch.Tensor) -> np.ndarray:
     """Return V(s) and the prices of bandwidth and compute by every critic that has prices, (C, 3)."""
     priced = [critic for critic in critics(agent) if isinstance(critic, PricedCritic)]
-    common, _ = split_state(state) if priced else (state, None)
-    found = [torch.cat([critic.value(state), critic.prices(common)], dim=-1) for critic in priced]
+    common = [split_state(state, critic.widths)[0] for critic in priced]
+    found = [torch.cat([q.value(state), q.prices(seen)], dim=-1) for q, seen in zip(priced, common, strict=True)]
     return torch.cat(found).numpy() if found else np.zeros((0, 3))

@@ -43,7 +43,7 @@ def chain(agent: D2SAC, world: WorldConfig, view: View, draws: int) -> np.ndarra
         return predict(a_i, i)
 
     with torch.inference_mode():
-        seen.append(denoise(watched, agent.schedule, noise, agent.mean))
+        seen.append(denoise(watched, agent.schedule, noise))
         return log_policy(torch.stack(seen)).exp().numpy()
 
 

@@ -11,12 +11,12 @@ from experiments.variants.agents import reverse_mean_printed, reverse_step_expan
 
 def weights_of_noise(schedule: Schedule) -> dict[str, torch.Tensor]:
     """Return the weight of eps_theta in each form of the reverse step, (N,): its result for a_i = 0, eps_theta = -1."""
-    zero, beta = torch.zeros_like(schedule.beta), schedule.beta
+    zero, alpha = torch.zeros_like(schedule.alpha), schedule.alpha
     minus_one = zero - 1
     return {
-        "correct: Eq. 21 with $\\bar\\alpha_i$": reverse_mean(zero, minus_one, beta, schedule.alpha_bar),
-        "Eq. 21 as printed, with $\\alpha_i$": reverse_mean_printed(zero, minus_one, beta),
-        "Eq. 24 as printed": reverse_step_expanded_printed(zero, minus_one, beta, zero),
+        "correct: Eq. 21 with $\\bar\\alpha_i$": reverse_mean(zero, minus_one, alpha, schedule.alpha_bar),
+        "Eq. 21 as printed, with $\\alpha_i$": reverse_mean_printed(zero, minus_one, alpha),
+        "Eq. 24 as printed": reverse_step_expanded_printed(zero, minus_one, alpha, zero),
     }
 
 

@@ -16,7 +16,7 @@ from edgediff.errors import ConfigError
 from edgediff.learner import complexity
 from edgediff.learner.agent import Agent
 from edgediff.learner.agents import AGENTS
-from edgediff.learner.cuda_graph import WARM_UPS, Recorded
+from edgediff.learner.cuda_graph import WARM_UPS, Captured
 from edgediff.learner.d2sac import D2SAC
 from edgediff.learner.replay import Replay
 from edgediff.run import files
@@ -26,10 +26,10 @@ from edgediff.run.folder import KIND, Progress, checkpoints, create
 from edgediff.run.process import run_program
 from edgediff.run.scores import agent_policy, score
 from edgediff.run.start import set_up_torch
+from edgediff.run.weights import new_agent
 from edgediff.train import build, held_out_world
 from edgediff.world.rules import RoundRobin
 from edgediff.world.simulator import Simulator
-from edgediff.world.state import state_dim
 
 
 def seconds_per_call(call, seconds: float = 2.0) -> float:
@@ -85,7 +85,7 @@ class Products(TorchDispatchMode):
                 torch.mm(left, right, out=out)
             return out
 
-        return Recorded(run) if device == "cuda" else run
+        return Captured(run, device) if device == "cuda" else run
 
 
 def filled_replay(settings: Settings, agent: Agent) -> Replay:
@@ -174,7 +174,7 @@ def main(argv: list[str]) -> int:
     if config.agent != "d2sac":
         raise ConfigError(f"agent: {config.agent} is not d2sac; the benchmark times every agent")
     set_up_torch(run)
-    agent = D2SAC(state_dim(world, config.network), world.num_actions, config, np.random.SeedSequence(0), run.device)
+    agent = new_agent(settings)
     where = torch.cuda.get_device_name() if run.device == "cuda" else f"{run.threads} thread"
     print(f"preset {args.preset}, {where}, matrix products at precision {run.matmul_precision}\n")
 
@@ -182,7 +182,7 @@ def main(argv: list[str]) -> int:
         print(f"simulator, E = {num_envs:<5}{simulate(settings, num_envs):>12,.0f} decisions/s under round robin")
     for batch in (1, 16, 100, 256, 4096):
         observation = np.random.default_rng(0).random((batch, agent.state_dim), dtype=np.float32)
-        rate = batch / seconds_per_call(lambda: agent.act(observation, agent.act_stream))  # noqa: B023
+        rate = batch / seconds_per_call(lambda: agent.act(observation, agent.act_stream, draws=1))  # noqa: B023
         print(f"acting, batch {batch:<6}{rate:>12,.0f} decisions/s")
 
     for name, (recorded_ms, *plain_ms) in update_times(settings).items():

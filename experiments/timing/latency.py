@@ -16,12 +16,12 @@ import torch
 from edgediff.config import RunConfig, preset_settings
 from edgediff.errors import ConfigError
 from edgediff.learner.agent import Agent
-from edgediff.learner.agents import AGENTS, build_agent
+from edgediff.learner.agents import AGENTS
 from edgediff.learner.replay import Replay
 from edgediff.run.commandline import Parser
 from edgediff.run.process import run_program
 from edgediff.run.start import set_up_torch
-from edgediff.world.state import state_dim
+from edgediff.run.weights import new_agent
 from experiments import RESULTS
 from experiments.timing.benchmark import seconds_per_call
 
@@ -89,8 +89,7 @@ def main(argv: list[str]) -> int:
 def times(preset: str, name: str, gateways: int, steps: int, draws: int) -> list[str]:
     """Return the quantiles of a decision's time, and the median time of an update, in ms."""
     learner = dict(agent=name, d2sac_denoising_steps=steps, buffer_size=10_000)
-    world, config, _ = preset_settings(preset, {"world": dict(num_gateways=gateways), "learner": learner})
-    agent = build_agent(state_dim(world, config.network), world.num_actions, config, np.random.SeedSequence(0))
+    agent = new_agent(preset_settings(preset, {"world": dict(num_gateways=gateways), "learner": learner}))
     quantiles = np.quantile(decision_ms(agent, draws, DECISIONS), [0.5, 0.95, 0.99])
     return [f"{ms:.3g}" for ms in (*quantiles, update_ms(agent))]
 

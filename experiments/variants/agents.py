@@ -1,30 +1,31 @@
 """Variants of agents that only ablations need, each a small child of its agent, and the equations behind them."""
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
 from edgediff.learner.d2sac import D2SAC
-from edgediff.learner.diffusion import Schedule
+from edgediff.learner.diffusion import Schedule, log_policy, reverse_mean, reverse_step
 from edgediff.learner.sac import SAC
 
 
-def reverse_mean_printed(a_i: Tensor, eps_theta: Tensor, beta_i) -> Tensor:
+def reverse_mean_printed(a_i: Tensor, eps_theta: Tensor, alpha_i) -> Tensor:
     """Remove the predicted noise as Eq. (21) is printed: with alpha_i where alpha_bar_i belongs.
 
     For N = 10 it subtracts 1.16 to 1.41 times as much at every i >= 2.
     """
-    return (a_i - beta_i / beta_i**0.5 * eps_theta) / (1 - beta_i) ** 0.5
+    return (a_i - (1 - alpha_i) / (1 - alpha_i) ** 0.5 * eps_theta) / alpha_i**0.5
 
 
-def reverse_step_expanded_printed(a_i: Tensor, eps_theta: Tensor, beta_i, z: Tensor) -> Tensor:
+def reverse_step_expanded_printed(a_i: Tensor, eps_theta: Tensor, alpha_i, z: Tensor) -> Tensor:
     """Take the reverse step as Eq. (24) is printed: beta_i / alpha_i * sqrt(alpha_i) before eps_theta.
 
     It agrees with Eq. (21) in neither reading, and leaves noise in a_0.
     """
-    alpha_i = 1 - beta_i
+    beta_i = 1 - alpha_i
     return a_i / alpha_i**0.5 - beta_i / alpha_i * alpha_i**0.5 * eps_theta + beta_i**0.5 * z
 
 
@@ -54,37 +55,59 @@ def clean_latent_of_maximiser(q: Tensor, temperature: float, confidence: float =
     return logits - logits.mean(dim=1, keepdim=True)
 
 
-class PrintedEq21(D2SAC):
+def ablation_sampler(
+    predict_noise: Callable,
+    schedule: Schedule,
+    noise: Tensor,
+    mean: Callable = reverse_mean,
+    variance: Tensor | None = None,
+) -> Tensor:
+    """Run the reverse chain, Eq. (19), as `diffusion.denoise` does, with another Eq. (21) or another variance, (N,)."""
+    spread, a = schedule.beta if variance is None else variance, noise[0]
+    for k, z in enumerate([*noise[1:], None], start=1):
+        i = len(noise) + 1 - k
+        a = mean(a, predict_noise(a, i), schedule.alpha[i - 1].item(), schedule.alpha_bar[i - 1].item())
+        a = a if z is None else reverse_step(a, spread[i - 1].item(), z)
+    return a
+
+
+class OtherChain(D2SAC):
+    """d2sac whose policy samples by `ablation_sampler`, with what a child changes."""
+
+    mean = staticmethod(reverse_mean)
+    variance: Tensor | None = None
+
+    def log_policy(self, actor, state: Tensor, noise: Tensor) -> Tensor:
+        """Return log pi(. | s), Eq. (26), given the noise of the chain, (B, A)."""
+        return log_policy(ablation_sampler(actor.predictor(state), self.schedule, noise, self.mean, self.variance))
+
+
+class PrintedEq21(OtherChain):
     """Eq. (21) as printed."""
 
-    @staticmethod
-    def mean(a_i: Tensor, eps_theta: Tensor, beta_i, alpha_bar_i) -> Tensor:
-        """Return the mean of the reverse step."""
-        return reverse_mean_printed(a_i, eps_theta, beta_i)
+    mean = staticmethod(lambda a_i, eps, alpha_i, _: reverse_mean_printed(a_i, eps, alpha_i))
 
 
-class PrintedEq24(D2SAC):
-    """Eq. (24) as printed; without noise at i = 1, as everywhere here."""
+class PrintedEq24(OtherChain):
+    """Eq. (24) as printed; the sampler adds the noise, none at i = 1, as everywhere here."""
 
-    @staticmethod
-    def mean(a_i: Tensor, eps_theta: Tensor, beta_i, alpha_bar_i) -> Tensor:
-        """Return the mean of the reverse step; `denoise` adds the noise."""
-        return reverse_step_expanded_printed(a_i, eps_theta, beta_i, torch.zeros_like(a_i))
+    mean = staticmethod(lambda a_i, eps, alpha_i, _: reverse_step_expanded_printed(a_i, eps, alpha_i, 0 * a_i))
 
 
-class PosteriorVariance(D2SAC):
+class PosteriorVariance(OtherChain):
     """Eq. (20) with the posterior variance in place of beta_i."""
 
     def build(self) -> None:
-        """Build d2sac, then change the variance of its reverse steps."""
+        """Build d2sac, then choose the variance of its reverse steps."""
         super().build()
-        self.schedule = self.schedule._replace(variance=posterior_variance(self.schedule))
+        self.variance = posterior_variance(self.schedule)
 
 
 class LatentOfValues(D2SAC):
     """L_d with a clean latent made of all values."""
 
-    def clean_latent(self, q: Tensor) -> Tensor:
+    @staticmethod
+    def clean_latent(q: Tensor, confidence: float) -> Tensor:
         """Return a_0 of Eq. (25), (B, A)."""
         return clean_latent_of_values(q)
 
@@ -92,9 +115,9 @@ class LatentOfValues(D2SAC):
 class LatentOfMaximiser(D2SAC):
     """L_d with the clean latent of the policy that maximises J."""
 
-    def clean_latent(self, q: Tensor) -> Tensor:
+    def clean_latent(self, q: Tensor, confidence: float) -> Tensor:
         """Return a_0 of Eq. (25), (B, A)."""
-        return clean_latent_of_maximiser(q, self.config.entropy_temperature, self.config.d2sac_confidence)
+        return clean_latent_of_maximiser(q, self.config.entropy_temperature, confidence)
 
 
 class Mish(D2SAC):

@@ -17,12 +17,12 @@ from edgediff.control.controller import Controller
 from edgediff.control.protocol import LineProtocol
 from edgediff.control.request import MAX_FLOWS
 from edgediff.errors import ConfigError, NonFiniteError
-from edgediff.learner.agents import AGENTS, build_agent
+from edgediff.learner.agents import AGENTS
 from edgediff.run.scores import agent_policy
-from edgediff.run.weights import write_weights
+from edgediff.run.weights import new_agent, write_weights
 from edgediff.world.rollout import rollout
 from edgediff.world.simulator import Simulator
-from edgediff.world.state import state_dim, state_of
+from edgediff.world.state import state_of
 from edgediff.world.workload import HELD_OUT
 from experiments.timing import drive_controller
 
@@ -41,17 +41,12 @@ def test_an_episode_through_the_controller_is_that_of_evaluate_flow_by_flow(busy
         assert len(wanted["completed"]) > 100 and all(np.array_equal(driven[name], wanted[name]) for name in wanted)
 
 
-@pytest.mark.parametrize("network", ("mlp", "priced"))
+@pytest.mark.parametrize("network, critic", [("mlp", "values"), ("shared", "priced")])
 @pytest.mark.parametrize("agent", AGENTS)
-def test_every_agent_decides_as_in_evaluate(tmp_path, agent, network):
-    learner = LearnerConfig(agent=agent, hidden=16, network=network)
+def test_every_agent_decides_as_in_evaluate(tmp_path, agent, network, critic):
+    learner = LearnerConfig(agent=agent, hidden=16, network=network, critic=critic)
     settings = Settings(WorldConfig(num_slots=40, num_gateways=3), learner, RunConfig())
-    built = build_agent(
-        state_dim(settings.world, settings.learner.network),
-        settings.world.num_actions,
-        learner,
-        np.random.SeedSequence(5),
-    )
+    built = new_agent(settings, 5)
     write_weights(tmp_path / "last.pt", settings, "", 0, built.weights())
     protocol = LineProtocol(Controller.load(tmp_path))
     driven = drive_controller.drive(lambda r: json.loads(protocol.answer(json.dumps(r).encode())),
@@ -65,13 +60,7 @@ def test_every_agent_decides_as_in_evaluate(tmp_path, agent, network):
 def of_any_gateways(tmp_path):
     """Return the controller of a run with shared networks, trained on three gateways."""
     settings = Settings(WorldConfig(num_gateways=3), LearnerConfig(network="shared", hidden=16), RunConfig())
-    agent = build_agent(
-        state_dim(settings.world, settings.learner.network),
-        settings.world.num_actions,
-        settings.learner,
-        np.random.SeedSequence(5),
-    )
-    write_weights(tmp_path / "last.pt", settings, "", 0, agent.weights())
+    write_weights(tmp_path / "last.pt", settings, "", 0, new_agent(settings, 5).weights())
     return Controller.load(tmp_path)
 
 

@@ -25,7 +25,7 @@ def executed(path, solve):
             cell.source = f"{own(exercise(found[1]))}\n\n{found[0]}"
         elif not solve and "plt.plot" in cell.source:
             cell.source = ""  # the picture is made once
-    nbclient.NotebookClient(notebook, timeout=100, resources={"metadata": {"path": path.parent}}).execute()
+    nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": path.parent}}).execute()
     checks = {found[1]: cell for cell in notebook.cells if (found := CHECK.search(cell.source))}
     assert len(checks) > 4
     pictures = [out for cell in notebook.cells for out in cell.get("outputs", ()) if "image/png" in out.get("data", {})]

@@ -10,13 +10,12 @@ import torch
 pytest.importorskip("matplotlib", reason="needs the extra `experiments`")
 
 from edgediff.config import preset_settings
-from edgediff.learner.agents import build_agent
 from edgediff.learner.diffusion import variance_schedule
 from edgediff.run.scores import agent_policy, score
-from edgediff.run.weights import write_weights
+from edgediff.run.weights import new_agent, write_weights
 from edgediff.world.rules import RoundRobin
 from edgediff.world.simulator import Simulator
-from edgediff.world.state import state_dim, state_of
+from edgediff.world.state import state_of
 from edgediff.world.workload import HELD_OUT
 from experiments.page.index import ROWS
 from experiments.pictures import __main__ as pictures
@@ -31,13 +30,11 @@ def drawn_files():
 
 
 def small(agent="d2sac", network="mlp"):
+    kind = dict(network="shared", critic="priced") if network == "priced" else dict(network=network)
     given = {"world": dict(num_slots=60, num_gateways=3), "run": dict(eval_draws=2),
-             "learner": dict(agent=agent, network=network, d2sac_denoising_steps=3, hidden=16)}  # fmt: skip
+             "learner": dict(agent=agent, **kind, d2sac_denoising_steps=3, hidden=16)}  # fmt: skip
     settings = preset_settings("quick", given)
-    seed = np.random.SeedSequence(0)
-    return settings, build_agent(
-        state_dim(settings.world, settings.learner.network), settings.world.num_actions, settings.learner, seed
-    )
+    return settings, new_agent(settings)
 
 
 @pytest.fixture(params=["mlp", "priced"])

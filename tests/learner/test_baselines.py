@@ -11,8 +11,8 @@ import torch
 from edgediff.config import LearnerConfig
 from edgediff.errors import NonFiniteError
 from edgediff.learner import dqn, ppo
+from edgediff.learner.agent import parameters
 from edgediff.learner.agents import AGENTS, build_agent
-from edgediff.learner.optimiser import parameters
 
 A = 6
 CONFIG = LearnerConfig(

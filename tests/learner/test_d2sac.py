@@ -181,7 +181,7 @@ def test_a_fresh_policy_is_sure_of_each_draw_and_uniform_over_draws():
     one = D2SAC(21, 24, LearnerConfig(), np.random.SeedSequence(0))
     state = torch.zeros(4000, 21)
     with torch.no_grad():
-        pi = one.draw_log_policy(one.actor, state, one.act_stream).exp()
+        pi = one.training_policy(state, one.act_stream)
     assert 0.85 < pi.max(dim=1).values.mean() < 0.95
     assert (pi.mean(dim=0) - 1 / 24).abs().max() < 0.03
 

@@ -109,7 +109,7 @@ MISTAKES = [
     ("--d2sac-beta-max 100 --d2sac-denoising-steps 1", "d2sac_beta_max: 100.0 is too large for 1 denoising"),
     ("--preset huge", "preset: 'huge' is not one of paper, quick"),
     ("--trace none.csv", "trace: none.csv: No such file"),
-    ("--device tpu", "device: 'tpu' is not one of cpu, cuda"),
+    ("--device tpu", "device: 'tpu' is not one of cpu, cuda, cuda:N"),
 ]
 
 
