@@ -62,16 +62,11 @@ class Checkpointer:
     """
 
     def __init__(
-        self,
-        folder: RunFolder,
-        settings: Settings,
-        parts: Training,
-        progress: Progress,
-        signals: StopSignals | None = None,
+        self, folder: RunFolder, settings: Settings, parts: Training, progress: Progress, signals: StopSignals | None
     ):
         self.folder, self.settings, self.parts, self.progress = folder, settings, parts, progress
         self.signals = signals or StopSignals()
-        self.log = fingerprint(parts.simulator.trace)
+        self.log = fingerprint(parts.simulator.log)
 
     def __enter__(self) -> "Checkpointer":
         self.save()

@@ -117,25 +117,20 @@ def write_all(handle: int, data: bytes) -> None:
             select.select([], [handle], [])
 
 
-def output_status(program: str) -> int:
-    """Return the exit status of a program whose work is done: 1, and a line, if its output could not be written."""
-    lost = getattr(sys.stdout, "lost", None)
-    if not lost or isinstance(lost, BrokenPipeError):  # a reader that closes the pipe has seen enough
-        return 0
-    print(f"{program}: the output cannot be written ({first_line(lost)})", file=sys.stderr)
-    return 1
-
-
 def run_program(program: str, main: Callable[[list[str]], int], argv: list[str] | None = None) -> int:
     """Run a program's main and return its status: a user's mistake is one line and 2, lost output is 1."""
     streams, thread_hook = (sys.stdout, sys.stderr), threading.excepthook
-    sys.stdout, sys.stderr = map(Display, streams)
+    sys.stdout, sys.stderr = display, _ = [Display(stream) for stream in streams]
     # TensorBoard writes in a thread; what it cannot write is raised once more by its next call, which is caught.
     threading.excepthook = lambda error: None if issubclass(error.exc_type, OSError) else thread_hook(error)
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.default_int_handler)  # see prepare_process
     try:
-        return _status(program, main, sys.argv[1:] if argv is None else argv) or output_status(program)
+        status, lost = _status(program, main, sys.argv[1:] if argv is None else argv), display.lost
+        if status or not lost or isinstance(lost, BrokenPipeError):  # a reader that closes the pipe has seen enough
+            return status
+        print(f"{program}: the output cannot be written ({first_line(lost)})", file=sys.stderr)
+        return 1
     finally:
         (sys.stdout, sys.stderr), threading.excepthook = streams, thread_hook
 
@@ -145,15 +140,14 @@ def _status(program: str, main: Callable[[list[str]], int], argv: list[str]) -> 
         return main(argv)
     except SystemExit as ended:  # after --help
         return int(ended.code or 0)
-    except (ConfigError, NonFiniteError, MemoryError, RuntimeError) as error:
-        out_of_memory = (
-            isinstance(error, MemoryError) or re.search("allocate memory|out of memory", str(error)) is not None
-        )
-        if isinstance(error, RuntimeError) and not out_of_memory:
+    except (ConfigError, NonFiniteError) as error:
+        print(f"{program}: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2 if isinstance(error, ConfigError) else 1
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not re.search("allocate memory|out of memory", str(error)):
             raise
-        text = "not enough memory for these settings" if out_of_memory else str(error)
-        print(f"{program}: {' '.join(text.split())}", file=sys.stderr)
-        return 1 if isinstance(error, NonFiniteError) else 2
+        print(f"{program}: not enough memory for these settings", file=sys.stderr)
+        return 2
     except OSError as error:
         if not error.filename:
             raise

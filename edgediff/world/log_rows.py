@@ -58,7 +58,7 @@ def open_log(path: str, columns: str) -> tuple[Layout, Iterator[Block]]:
 
 def read_requests(layout: Layout, blocks: Iterator[Block]) -> Iterator[np.ndarray]:
     """Go through the requests, (n,) of REQUEST, by the blocks that hold some."""
-    after_ns, ordinary = -LATEST_NS, ordinary_rows(layout)
+    after_ns, ordinary = -LATEST_NS, ordinary_row(layout)
     for line, block in blocks:
         try:
             requests = read_quickly(block, layout, ordinary, after_ns)
@@ -71,18 +71,17 @@ def read_requests(layout: Layout, blocks: Iterator[Block]) -> Iterator[np.ndarra
             yield requests
 
 
-def ordinary_rows(layout: Layout) -> re.Pattern[bytes]:
-    """Return the pattern of rows of CSV without quotes, spaces, exponents or very long values."""
+def ordinary_row(layout: Layout) -> re.Pattern[bytes]:
+    """Return the pattern of a row of CSV without quotes, spaces, exponents or very long values."""
     used = TIME.pattern if layout.stamped else _PLAIN, COUNT.pattern, COUNT.pattern
     values = dict(zip(layout.where, used, strict=False))
     row = ",".join(values.get(k, _UNUSED) for k in range(layout.width))
-    return re.compile(rf"(?:{row}(?:\r?\n|\Z))+".encode())
+    return re.compile(rf"^{row}\r?\n".encode(), re.MULTILINE)
 
 
 def read_quickly(block: bytes, layout: Layout, ordinary: re.Pattern[bytes], after_ns: int) -> np.ndarray:
     """Return the requests of a block; `ValueError` if it is to be read exactly, or a time is earlier than before."""
-    rows = ordinary.match(block) if layout.width else None
-    if not rows or rows.end() < len(block):
+    if not layout.width or not block or ordinary.sub(b"", block):
         raise ValueError("not ordinary")
     kinds = np.dtype("S29,f8,f8" if layout.stamped else "f8,f8,f8")  # 29 characters: a date without its zone
     table = np.loadtxt(io.BytesIO(block), kinds, comments=None, delimiter=",", usecols=layout.where, ndmin=1)
@@ -90,7 +89,8 @@ def read_quickly(block: bytes, layout: Layout, ordinary: re.Pattern[bytes], afte
         date = np.ascontiguousarray(table["f0"])
         digits = date.view(np.uint8).reshape(-1, 29)[:, 20:] - np.uint8(ord("0"))
         digits[digits > 9] = 0  # the zone, whose digits are 0, too, and what is not there
-        time_ns = date.astype("S19").astype("datetime64[s]").astype(np.int64) * 10**9  # `ValueError` if 2023-02-30
+        # Text, not bytes: 2023-02-30 is a `ValueError`, and of bytes that are no date, NumPy 1 crashes.
+        time_ns = date.astype("U19").astype("datetime64[s]").astype(np.int64) * 10**9
         time_ns += digits @ 10 ** np.arange(8, -1, -1)
     else:
         time_ns = np.rint(table["f0"] * 1e6).astype(np.int64) * (layout.kind.unit_ns // 10**6)

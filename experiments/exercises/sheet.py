@@ -83,30 +83,31 @@ EXERCISES = (
         "eq19", "Eq. (19), the reverse chain", 20, "eq19", ("learner.diffusion.denoise",),
         "p_theta(a_{0:N} | s_t) = N(a_N; 0, I) prod_{i=1}^N p_theta(a_{i-1} | a_i, s_i)",
         "noise (N, B, A): a_N, then the z of steps N .. 2. `predict_noise(a_i, i)` (B, A); `schedule` holds "
-        "beta, alpha_bar\n"
-        "and variance, step i at index i - 1; `mean(a_i, eps, beta_i, alpha_bar_i)` is Eq. (21) -> logits "
+        "beta, alpha\n"
+        "and alpha_bar, step i at index i - 1; `reverse_mean(a_i, eps, alpha_i, alpha_bar_i)` is Eq. (21) -> logits "
         "a_0 (B, A).",
         "The paper adds noise at every step. What would noise at i = 1 do to the logits of the policy?",
-        "from edgediff.learner.diffusion import Callable, Schedule, reverse_mean, reverse_step",
+        "from collections.abc import Callable\n\n"
+        "from edgediff.learner.diffusion import Schedule, reverse_mean, reverse_step",
     ),
     Exercise(
         "eq21", "Eq. (21), the mean of a reverse step", 25, "eq21", ("learner.diffusion.reverse_mean",),
         "mu_theta(a_i, s_i, i) = 1 / sqrt(alpha_i) (a_i - beta_i / sqrt(1 - alpha_i) eps_theta(a_i, s_i, i))",
-        "a_i and eps_theta (B, A); beta_i, alpha_bar_i floats -> (B, A). alpha_i = 1 - beta_i.",
+        "a_i and eps_theta (B, A); alpha_i, alpha_bar_i floats -> (B, A). beta_i = 1 - alpha_i.",
         "Solve the closed form of Eq. (18) for a_0, and put it into Bayes' rule for a_{i-1}. Is the printed "
         "form right?",
     ),
     Exercise(
         "eq22", "Eq. (22), variance schedule", 10, "eq22", ("learner.diffusion.variance_schedule",),
         "beta_i = 1 - exp(-beta_min / N - 0.5 (beta_max - beta_min) (2i - 1) / N^2)",
-        "-> Schedule(beta, alpha, alpha_bar, variance), each (N,) in float64; the variance is beta.",
-        "alpha_bar_N does not depend on N. Why? (The exponents telescope.)",
+        "-> Schedule(beta, alpha, alpha_bar), each (N,) in float64.",
+        "alpha_bar_N does not depend on N. Why?",
         "from edgediff.learner.diffusion import Schedule",
     ),
     Exercise(
         "eq24", "Eq. (24), a whole reverse step", 10, "eq24", ("learner.diffusion.reverse_step_expanded",),
         "a_{i-1} = 1 / sqrt(alpha_i) a_i - beta_i / alpha_i sqrt(alpha_i) eps_theta(a_i, s_i, i) + sqrt(beta_i) eps",
-        "a_i, eps_theta, z (B, A); beta_i, alpha_bar_i floats -> (B, A). alpha_i = 1 - beta_i; z is the second eps.",
+        "a_i, eps_theta, z (B, A); alpha_i, alpha_bar_i floats -> (B, A). beta_i = 1 - alpha_i; z is the second eps.",
         "It should be Eq. (21) put into Eq. (23). Does the print agree with either reading of Eq. (21)?",
     ),
     Exercise(
@@ -148,19 +149,23 @@ EXERCISES = (
         "A method: `self` is the agent, `batch` has state, action, n_step_return, discount, next_state. At hand are\n\n"
         "    self.actor, self.critics, self.target_actor, self.target_critics\n"
         "    self.optimisers[\"actor\"], self.optimisers[\"critics\"]\n"
-        "    self.config.entropy_temperature, .tau, .d2sac_diffusion_weight (w)\n"
+        "    self.config.entropy_temperature, .tau, .d2sac_confidence, .d2sac_denoising_steps (N)\n"
+        "    self.config.d2sac_diffusion_weight (w)\n"
         "    self.critics(state) -> q1, q2 (B, A);  self.critics.minimum(state) -> min_k Q_k (B, A);  targets alike\n"
-        "    self.draw_log_policy(actor, state, self.learn_stream) -> log pi (B, A), by a chain of that actor\n"
-        "    self.clean_latent(q) -> a_0 (B, A);  self.denoising_error(state, a_0) -> L_d, a scalar\n"
+        "    self.draw_noise(state, self.learn_stream) -> the noise of a chain, (N, B, A)\n"
+        "    self.log_policy(actor, state, noise) -> log pi (B, A), by a chain of that actor\n"
+        "    self.alpha_bar (N,);  self.actor(a_i, state, i) -> the noise that it sees in a_i, (B, A)\n"
         "    gradient_step(optimiser, loss) -> norm of the gradient;  detached(name=value, ...) -> a dict to return\n\n"
-        "and the functions of Eqs. (15)-(17) and J. Draw the noise in this order: chain of the target, chain of the\n"
-        "actor, denoising_error. The actor takes one joint step on w L_d - J, with q (B, A) of the critics after\n"
-        "their step. Return the batch means loss_q, loss_d, objective, entropy, q (under pi), target, and the norms\n"
-        "of the gradients, grad_q and grad_pi.",
+        "and the functions of Eqs. (15)-(18), (25) and J. Draw from self.learn_stream in this order: noise of the\n"
+        "target's chain, noise of the actor's chain, i (B,) by randint, eps (B, A) by randn. L_d is divided\n"
+        "by A. The actor takes one joint step on w L_d - J, with q (B, A) of the critics after their step. Return the\n"
+        "batch means loss_q, loss_d, objective, entropy, q (under pi), target, and the norms of the gradients, grad_q\n"
+        "and grad_pi.",
         "There are six networks. Which loss moves which of them? What would leak without torch.no_grad()?",
-        "from edgediff.learner.agent import detached\n"
-        "from edgediff.learner.losses import actor_objective, critic_loss, entropy, polyak, state_value, td_target\n"
-        "from edgediff.learner.optimiser import gradient_step\n"
+        "from edgediff.learner.agent import detached, gradient_step\n"
+        "from edgediff.learner.diffusion import forward_marginal\n"
+        "from edgediff.learner.losses import (\n    actor_objective,\n    clean_latent,\n    critic_loss,\n"
+        "    diffusion_loss,\n    entropy,\n    polyak,\n    state_value,\n    td_target,\n)\n"
         "from edgediff.learner.replay import Batch",
     ),
     Exercise(

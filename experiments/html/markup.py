@@ -4,6 +4,7 @@ import base64
 import re
 import struct
 import tokenize
+from collections.abc import Iterable
 from html import escape
 from io import StringIO
 from pathlib import Path
@@ -34,8 +35,7 @@ def maths(latex: str, display: str = "inline") -> str:
 
 def equation(latex: str, number: int, kind: str, says: str) -> str:
     """Typeset a numbered equation in a box that scrolls."""
-    return (f'<div class="equation {kind}"><span class="says">{says}</span>'
-            f'<div class="scroll" tabindex=0>{maths(latex, "block")}</div><span>({number})</span></div>')  # fmt: skip
+    return f'<div class="equation {kind}"><span class="says">{says}</span>{display(latex)}<span>({number})</span></div>'
 
 
 def display(latex: str) -> str:
@@ -90,17 +90,23 @@ def code(source: str) -> str:
     return f"<pre tabindex=0>{''.join(result)}{escape(source[at:], quote=False)}</pre>"
 
 
+def table(rows: Iterable[Iterable[str]], header: str = "") -> str:
+    """Put cells of HTML into a table that scrolls."""
+    lines = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    return f'<div class="scroll" tabindex=0><table>{header}{lines}</table></div>'
+
+
 def picture(path: Path, caption: str) -> str:
     """Embed a PNG or SVG file; on a phone it scrolls."""
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise ConfigError(f"pictures: {path} cannot be read ({error.strerror}); experiments.pictures and "
-                          "experiments.analysis.figures draw them all") from None  # fmt: skip
+        advice = "experiments/README.md says what draws it"
+        raise ConfigError(f"pictures: {path} cannot be read ({error.strerror}); {advice}") from None
     kind, (width, height) = ("svg+xml", svg_size(data)) if path.suffix == ".svg" else ("png", png_size(data))
-    text, size = base64.b64encode(data).decode(), f'width="{width}" height="{height}"'
-    return (f'<figure><div class="scroll" tabindex=0><img src="data:image/{kind};base64,{text}" {size} '
-            f'alt="{escape(caption)}"></div><figcaption>{escape(caption)}</figcaption></figure>')  # fmt: skip
+    source, words = f"data:image/{kind};base64,{base64.b64encode(data).decode()}", escape(caption)
+    image = f'<img src="{source}" width="{width}" height="{height}" alt="{words}">'
+    return f'<figure><div class="scroll" tabindex=0>{image}</div><figcaption>{words}</figcaption></figure>'
 
 
 def png_size(data: bytes) -> tuple[int, int]:

@@ -35,6 +35,7 @@ from experiments.look.states import entries
 HERE = Path(__file__).parent
 PAPER = RESULTS / "annotated_paper.html"
 MARK = '<meta name="generator" content="experiments/look">'  # by which a page of ours is known
+SHOWN = "max_delay_s", "compute_fraction", "delay_weight", "balance_weight", "penalty"
 SCRIPTS = "numbers.js", "strip.js", "figure.js", "flow.js", "look.js"
 
 
@@ -77,15 +78,14 @@ def about(run: str, epoch: int, settings: Settings, agent: Agent, arrays: dict[s
         "entries": entries(world, learner.network),
         "rules": RULES,
         "slot": world.slot_s,
-        **{name: getattr(world, name) for name in ("max_delay_s", "compute_fraction", "delay_weight",
-                                                   "balance_weight", "penalty")},
+        **{name: getattr(world, name) for name in SHOWN},
         "priority_weights": [world.priority1_weight, world.priority2_weight, world.priority3_weight],
-    }  # fmt: skip
+    }
 
 
-def page(run: str, epoch: int, settings: Settings, agent: Agent, trace: RequestLog | None, paper: str) -> str:
+def page(run: str, epoch: int, settings: Settings, agent: Agent, log: RequestLog | None, paper: str) -> str:
     """Return the whole page; `paper` is the way from it to the annotated paper."""
-    arrays = play(settings, agent, trace)
+    arrays = play(settings, agent, log)
     shapes, numbers = pack(arrays, DIGITS)
     known = json.dumps(about(run, epoch, settings, agent, arrays) | {"shapes": shapes}).replace("</", "<\\/")
     html = (HERE / "look.html").read_text("utf-8")
@@ -127,12 +127,12 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--output", metavar="FILE", help="where to [RUN/decisions.html]")
     args = parser.parse(argv)
     given = given_settings(args) | {"run": dict(device="cpu", final_episodes=1)}
-    settings, trace, epoch, agent = load_run(args.run, given=given)
+    settings, log, epoch, agent = load_run(args.run, given=given)
     set_up_torch(settings.run)
     path = Path(args.output or Path(args.run) / "decisions.html")
     refuse_foreign(path)
     paper = Path(os.path.relpath(PAPER, path.resolve().parent)).as_posix()
-    text = page(args.run, epoch, settings, agent, trace, paper)
+    text = page(args.run, epoch, settings, agent, log, paper)
     write_atomically(path, text.encode())
     print(f"{path} ({len(text) / 1e6:.1f} MB)")
     return 0

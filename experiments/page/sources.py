@@ -100,9 +100,8 @@ def excerpts() -> list[Excerpt]:
                 else:
                     opens = line[: comment.start()].rstrip().endswith(":")
                     stop = k + (2 if opens and "# line" not in code[k + 1] else 1)
-                found.append(Excerpt(shown.name, spans([comment.groups()]),
-                                     textwrap.dedent("\n".join(code[k:stop])).strip(), shown.file,
-                                     shown.line + k))  # fmt: skip
+                text = textwrap.dedent("\n".join(code[k:stop])).strip()
+                found.append(Excerpt(shown.name, spans([comment.groups()]), text, shown.file, shown.line + k))
     return found
 
 
@@ -127,9 +126,10 @@ def algorithm(count: int) -> list[tuple[list[int], list[Excerpt]]]:
 
 
 def field_of(symbol: str):
-    """Return the one field of `LearnerConfig` whose text names a symbol of Table 1."""
-    found = [f for f in fields(LearnerConfig) if f.metadata["text"].startswith(symbol) or
-             (" of " in symbol or "_" in symbol) and symbol in f.metadata["text"]]  # fmt: skip
+    """Return the one field of `LearnerConfig` whose text names a symbol of Table 1: begins with it, if it is short."""
+    anywhere = " of " in symbol or "_" in symbol
+    texts = {f: f.metadata["text"] for f in fields(LearnerConfig)}
+    found = [f for f, text in texts.items() if text.startswith(symbol) or anywhere and symbol in text]
     if len(found) != 1:
         raise LookupError(f"Table 1: {symbol} is in the text of {len(found)} fields of LearnerConfig")
     return found[0]

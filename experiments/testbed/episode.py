@@ -58,12 +58,9 @@ class Scheduler(NamedTuple):
         return HELD_OUT + 1 + self.settings.run.seed
 
     def controller_flags(self) -> list[str]:
-        """Return the arguments of `edgediff.control`: a rule is told the number of gateways, an agent has its own.
-
-        The agent decides on the CPU, as in `simulated`.
-        """
-        gateways = str(self.settings.world.num_gateways)
-        return [self.name, *(["--device", "cpu"] if self.agent else ["--num-gateways", gateways])]
+        """Return the arguments of `edgediff.control`. An agent decides on the CPU, as in `simulated`."""
+        cpu = ["--device", "cpu"] if self.agent else []
+        return [self.name, "--num-gateways", str(self.settings.world.num_gateways), *cpu]
 
     def simulated(self, kind: type[Simulator] = Simulator) -> dict[str, np.ndarray]:
         """Play the flows in a simulator; return the outcome of each, as `rollout` does."""
@@ -122,11 +119,8 @@ def play(scheduler: Scheduler, drawn: dict, name: str, queue: str = "fifo", pace
             "edge server": processes.start("edge server", server, *serving).pid,
             "controller": processes.start("controller", users, *deciding).pid,
         }
-        # Networks for any gateways may have been trained for others, and are told the capacities; a rule has its flag.
-        mlp = scheduler.settings.learner.network == "mlp"
-        told = {} if mlp else {"capacity_bps": drawn["capacity_bps"]}
         what = {"world": asdict(world), "name": name, "queue": queue, "paced": paced, "controller": str(path)}
-        write_atomically(job, json.dumps(what | drawn | {"further_report": told, "processes": pids}).encode())
+        write_atomically(job, json.dumps(what | drawn | {"processes": pids}).encode())
         for process in pids:
             processes.wait_ready(process)
         processes.start("users", users, "experiments.testbed.users", str(job))

@@ -75,7 +75,7 @@ class Users:
         recent = min(slot, RECENT_SLOTS)
         load = recent_load(self.world, self.first[slot] - self.first[slot - recent], recent)
         measured = self.gateways.measured()
-        told = self.gateways.report(measured) | {"load": float(np.clip(load, 0.01, 100))} | self.job["further_report"]
+        told = self.gateways.report(measured) | {"load": float(np.clip(load, 0.01, 100))}
         told["flow"] = {name: value for name, value in flow.items() if name not in ("slot", "kind")}
         asked_s = time.perf_counter()
         self.writer.write(json.dumps(told).encode() + b"\n")

@@ -80,7 +80,7 @@ def save_full_state(settings: Settings) -> tuple[float, float, float]:
         create(Path(scratch) / "run", unique=False) as folder,
     ):
         times = [time.perf_counter()]
-        Checkpointer(folder, settings, parts, Progress()).save()
+        Checkpointer(folder, settings, parts, Progress(), None).save()
         times.append(time.perf_counter())
         files.read(checkpoints(folder.path)[-1], KIND)
         times.append(time.perf_counter())
@@ -171,9 +171,10 @@ def counts(agent: D2SAC) -> list[str]:
     steps, batch = agent.config.d2sac_denoising_steps, agent.config.batch_size
     p_d, p_c = complexity.parameter_count(agent.actor), complexity.parameter_count(agent.critics)
     lines = [f"parameters: actor {p_d:,}, critics {p_c:,}"]
-    if agent.config.network != "mlp":
-        return [*lines, f"multiply-adds, Eq. (27): counted for network mlp, not for {agent.config.network}"]
-    decision, update = complexity.chain_cost(agent.actor, steps), complexity.update_cost(agent.actor, steps, batch)
+    try:
+        decision, update = complexity.chain_cost(agent.actor, steps), complexity.update_cost(agent.actor, steps, batch)
+    except ConfigError as error:  # of a shared network
+        return [*lines, str(error)]
     printed = complexity.printed_cost(steps, p_d, p_d, p_c)
     lines.append(f"multiply-adds of a decision: {decision:,} (paper: K P_d = {steps * p_d:,})")
     return [*lines, f"multiply-adds of an update: {update:,}, {update // batch:,} a sample (Eq. 27: {printed:,})"]

@@ -55,10 +55,10 @@ def test_an_episode_through_the_controller_is_that_of_evaluate_flow_by_flow(busy
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("network", ("mlp", "shared"))
+@pytest.mark.parametrize("network, critic", (("mlp", "values"), ("shared", "priced")))
 @pytest.mark.parametrize("agent", AGENTS)
-def test_every_agent_decides_as_in_evaluate(tmp_path, agent, network):
-    learner = LearnerConfig(agent=agent, hidden=16, network=network)
+def test_every_agent_decides_as_in_evaluate(tmp_path, agent, network, critic):
+    learner = LearnerConfig(agent=agent, hidden=16, network=network, critic=critic)
     controller = Controller.load(write_run(tmp_path, SHARED._replace(learner=learner)))
     driven = drive_controller.drive(asking(controller), Simulator(SHARED.world))
     wanted = agent_policy(controller.scheduler, RunConfig())[1]

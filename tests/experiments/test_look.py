@@ -12,10 +12,9 @@ import torch
 pytest.importorskip("latex2mathml", reason="needs the extra `experiments`")
 
 from edgediff.config import preset_settings
-from edgediff.learner.agents import build_agent
 from edgediff.run.process import run_program
 from edgediff.run.scores import agent_policy
-from edgediff.run.weights import write_weights
+from edgediff.run.weights import new_agent, write_weights
 from edgediff.world.laws import mean_data_bits
 from edgediff.world.rules import all_rules
 from edgediff.world.simulator import Simulator
@@ -29,13 +28,12 @@ INFINITE = 2**31 - 1
 
 
 def small(agent="d2sac", network="mlp", **world):
+    """Return settings and an untrained agent; "priced" is a shared network whose critics learn prices."""
+    form = dict(network="shared", critic="priced") if network == "priced" else dict(network=network)
     given = {"world": dict(num_slots=60, num_gateways=3) | world, "run": dict(eval_draws=3),
-             "learner": dict(agent=agent, network=network, d2sac_denoising_steps=4, hidden=16)}  # fmt: skip
+             "learner": dict(agent=agent, d2sac_denoising_steps=4, hidden=16) | form}  # fmt: skip
     settings = preset_settings("quick", given)
-    seed = np.random.SeedSequence(0)
-    return settings, build_agent(
-        state_dim(settings.world, settings.learner.network), settings.world.num_actions, settings.learner, seed
-    )
+    return settings, new_agent(settings)
 
 
 def write(folder, settings, agent):
@@ -251,13 +249,7 @@ def test_the_load_can_be_given(write_page):
 def test_an_episode_of_a_thousand_flows_has_at_most_four_megabytes(tmp_path):
     """Untrained chains have the largest latents, and they take the most room."""
     settings = preset_settings("quick", {})
-    agent = build_agent(
-        state_dim(settings.world, settings.learner.network),
-        settings.world.num_actions,
-        settings.learner,
-        np.random.SeedSequence(0),
-    )
-    assert run(write(tmp_path / "run", settings, agent)) == 0
+    assert run(write(tmp_path / "run", settings, new_agent(settings))) == 0
     file = tmp_path / "run/decisions.html"
     assert known(file.read_text())["flows"] > 950 and file.stat().st_size < 4e6
 

@@ -15,19 +15,18 @@ from edgediff.learner.losses import actor_objective, clean_latent
 from experiments.html import font, markup
 from experiments.page import sources
 from experiments.page.deviations import KINDS, LATEX, PLAIN, typeset
-from experiments.page.discussion import DISCUSSION
-from experiments.page.equations import Equation
 from experiments.page.paper_text import ALGORITHM, EQUATIONS, TABLE_1
+from experiments.page.prose import FORMULA, Equation, sections
 from experiments.page.writer import DERIVATIONS, deviation
 
 
 def all_latex():
     """Return every formula that is written for the page."""
     texts = [text for each in DERIVATIONS for text in (each.title, *each.parts)]
-    texts += [text for part in DISCUSSION.values() for text in part] + [*ALGORITHM]
+    texts += [text for part in sections("discussion.md").values() for text in part] + [*ALGORITHM]
     texts += [equation.words for equation in EQUATIONS.values()]
     inline = [latex for text in texts for latex in re.findall(r"\\\((.*?)\\\)", text)]
-    shown = [text[1:] for text in texts if text.startswith("$")]
+    shown = [text.removeprefix(FORMULA) for text in texts if text.startswith(FORMULA)]
     equations = [latex for each in EQUATIONS.values() for latex in (each.printed, each.corrected)]
     return [latex for latex in inline + shown + equations + list(LATEX.values()) + [row[0] for row in TABLE_1] if latex]
 

@@ -83,12 +83,10 @@ def test_a_file_that_comes_while_the_testbed_runs_stays(call, monkeypatch, tmp_p
     assert (tmp_path / "a.csv").read_text() == "mine"
 
 
-def test_the_controller_uses_no_gpu_even_if_the_run_was_trained_on_one(finished):
+def test_the_controller_gets_the_gateways_and_uses_no_gpu_even_if_the_run_was_trained_on_one(finished):
     trained = episode.find(str(finished), {"world": {}, "learner": {}, "run": {"device": "cuda"}})
-    assert trained.controller_flags() == [str(finished), "--device", "cpu"] and trained.settings.run.device == "cpu"
-
-
-def test_a_rule_is_told_how_many_gateways_there_are():
+    assert trained.controller_flags() == [str(finished), "--num-gateways", "8", "--device", "cpu"]
+    assert trained.settings.run.device == "cpu"
     rule = episode.find("greedy", {"world": {"num_gateways": 5}, "learner": {}, "run": {}})
     assert rule.controller_flags() == ["greedy", "--num-gateways", "5"]
 

@@ -147,7 +147,7 @@ class Controller:
 def test_a_flow_is_noted_with_what_its_decision_was_made_on():
     users = Users.__new__(Users)
     network = Network()
-    users.world, users.first, users.job = WorldConfig(num_gateways=2), [0, 1], {"further_report": {}}
+    users.world, users.first, users.job = WorldConfig(num_gateways=2), [0, 1], {}
     users.gateways, users.rows, users.asked_ms, users.start_s = network, {}, [], 0.0
     users.reader = users.writer = controller = Controller(network)
     asyncio.run(users._decide(0, FLOW))

@@ -51,10 +51,10 @@ def test_printed_mean_over_subtracts():
     For N = 10 that is 1 at i = 1 and between 1.16 and 1.41 everywhere else.
     """
     factors = []
-    for beta, alpha_bar in zip(SCHEDULE.beta.tolist(), SCHEDULE.alpha_bar.tolist(), strict=True):
-        printed, right = V.reverse_mean_printed(ZERO, ONE, beta), D.reverse_mean(ZERO, ONE, beta, alpha_bar)
+    for alpha, bar in zip(SCHEDULE.alpha.tolist(), SCHEDULE.alpha_bar.tolist(), strict=True):
+        printed, right = V.reverse_mean_printed(ZERO, ONE, alpha), D.reverse_mean(ZERO, ONE, alpha, bar)
         factors.append((printed / right).item())
-        torch.testing.assert_close(V.reverse_mean_printed(ONE, ZERO, beta), D.reverse_mean(ONE, ZERO, beta, alpha_bar))
+        torch.testing.assert_close(V.reverse_mean_printed(ONE, ZERO, alpha), D.reverse_mean(ONE, ZERO, alpha, bar))
     assert factors[0] == pytest.approx(1.0)
     assert round(min(factors[1:]), 2) == 1.16 and round(max(factors[1:]), 2) == 1.41
 
@@ -63,13 +63,13 @@ def test_printed_mean_over_subtracts():
 def test_printed_expansion_agrees_with_no_reading_of_the_mean():
     """Eq. (24) as printed drops 1 / sqrt(1 - alpha_bar_i): it subtracts 0.24 to 0.997 of what is right."""
     factors = []
-    for beta, alpha_bar in zip(SCHEDULE.beta.tolist(), SCHEDULE.alpha_bar.tolist(), strict=True):
-        printed = V.reverse_step_expanded_printed(ZERO, ONE, beta, ZERO)
-        factors.append((printed / D.reverse_mean(ZERO, ONE, beta, alpha_bar)).item())
-        assert abs(printed / V.reverse_mean_printed(ZERO, ONE, beta) - 1) > 0.2
+    for alpha, alpha_bar in zip(SCHEDULE.alpha.tolist(), SCHEDULE.alpha_bar.tolist(), strict=True):
+        printed = V.reverse_step_expanded_printed(ZERO, ONE, alpha, ZERO)
+        factors.append((printed / D.reverse_mean(ZERO, ONE, alpha, alpha_bar)).item())
+        assert abs(printed / V.reverse_mean_printed(ZERO, ONE, alpha) - 1) > 0.2
         assert factors[-1] == pytest.approx(math.sqrt(1 - alpha_bar))
-        with_noise = V.reverse_step_expanded_printed(ONE, ZERO, beta, ONE)
-        assert with_noise == pytest.approx(D.reverse_step_expanded(ONE, ZERO, beta, alpha_bar, ONE))
+        with_noise = V.reverse_step_expanded_printed(ONE, ZERO, alpha, ONE)
+        assert with_noise == pytest.approx(D.reverse_step_expanded(ONE, ZERO, alpha, alpha_bar, ONE))
     assert round(factors[0], 2) == 0.24 and round(factors[-1], 3) == 0.997
 
 
@@ -87,17 +87,25 @@ def perfect(a_0):
 def test_the_printed_step_leaves_noise_behind_even_with_perfect_predictions():
     """Eq. (24); without the last noise, a_0 should be 0."""
     a_0, noise = torch.zeros(4000, 1, dtype=torch.float64), normal(STEPS, 4000, 1, seed=8)
-    left = D.denoise(perfect(a_0), SCHEDULE, noise, V.PrintedEq24.mean)
+    left = V.ablation_sampler(perfect(a_0), SCHEDULE, noise, V.PrintedEq24.mean)
     assert 0.35 < left.std() < 0.55
 
 
 @pytest.mark.eq(19)
-@pytest.mark.parametrize("variance", [SCHEDULE.variance, V.posterior_variance(SCHEDULE)])
+@pytest.mark.parametrize("variance", [None, V.posterior_variance(SCHEDULE)])
 def test_a_chain_with_perfect_predictions_returns_a_0(variance):
     """Eq. (19): with the true noise for a prediction the chain ends at a_0, for either choice of the variance."""
-    a_0, schedule = normal(6, 24, seed=6), SCHEDULE._replace(variance=variance)
-    found = D.denoise(perfect(a_0), schedule, normal(STEPS, 6, 24, seed=7))
+    a_0, noise = normal(6, 24, seed=6), normal(STEPS, 6, 24, seed=7)
+    found = V.ablation_sampler(perfect(a_0), SCHEDULE, noise, variance=variance)
     torch.testing.assert_close(found, a_0, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.eq(19)
+@pytest.mark.parametrize("steps", [1, 2, STEPS])
+def test_the_sampler_of_ablations_is_the_chain_where_nothing_is_changed(steps):
+    """Eq. (19): the same bits as `denoise`, so that an ablation differs by what it changes alone."""
+    given = (lambda a, i: torch.sin(a) / i), D.variance_schedule(steps), normal(steps, 6, 24).float()
+    assert torch.equal(V.ablation_sampler(*given), D.denoise(*given))
 
 
 @pytest.mark.eq(20, 23)
@@ -111,7 +119,7 @@ def test_posterior_variance_by_bayes(i):
 
 
 @pytest.mark.eq(21, 24)
-@pytest.mark.parametrize("variant, factors", [(D2SAC, None), (V.PrintedEq21, 0.5), (V.PrintedEq24, 1.0)])
+@pytest.mark.parametrize("variant, factors", [(V.OtherChain, None), (V.PrintedEq21, 0.5), (V.PrintedEq24, 1.0)])
 def test_a_chain_can_run_on_the_printed_forms(variant, factors):
     """With a constant prediction of 1, no noise and N = 2, a_0 = -(f_2 / sqrt(alpha_1) + f_1) in each form's f_i.
 
@@ -122,7 +130,7 @@ def test_a_chain_can_run_on_the_printed_forms(variant, factors):
     f1, f2 = (b1**factors, b2**factors) if factors else (b1 / math.sqrt(1 - bar1), b2 / math.sqrt(1 - bar2))
     expected = -(f2 / math.sqrt(1 - b2)) / math.sqrt(1 - b1) - f1 / math.sqrt(1 - b1)
     zeros = torch.zeros(2, 1, 1, dtype=torch.float64)
-    found = D.denoise(lambda a, i: torch.ones_like(a), schedule, zeros, variant.mean)
+    found = V.ablation_sampler(lambda a, i: torch.ones_like(a), schedule, zeros, variant.mean)
     assert found.item() == pytest.approx(expected)
 
 
@@ -162,7 +170,7 @@ def test_every_variant_is_another_agent_and_can_be_saved():
 def network_by_hand(net, a, state, i, activation, bounded):
     """The noise network from its weights."""
     time, rest = net.time, net.rest
-    embedded = time[2](activation(time[0](net.embedding[i - 1]))).expand(len(a), -1)
+    embedded = time[2](activation(time[0](time.table[i - 1]))).expand(len(a), -1)
     hidden = activation(rest[1](activation(net.first(torch.cat([a, state, embedded], dim=1)))))
     return torch.tanh(rest[3](hidden)) if bounded else rest[3](hidden)
 

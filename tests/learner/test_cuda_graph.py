@@ -1,4 +1,4 @@
-"""A GPU computes what the CPU does, and a recording what its function does, to the bit."""
+"""A GPU computes what the CPU does, and a graph what its function does, to the bit."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from edgediff.learner.replay import Batch
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 S, A, B = 21, 24, 512
-MANY = WARM_UPS + 4  # updates, of which the last five are launched from a recording
+MANY = WARM_UPS + 4  # updates, of which the last five are launched from a graph
 
 
 def agent(name, device="cuda", seed=0):
@@ -63,7 +63,7 @@ def test_one_update_is_that_of_the_cpu(name, noise_of_the_cpu):
 
 
 @pytest.mark.parametrize("name", AGENTS)
-def test_a_recorded_update_is_the_update(name):
+def test_a_captured_update_is_the_update(name):
     one, two = agent(name), agent(name)
     for k in range(MANY):
         a, b = one.update(batch(name, k)), type(two).update(two, batch(name, k))
@@ -77,7 +77,7 @@ def test_what_an_update_returned_stays_when_the_next_one_is_launched():
     assert len({m["loss_q"].item() for m in metrics}) == MANY
 
 
-def test_a_batch_of_another_size_is_recorded_for_itself():
+def test_a_batch_of_another_size_is_captured_for_itself():
     one, two = agent("ppo"), agent("ppo")
     for k in range(2 * MANY):
         given = batch("ppo", k, size=B if k % 2 else 488)
@@ -88,7 +88,7 @@ def test_a_batch_of_another_size_is_recorded_for_itself():
 @pytest.mark.parametrize("name", AGENTS)
 @pytest.mark.parametrize("before", (1, MANY))
 def test_a_snapshot_goes_on_with_the_same_bits(name, before):
-    """Also in an agent that has recorded its update already: weights, moments and streams change in place."""
+    """Also in an agent that has captured its update already: it captures it anew."""
     one, fresh, used = agent(name), agent(name, seed=1), agent(name, seed=2)
     for k in range(before):
         one.update(batch(name, k))
@@ -117,14 +117,14 @@ def _file(content):
     return file
 
 
-def test_a_recorded_policy_is_the_policy_and_follows_the_weights():
+def test_a_captured_policy_is_the_policy_and_follows_the_weights():
     one = agent("d2sac")
     observation = np.random.default_rng(0).random((40, S), dtype=np.float32)
     state = one.checked_state(observation)
 
     def plain():
         noise = one.draw_noise(state, torch.Generator("cuda").manual_seed(3))
-        return type(one).policy(one, one.target_actor, state, noise).detach().cpu().numpy()
+        return one.log_policy(one.target_actor, state, noise).exp().detach().cpu().numpy()
 
     def act():
         return one.act_with_probabilities(observation, torch.Generator("cuda").manual_seed(3), "argmax")[1]

@@ -44,7 +44,7 @@ def test_betas_by_hand():
 
     alpha_bar_2 = alpha_1 alpha_2 = exp(-0.0595 - 0.1585).
     """
-    beta, alpha, alpha_bar, variance = D.variance_schedule(STEPS, 0.1, 10.0)
+    beta, _, alpha_bar = D.variance_schedule(STEPS, 0.1, 10.0)
     first, second = float(beta[0]), float(alpha_bar[1])
     assert first == pytest.approx(1 - math.exp(-0.0595)), named(first, {
         1 - math.exp(0.0595): "the minus in the exponent is missing",
@@ -58,7 +58,13 @@ def test_betas_by_hand():
     assert beta[9].item() == pytest.approx(1 - math.exp(-0.9505)) and (beta.diff() > 0).all()
     assert second == pytest.approx(math.exp(-0.218)), named(second, {
         math.exp(-0.1585): "the bar is forgotten: alpha_bar_i is the product of alpha_1 .. alpha_i",
+        1 - math.exp(-0.0595) + 1 - math.exp(-0.1585): "this is the sum of beta_1 .. beta_i",
+        math.exp(-0.0595) + math.exp(-0.1585): "cumsum in place of cumprod: alpha_bar_i is the product",
+        (1 - math.exp(-0.0595)) * (1 - math.exp(-0.1585)): "this is the product of beta_1 .. beta_i; take the alphas",
+        1 - (1 - math.exp(-0.0595) + 1 - math.exp(-0.1585)): "cumsum of beta: alpha_bar_i is the product of the alphas",
     })  # fmt: skip
+    other = float(D.variance_schedule(1, 0.5, 5.0).beta[0])
+    assert other == pytest.approx(1 - math.exp(-2.75)), "N = 1, from 0.5 to 5: beta_1 = 1 - exp(-0.5 - 0.5 * 4.5)"
     assert beta.dtype == torch.float64, f"the schedule is in float64, not in {beta.dtype}: give arange a dtype"
 
 
@@ -66,14 +72,12 @@ def test_betas_by_hand():
 @pytest.mark.parametrize("steps", [1, 5, 10, 37])
 def test_alpha_bar_in_closed_form(steps):
     """The betas of Eq. (22) telescope: alpha_bar_i = exp(-b_min i/N - (b_max - b_min) i^2 / (2 N^2))."""
-    beta, alpha, alpha_bar, variance = D.variance_schedule(steps, 0.1, 10.0)
+    beta, alpha, alpha_bar = D.variance_schedule(steps, 0.1, 10.0)
     for i in range(1, steps + 1):
         closed = math.exp(-0.1 * i / steps - 9.9 * i**2 / (2 * steps**2))
         assert alpha_bar[i - 1].item() == pytest.approx(closed, rel=1e-12)
     assert alpha_bar[-1].item() == pytest.approx(math.exp(-5.05))  # the same noise at the end for every N
-    assert (
-        torch.equal(variance, beta) and torch.allclose(alpha, 1 - beta, rtol=1e-12) and ((0 < beta) & (beta < 1)).all()
-    )
+    assert torch.allclose(alpha, 1 - beta, rtol=1e-12) and ((0 < beta) & (beta < 1)).all()
 
 
 @pytest.mark.eq(18)
@@ -120,7 +124,7 @@ def posterior_mean(a_i, a_0, i):
 @pytest.mark.eq(21)
 def test_reverse_mean_by_hand():
     """a_i = 2, eps = 1, beta_i = 0.36, so alpha_i = 0.64; alpha_bar_i = 0.19: (2 - 0.36 / 0.9 * 1) / 0.8 = 2."""
-    found = float(D.reverse_mean(torch.tensor(2.0), torch.tensor(1.0), 0.36, 0.19))
+    found = float(D.reverse_mean(torch.tensor(2.0), torch.tensor(1.0), 0.64, 0.19))
     assert found == pytest.approx(2.0), named(found, MEANS)
 
 
@@ -132,16 +136,16 @@ def test_mean_from_the_noise_equals_posterior_mean_from_a_0(i):
     At i = 1 the printed form agrees, since alpha_bar_1 = alpha_1; from i = 2 on only the form with the bar does.
     """
     a_0, eps = normal(5, 24, seed=1), normal(5, 24, seed=2)
-    beta, alpha_bar = SCHEDULE.beta[i - 1].item(), SCHEDULE.alpha_bar[i - 1].item()
+    alpha, alpha_bar = SCHEDULE.alpha[i - 1].item(), SCHEDULE.alpha_bar[i - 1].item()
     a_i = D.forward_marginal(a_0, alpha_bar, eps)
     expected = posterior_mean(a_i, a_0, i)
-    torch.testing.assert_close(D.reverse_mean(a_i, eps, beta, alpha_bar), expected, rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(D.reverse_mean(a_i, eps, alpha, alpha_bar), expected, rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.eq(24)
 def test_expanded_step_by_hand():
     """As for Eq. (21), 2 / 0.8 - 0.36 / sqrt(0.64 * 0.81) * 1 = 2; plus sqrt(0.36) * 3 = 1.8."""
-    found = float(D.reverse_step_expanded(torch.tensor(2.0), torch.tensor(1.0), 0.36, 0.19, torch.tensor(3.0)))
+    found = float(D.reverse_step_expanded(torch.tensor(2.0), torch.tensor(1.0), 0.64, 0.19, torch.tensor(3.0)))
     slips = {mean + 1.8: words for mean, words in MEANS.items()} | {2 + 0.36 * 3: "beta_i z in place of sqrt(beta_i) z"}
     assert found == pytest.approx(3.8), named(found, slips)
 
@@ -151,9 +155,9 @@ def test_expanded_step_by_hand():
 def test_expanded_step_is_the_mean_plus_noise(i):
     """Eq. (24) is Eq. (21) put into Eq. (23), for every i."""
     a_i, eps, z = normal(3, 24, seed=3), normal(3, 24, seed=4), normal(3, 24, seed=5)
-    beta, alpha_bar = SCHEDULE.beta[i - 1].item(), SCHEDULE.alpha_bar[i - 1].item()
-    by_parts = D.reverse_step(D.reverse_mean(a_i, eps, beta, alpha_bar), beta, z)
-    torch.testing.assert_close(D.reverse_step_expanded(a_i, eps, beta, alpha_bar, z), by_parts)
+    beta, alpha, alpha_bar = (column[i - 1].item() for column in SCHEDULE)
+    by_parts = D.reverse_step(D.reverse_mean(a_i, eps, alpha, alpha_bar), beta, z)
+    torch.testing.assert_close(D.reverse_step_expanded(a_i, eps, alpha, alpha_bar, z), by_parts)
 
 
 @pytest.mark.eq(20, 23)
@@ -176,7 +180,7 @@ def oracle(a_0):
 def test_two_steps_by_hand():
     """alpha_2 = 0.36, alpha_1 = 0.64, a_2 = 3, z = 1, eps_theta = 0: a_1 = 3 / 0.6 + 0.8 * 1 = 5.8, a_0 = 5.8 / 0.8."""
     beta = torch.tensor([0.36, 0.64], dtype=torch.float64)
-    schedule = D.Schedule(beta, 1 - beta, torch.cumprod(1 - beta, 0), variance=beta)
+    schedule = D.Schedule(beta, 1 - beta, torch.cumprod(1 - beta, 0))
     noise = torch.tensor([[[3.0]], [[1.0]]], dtype=torch.float64)
     asked = []
     try:
@@ -195,6 +199,31 @@ def test_two_steps_by_hand():
         (5 + 0.8 * 3) / 0.8: "noise[0] is a_N; the z of step i is noise[N - i + 1]",
         (5 + 0.8 * 3) / 0.8 + 0.6: "noise[0] is a_N; the z of step i is noise[N - i + 1], and step 1 has none",
         (5 + 0.64 * 1) / 0.8: "variance_i z in place of sqrt(variance_i) z",
+    })  # fmt: skip
+
+
+@pytest.mark.eq(19)
+def test_three_steps_by_hand():
+    """Without z: sqrt(alpha_i) = 0.8, 3/4, 7/15 and sqrt(1 - alpha_bar_i) = 0.6, 0.8, 0.96 for i = 1, 2, 3.
+
+    beta_i = 0.36, 7/16, 176/225; eps_theta = 1, 1.92, 1.08; a_3 = 2. a_2 = (2 - 0.88) * 15/7 = 2.4,
+    a_1 = (2.4 - 1.05) * 4/3 = 1.8, a_0 = (1.8 - 0.6) / 0.8 = 1.5.
+    """
+    root = torch.tensor([0.8, 3 / 4, 7 / 15], dtype=torch.float64)
+    schedule = D.Schedule(1 - root**2, root**2, torch.cumprod(root**2, 0))
+    noise = torch.tensor([2.0, 0.0, 0.0], dtype=torch.float64)[:, None, None]
+    found = float(D.denoise(lambda a, i: torch.full_like(a, (1.0, 1.92, 1.08)[i - 1]), schedule, noise))
+
+    def chain(divisors):
+        a = 2.0
+        for i in (3, 2, 1):
+            a = (a - (1 - root[i - 1] ** 2) / divisors[i - 1] * (1.0, 1.92, 1.08)[i - 1]) / root[i - 1]
+        return float(a)
+
+    assert found == pytest.approx(1.5), named(found, {
+        chain((1 - root**2).sqrt()): "alpha_i where Eq. (21) needs alpha_bar_i, the misprint of the paper",
+        chain((1 - root**2).cumprod(0).sqrt()): "the bar is the product of beta_1 .. beta_i; it is that of the alphas",
+        2 / 0.8 / 0.75 * 15 / 7: "eps_theta is not used",
     })  # fmt: skip
 
 
@@ -241,6 +270,18 @@ def test_gradients_reach_all_steps():
     run(weight).backward()
     assert (weight.grad.abs() > 1e-6).all()
     assert torch.autograd.gradcheck(run, (weight,))
+
+
+@pytest.mark.eq(18, 21, 24)
+def test_coefficients_may_be_tensors():
+    """One alpha for each sample: two samples at once are what each is by itself; the tensors stay as they are."""
+    alpha, bar = (torch.tensor(values, dtype=torch.float64)[:, None] for values in ([0.64, 0.5], [0.19, 0.3]))
+    a, eps, z = normal(2, 3, seed=11), normal(2, 3, seed=12), normal(2, 3, seed=13)
+    forward = {D.forward_step: (a, alpha, eps), D.forward_marginal: (a, bar, eps)}
+    reverse = {D.reverse_mean: (a, eps, alpha, bar), D.reverse_step_expanded: (a, eps, alpha, bar, z)}
+    for function, given in (forward | reverse).items():
+        found, alone = function(*given), [function(*(each[k] for each in given)) for k in range(2)]
+        torch.testing.assert_close(found, torch.stack(alone))
 
 
 @pytest.mark.eq(26)

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from edgediff.learner.diffusion import denoise, variance_schedule
-from edgediff.learner.networks import NoiseNetwork, TwinCritics, mlp, sinusoidal_embedding
+from edgediff.learner.embedding import sinusoidal_embedding
+from edgediff.learner.networks import NoiseNetwork, TwinCritics, mlp
 
 S, A, H, N, B = 21, 24, 32, 10, 7
 
@@ -67,7 +68,7 @@ def test_embedding_by_hand():
 @pytest.mark.eq(21)
 def test_steps_are_embedded_from_1_to_N():
     """eps_theta of Eq. (21): row i - 1 of the stored embedding is that of step i."""
-    assert torch.equal(network().embedding.float(), sinusoidal_embedding(torch.arange(1, N + 1)))
+    assert torch.equal(network().time.table.float(), sinusoidal_embedding(torch.arange(1, N + 1)))
 
 
 @pytest.mark.eq(15)

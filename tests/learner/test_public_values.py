@@ -188,5 +188,5 @@ def test_posterior_variance_as_diffusers(t, expected):
     """
     beta = torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64)
     alpha_bar, one = (1 - beta).cumprod(0)[t].item(), torch.ones((), dtype=torch.float64)
-    slope = reverse_mean(one, one / (1 - alpha_bar) ** 0.5, beta[t].item(), alpha_bar)
+    slope = reverse_mean(one, one / (1 - alpha_bar) ** 0.5, 1 - beta[t].item(), alpha_bar)
     assert (slope * beta[t] / (1 - beta[t]) ** 0.5).item() == pytest.approx(expected, abs=1e-5)

@@ -7,26 +7,32 @@ import pytest
 import torch
 from torch import nn
 
-from edgediff.config import COMMON_INPUTS, GATEWAY_INPUTS, LearnerConfig, WorldConfig
+from edgediff.config import LearnerConfig, WorldConfig
+from edgediff.errors import ConfigError
 from edgediff.learner.agents import AGENTS, build_agent
-from edgediff.learner.shared import PricedCritic, SharedNetwork, SharedNoiseNetwork, SharedValue, latent_summary
+from edgediff.learner.shared import PricedCritic, SharedNetwork, SharedNoiseNetwork, SharedValue, Widths, latent_summary
 from edgediff.world.rules import one_step_greedy
 from edgediff.world.simulator import Simulator
-from edgediff.world.state import observe_gateways
+from edgediff.world.state import WIDTHS, observe_gateways
 
 B, H, N = 7, 16, 4
+EDGE = Widths(
+    *WIDTHS
+)  # 6 common numbers; of a gateway 3 own and, for each of 3 levels, a reward and two that are priced
+PRICED, BARE = Widths(2, 1, 2, 5), Widths(1, 2, 1)  # other problems: one with four prices, one without a model
 CONFIG = LearnerConfig(network="shared", hidden=H, batch_size=32, d2sac_denoising_steps=N)
 
 
-def states(gateways, seed=0):
-    return torch.randn(B, COMMON_INPUTS + gateways * GATEWAY_INPUTS, generator=torch.Generator().manual_seed(seed))
+def states(items, widths=EDGE, seed=0):
+    size = widths.common + items * (widths.own + widths.levels * widths.per_level)
+    return torch.randn(B, size, generator=torch.Generator().manual_seed(seed))
 
 
-def latents(gateways, seed=1):
-    return torch.randn(B, 3 * gateways, generator=torch.Generator().manual_seed(seed))
+def latents(items, widths=EDGE, seed=1):
+    return torch.randn(B, widths.levels * items, generator=torch.Generator().manual_seed(seed))
 
 
-def with_gateways_in_order(values, order, each, first=0):
+def with_items_in_order(values, order, each, first=0):
     """Reorder the blocks of `each` numbers that come after the `first` ones."""
     blocks = values[:, first:].unflatten(1, (-1, each))[:, order].flatten(1)
     return torch.cat([values[:, :first], blocks], dim=1)
@@ -45,37 +51,39 @@ def seeded():
         yield
 
 
-def test_permuting_the_gateways_permutes_the_output():
-    order, state, a = torch.tensor([3, 0, 4, 1, 2]), states(5), latents(5)
-    state_too, a_too = with_gateways_in_order(state, order, GATEWAY_INPUTS, COMMON_INPUTS), a.clone()
-    a_too = with_gateways_in_order(a, order, 3)
-    priced = with_prices(PricedCritic(H))
-    network, noise, value, i = SharedNetwork(H), SharedNoiseNetwork(H, N), SharedValue(H), torch.full((B,), 2)
-    for one, two in (
-        (network(state), network(state_too)),
-        (noise(a, state, i), noise(a_too, state_too, i)),
-        (priced(state), priced(state_too)),
-    ):
+@pytest.mark.parametrize("widths", [EDGE, PRICED, BARE])
+def test_permuting_the_items_permutes_the_output(widths):
+    order, state, a = torch.tensor([3, 0, 4, 1, 2]), states(5, widths), latents(5, widths)
+    state_too = with_items_in_order(state, order, (state.shape[1] - widths.common) // 5, widths.common)
+    a_too = with_items_in_order(a, order, widths.levels)
+    network, noise, value = SharedNetwork(widths, H), SharedNoiseNetwork(widths, H, N), SharedValue(widths, H)
+    i, pairs = torch.full((B,), 2), [(network(state), network(state_too))]
+    pairs.append((noise(a, state, i), noise(a_too, state_too, i)))
+    if widths.per_level:
+        priced = with_prices(PricedCritic(widths, H))
+        pairs.append((priced(state), priced(state_too)))
+    for one, two in pairs:
         assert not torch.allclose(one, two)
-        torch.testing.assert_close(with_gateways_in_order(one, order, 3), two)
+        torch.testing.assert_close(with_items_in_order(one, order, widths.levels), two)
     torch.testing.assert_close(value(state), value(state_too))
 
 
-def test_the_same_weights_serve_any_number_of_gateways():
-    network, noise, value = SharedNetwork(H), SharedNoiseNetwork(H, N), SharedValue(H)
-    for gateways in (1, 2, 8, 64, 256):
-        state, a = states(gateways), latents(gateways)
-        assert network(state).shape == noise.predictor(state)(a, 1).shape == (B, 3 * gateways)
+@pytest.mark.parametrize("widths", [EDGE, PRICED, BARE])
+def test_the_same_weights_serve_any_number_of_items(widths):
+    network, noise, value = SharedNetwork(widths, H), SharedNoiseNetwork(widths, H, N), SharedValue(widths, H)
+    for items in (1, 2, 8, 64, 256):
+        state, a = states(items, widths), latents(items, widths)
+        assert network(state).shape == noise.predictor(state)(a, 1).shape == (B, widths.levels * items)
         for output in (network(state), noise.predictor(state)(a, 1), value(state)):
             assert torch.isfinite(output).all()
         assert value(state).shape == (B, 1)
 
 
-def test_every_gateway_goes_through_one_plain_network():
+def test_every_item_goes_through_one_plain_network():
     """The split first layer is a linear layer on the concatenation of own numbers, common ones and summaries."""
-    network, state = SharedNetwork(H), states(3)
-    common, own = state[:, :COMMON_INPUTS], state[:, COMMON_INPUTS:].view(B, 3, GATEWAY_INPUTS)
-    plain = nn.Linear(COMMON_INPUTS + 4 * GATEWAY_INPUTS, H)
+    network, state = SharedNetwork(EDGE, H), states(3)
+    common, own = state[:, :6], state[:, 6:].view(B, 3, 12)
+    plain = nn.Linear(6 + 4 * 12, H)
     first = network.first
     plain.weight.data = torch.cat([first.of_own.weight, first.of_common.weight], dim=1)
     plain.bias.data = first.of_common.bias.data
@@ -85,16 +93,18 @@ def test_every_gateway_goes_through_one_plain_network():
         torch.testing.assert_close(network(state)[:, 3 * g : 3 * g + 3], expected)
 
 
-def test_the_priced_critic_charges_two_prices_on_what_each_action_holds():
-    critic, state = with_prices(PricedCritic(H)), states(2)
-    common = torch.cat([state[:, :COMMON_INPUTS], *(x(state[:, COMMON_INPUTS:].view(B, 2, GATEWAY_INPUTS)) for x in (
-        lambda own: own.max(1).values, lambda own: own.min(1).values, lambda own: own.mean(1)))], dim=1)  # fmt: skip
-    price, value = critic.prices(common), critic.value(state)[:, 0]
-    for k in range(6):
-        first = COMMON_INPUTS + k // 3 * GATEWAY_INPUTS + 3 + 3 * (k % 3)
-        reward, bandwidth, compute = state[:, first : first + 3].T
-        expected = value + reward - price[:, 0] * bandwidth - price[:, 1] * compute
-        torch.testing.assert_close(critic(state)[:, k], expected)
+@pytest.mark.parametrize("widths", [EDGE, PRICED])
+def test_the_priced_critic_charges_a_price_on_what_each_action_holds(widths):
+    """Q = V + r - sum_j p_j h_j; the numbers of a level are r, h_1, h_2, ... in this order."""
+    critic, state = with_prices(PricedCritic(widths, H)), states(2, widths)
+    common, own = state[:, : widths.common], state[:, widths.common :].view(B, 2, -1)
+    seen = torch.cat([common, own.max(1).values, own.min(1).values, own.mean(1)], dim=1)
+    price, value, values = critic.prices(seen), critic.value(state)[:, 0], critic(state)
+    for k in range(2 * widths.levels):
+        first = widths.own + widths.per_level * (k % widths.levels)
+        reward, *held = own[:, k // widths.levels, first : first + widths.per_level].T
+        expected = value + reward - sum(price[:, j] * h for j, h in enumerate(held))
+        torch.testing.assert_close(values[:, k], expected)
 
 
 def test_an_untrained_priced_critic_prefers_what_the_greedy_rule_prefers():
@@ -102,7 +112,7 @@ def test_an_untrained_priced_critic_prefers_what_the_greedy_rule_prefers():
     state = simulator.reset(0)
     for _ in range(50):
         state, *_ = simulator.step(one_step_greedy(simulator.world, simulator.view()))
-    preferred = PricedCritic(H)(torch.as_tensor(state)).argmax(dim=1)
+    preferred = PricedCritic(EDGE, H)(torch.as_tensor(state)).argmax(dim=1)
     assert (
         np.array_equal(preferred, one_step_greedy(simulator.world, simulator.view()))
         and len(set(preferred.tolist())) > 3
@@ -112,7 +122,7 @@ def test_an_untrained_priced_critic_prefers_what_the_greedy_rule_prefers():
 @pytest.mark.eq(21)
 def test_the_cheap_form_for_a_whole_chain_is_the_definition():
     """eps_theta of Eq. (21) for the shared network: its form for a chain gives what `forward` gives, at every i."""
-    noise, state, a = SharedNoiseNetwork(H, N), states(6), latents(6)
+    noise, state, a = SharedNoiseNetwork(EDGE, H, N), states(6), latents(6)
     predict = noise.predictor(state)
     outputs = [noise(a, state, torch.full((B,), i)) for i in range(1, N + 1)]
     for i, expected in enumerate(outputs, start=1):
@@ -125,14 +135,13 @@ def test_the_summary_of_a_latent_is_that_of_all_its_entries():
     torch.testing.assert_close(latent_summary(a), torch.tensor([[3.0, 1.0, a.exp().sum().log()]]))
 
 
-@pytest.mark.parametrize("network", ("shared", "priced"))
+@pytest.mark.parametrize("critic", ("values", "priced"))
 @pytest.mark.parametrize("name", AGENTS)
-def test_an_agent_with_shared_networks_acts_learns_and_is_saved(name, network):
-    gateways = 3
+def test_an_agent_with_shared_networks_acts_learns_and_is_saved(name, critic):
     config = replace(
-        CONFIG, agent=name, network=network, collect_per_epoch=20, num_envs=5, buffer_size=100, batch_size=16
+        CONFIG, agent=name, critic=critic, collect_per_epoch=20, num_envs=5, buffer_size=100, batch_size=16
     )
-    one, two = (build_agent(states(gateways).shape[1], 9, config, np.random.SeedSequence(seed)) for seed in (0, 1))
+    one, two = (build_agent(states(3).shape[1], 9, config, seed, widths=WIDTHS) for seed in (0, 1))
     memory, rng = one.memory(), np.random.default_rng(0)
     observation = rng.standard_normal((5, one.state_dim), dtype=np.float32)
     for _ in range(4):
@@ -148,9 +157,27 @@ def test_an_agent_with_shared_networks_acts_learns_and_is_saved(name, network):
     assert np.array_equal(one.explore(observation), two.explore(observation))
 
 
-def test_one_agent_runs_on_another_number_of_gateways():
-    small, large = (
-        build_agent(states(gateways).shape[1], 3 * gateways, CONFIG, np.random.SeedSequence(0)) for gateways in (3, 8)
-    )
+def test_one_agent_runs_on_another_number_of_items():
+    small, large = (build_agent(states(g).shape[1], 3 * g, CONFIG, widths=WIDTHS) for g in (3, 8))
     large.load_weights(small.weights())
-    assert large.act(states(8).numpy(), large.evaluation_stream()).max() < 24
+    assert large.act(states(8).numpy()).max() < 24
+
+
+@pytest.mark.parametrize("name", AGENTS)
+def test_an_observation_of_another_width_is_one_line(name):
+    agent = build_agent(states(3).shape[1], 9, replace(CONFIG, agent=name), widths=WIDTHS)
+    for act in (agent.act, agent.explore):
+        with pytest.raises(ValueError, match=r"^observation: shape \(7, 54\) is not \(E, 42\), .*$"):
+            act(states(4).numpy())
+
+
+@pytest.mark.parametrize("widths, state_dim, num_actions, critic", [
+    (None, 42, 9, "values"), ((6, 3), 42, 9, "values"), ((6, 3, 3.0, 3), 42, 9, "values"), (12, 42, 9, "values"),
+    ((6, 3, 0, 3), 42, 9, "values"), ((6, 0, 3), 42, 9, "values"), ((-6, 3, 3, 5), 42, 9, "values"),
+    (WIDTHS, 43, 9, "values"), (WIDTHS, 42, 12, "values"), (WIDTHS, 6, 0, "values"), (WIDTHS, 2, 3, "values"),
+    ((6, 12, 3), 42, 9, "priced"), ((6, 9, 3, 1), 42, 9, "priced"),
+])  # fmt: skip
+def test_widths_that_do_not_fit_are_one_line(widths, state_dim, num_actions, critic):
+    with pytest.raises(ConfigError, match=r"^widths: .*") as error:
+        build_agent(state_dim, num_actions, replace(CONFIG, critic=critic), widths=widths)
+    assert "\n" not in str(error.value)

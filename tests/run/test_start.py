@@ -40,7 +40,7 @@ def test_a_gpu_that_cannot_be_used_is_one_line(refused, monkeypatch):
 @pytest.mark.parametrize(("free", "fits"), ((int(0.3e9), True), (int(0.2e9), False)))
 def test_the_buffer_has_to_fit_into_what_is_free_on_the_gpu(monkeypatch, free, fits):
     """A million transitions are 0.18 GB."""
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (free, int(80e9)))
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free, int(80e9)))
     settings = preset_settings("paper", {"world": {}, "learner": {}, "run": {"device": "cuda"}})
     if fits:
         check_memory(settings)
@@ -103,4 +103,5 @@ def test_a_run_says_which_settings_are_not_those_of_the_paper():
     assert line("quick") == "\nnot as in the paper: epochs 100"
     assert line("paper", agent="sac", sac_critic_lr=0.5, ppo_clip=0.1) == "\nnot as in the paper: sac_critic_lr 0.5"
     deploy = line("deploy")
-    assert "load_low 0.5, load_high 3, network priced" in deploy and " sac_" not in deploy and "dqn" not in deploy
+    assert "load_low 0.5, load_high 3, network shared, critic priced," in deploy
+    assert " sac_" not in deploy and "dqn" not in deploy

@@ -5,12 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edgediff.config import COMMON_INPUTS, GATEWAY_INPUTS, WorldConfig
+from edgediff.config import WorldConfig
 from edgediff.world.decision import occupied
 from edgediff.world.rules import UniformRandom
 from edgediff.world.simulator import Simulator
 from edgediff.world.state import observe, observe_gateways, state_of
 from edgediff.world.workload import PRIOR_SLOTS, RECENT_SLOTS, recent_load
+
+COMMON, OF_GATEWAY = 6, 12  # numbers in the state for shared networks
 
 
 @pytest.fixture
@@ -71,14 +73,14 @@ def test_what_an_action_holds_is_what_it_reserves(simulator):
 def test_every_number_of_the_state_for_shared_networks(simulator):
     world, view, result = simulator.world, simulator.view(), simulator.outcomes()
     state = observe_gateways(world, view)
-    assert state.shape == (4, COMMON_INPUTS + 5 * GATEWAY_INPUTS) and state.dtype == np.float32
+    assert state.shape == (4, COMMON + 5 * OF_GATEWAY) and state.dtype == np.float32
     paper, load = observe(world, view) / 2, view.load  # with a gain of 1
     assert state[:, :5] == pytest.approx(paper[:, [0, 1, 2, 3, 14]], abs=1e-6)
     assert state[:, 5] == pytest.approx(2 * np.log(load), abs=1e-6)
     mean_bits = 0.5 * 10.5e6 * 0.55
     mean_tflop = mean_bits * 1e-6 * 3.5 / 3
     for g in range(5):
-        own = state[:, COMMON_INPUTS + g * GATEWAY_INPUTS :][:, :GATEWAY_INPUTS]
+        own = state[:, COMMON + g * OF_GATEWAY :][:, :OF_GATEWAY]
         assert own[:, 0] == pytest.approx(paper[:, 4 + g], abs=1e-6)
         assert own[:, 1] == pytest.approx(paper[:, 9 + g], abs=1e-6)
         assert own[:, 2] == pytest.approx(np.log(view.capacity_bps[g] / 100e6), abs=1e-6)
@@ -102,8 +104,8 @@ def test_the_state_does_not_depend_on_the_names_of_the_gateways(simulator):
         propagation_s=view.propagation_s[:, order],
     )
     one, two = observe_gateways(simulator.world, view), observe_gateways(simulator.world, swapped)
-    blocks = one[:, COMMON_INPUTS:].reshape(4, 5, -1)[:, order].reshape(4, -1)
-    assert two == pytest.approx(np.concatenate([one[:, :COMMON_INPUTS], blocks], axis=1))
+    blocks = one[:, COMMON:].reshape(4, 5, -1)[:, order].reshape(4, -1)
+    assert two == pytest.approx(np.concatenate([one[:, :COMMON], blocks], axis=1))
 
 
 def test_the_state_is_finite_also_where_nothing_is_available(simulator):
@@ -113,5 +115,5 @@ def test_the_state_is_finite_also_where_nothing_is_available(simulator):
 
 
 def test_each_network_has_its_state():
-    assert state_of("mlp") is observe and state_of("shared") is state_of("priced") is observe_gateways
+    assert state_of("mlp") is observe and state_of("shared") is observe_gateways
     assert replace(WorldConfig(), num_gateways=64).state_dim == 133
