@@ -197,6 +197,20 @@ def test_two_steps_by_hand():
 
 
 @pytest.mark.eq(19)
+def test_the_chain_takes_away_what_is_predicted():
+    """As above with a_2 = 0, z = 0, eps_theta = 1; alpha_bar_2 = 0.64 * 0.36 = 0.2304.
+
+    a_1 = -0.64 / sqrt(0.7696) / 0.6 = -1.21589, a_0 = (a_1 - 0.36 / 0.6) / 0.8 = -2.26986.
+    """
+    beta = torch.tensor([0.36, 0.64], dtype=torch.float64)
+    schedule = D.Schedule(beta, 1 - beta, torch.cumprod(1 - beta, 0))
+    found = float(D.denoise(lambda a, i: torch.ones_like(a), schedule, torch.zeros(2, 1, 1, dtype=torch.float64)))
+    assert found == pytest.approx(-2.26986, abs=1e-5), named(found, {
+        -(0.64 / 0.8 / 0.6 + 0.6) / 0.8: "reverse_mean is given alpha_i in the place of alpha_bar_i",
+    })  # fmt: skip
+
+
+@pytest.mark.eq(19)
 def test_a_chain_with_a_perfect_oracle_returns_a_0():
     """Whatever the noise: the last step lands on a_0 exactly, because none is added at i = 1."""
     a_0 = normal(6, 24, seed=6)
