@@ -26,14 +26,16 @@ setup(
         "Typing :: Typed",
     ],
     packages=find_packages(include=["edgediff", "edgediff.*"]),
+    # Said, so that an editable install is a plain path: with a finder, a clone would hide the package from its parent.
+    package_dir={"": "."},
     package_data={"edgediff": ["py.typed"]},
     python_requires=">=3.10",
-    # The lowest versions are those that the tests of world, gym, learner, config and training passed with.
-    # Bits of a run depend on the version of torch.
-    install_requires=["torch>=2.13,<2.14", "numpy>=1.23.5", "tqdm>=4.60", "tensorboard>=2.21"],
+    # The lowest versions are those that the tests of world, gym, learner and run passed with, together, on Python 3.11.
+    # Bits of a run depend on the versions of torch and NumPy: experiments/results/constraints.txt.
+    install_requires=["torch>=2.6", "numpy>=1.23.5", "tqdm>=4.60", "tensorboard>=2.16"],
     extras_require={
         "test": ["pytest>=8.4"],
-        "experiments": ["matplotlib", "latex2mathml", "pandas"],
+        "experiments": ["matplotlib>=3.9", "latex2mathml>=3.80", "pandas>=2.0"],
         # Before 1.4, the statistics of episodes are wrong for a batch that resets in the same step.
         "gym": ["gymnasium>=1.4"],
         "dev": ["ruff", "mypy", "pre-commit", "nbclient", "ipykernel"],

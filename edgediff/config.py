@@ -5,7 +5,10 @@ command line and the stored settings are all made from these lines.
 """
 
 import re
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import Field, asdict, dataclass, field, fields, replace
+from numbers import Integral, Real
 from typing import Any, NamedTuple, TypeVar
 
 from edgediff.errors import ConfigError
@@ -33,14 +36,10 @@ class WorldConfig:
     # When flows arrive
     arrival_rate: float = setting(0.001, "lambda, flows per workshop and slot", TINY, 10)
     load: float = setting(1.0, "factor on lambda", TINY, 100)
-    load_low: float = setting(
-        0.0, "smallest load of a training episode, drawn log-uniformly (0: always `load`)", 0, 100
-    )
-    load_high: float = setting(0.0, "largest load of a training episode", 0, 100)
+    load_low: float = setting(0.0, "smallest load of an episode, drawn log-uniformly (0: always `load`)", 0, 100)
+    load_high: float = setting(0.0, "largest load of an episode", 0, 100)
     trace: str = setting("none", "log of real requests to use in place of the Poisson process, or none")
-    trace_columns: str = setting(
-        "auto", "TIME,IN,OUT: columns of time, tokens sent, tokens generated in a log of no known format"
-    )
+    trace_columns: str = setting("auto", "TIME,IN,OUT: columns of time, tokens sent, tokens generated of another log")
     trace_from: str = setting("none", "first moment of the log that is used: seconds since its first request, or UTC")
     trace_to: str = setting("none", "end of the part of the log that is used: seconds since its first request, or UTC")
 
@@ -53,9 +52,7 @@ class WorldConfig:
     text_work: float = setting(0.5, "workload of a text flow, TFLOP per Mbit", TINY, 1e6)
     image_work: float = setting(1.0, "workload of an image flow, TFLOP per Mbit", TINY, 1e6)
     scene3d_work: float = setting(2.0, "workload of a 3D-scene flow, TFLOP per Mbit", TINY, 1e6)
-    trace_read_work: float = setting(
-        0.1, "work of a prompt token relative to a generated one (request logs only)", 0, 1e3
-    )
+    trace_read_work: float = setting(0.1, "work of a prompt token, relative to a generated one", 0, 1e3)
 
     # Where workshops and gateways are, and what the gateways can send
     area_m: float = setting(100.0, "side of the square that holds workshops and gateways, m", 0, 1e7)
@@ -72,9 +69,7 @@ class WorldConfig:
 
     # The edge server, and when a flow is given up
     server_tflops: float = setting(3000.0, "compute of the edge server, TFLOP/s", TINY, 1e12)
-    compute_fraction: float = setting(
-        0.25, "share of T_req that processing takes with the compute of level 0", TINY, 10
-    )
+    compute_fraction: float = setting(0.25, "share of T_req that processing takes at level 0", TINY, 10)
     max_delay_s: float = setting(2.0, "a flow that would take longer is dropped, s", TINY, 1e3)
 
     # Objective and reward, Eqs. (9), (13)
@@ -216,9 +211,7 @@ class RunConfig:
     checkpoint_every_s: float = setting(50.0, "time between two checkpoints of a run, s", 0, 1e6)
     device: str = setting("cpu", "where the learner runs: cpu, cuda, or cuda:1 for the second GPU")
     threads: int = setting(1, "threads of torch", 1, 1024)
-    matmul_precision: str = setting(
-        "highest", "float32 matrix products of torch", choices=("highest", "high", "medium")
-    )
+    matmul_precision: str = setting("highest", "float32 products of torch", choices=("highest", "high", "medium"))
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -237,8 +230,8 @@ class Settings(NamedTuple):
     run: RunConfig
 
     def changed(self, given: dict[str, dict]) -> "Settings":
-        """Return the settings with what is given for "world", "learner" and "run"."""
-        return Settings(*(replace(config, **given[name]) for name, config in self._asdict().items()))
+        """Return the settings with what is given for "world", "learner" or "run"."""
+        return Settings(*(replace(config, **given.get(name, {})) for name, config in self._asdict().items()))
 
     def as_dict(self) -> dict[str, dict[str, Any]]:
         """Return plain dictionaries, ready for JSON or a file."""
@@ -286,13 +279,38 @@ def preset_settings(preset: str, given: dict[str, dict]) -> Settings:
     return Settings(**built)
 
 
+def by_configuration(given: Mapping[str, Any], *names: str) -> dict[str, dict[str, Any]]:
+    """Sort settings by the configuration they belong to; `ConfigError` at one of none of the named configurations."""
+    found: dict[str, dict[str, Any]] = {name: {} for name in CONFIGS}
+    for key, value in given.items():
+        home = next((name for name in names if key in {f.name for f in fields(CONFIGS[name])}), "")
+        _require(home != "", f"{key}: is not a setting of {' or '.join(names)}")
+        found[home][key] = value
+    return found
+
+
 def check_fields(config: "WorldConfig | LearnerConfig | RunConfig") -> None:
-    """Raise `ConfigError` unless every field has its declared type and lies in its declared range."""
+    """Keep every field as Python's own int, float or str; `ConfigError` unless it is one and in its declared range."""
     for f in fields(config):
-        value = getattr(config, f.name)
-        if not _allowed(f, value):
-            shown = repr(value) if isinstance(value, str) else value
+        value = plain(getattr(config, f.name), f.type)
+        if value is None or not _in_range(f, value):
+            given = getattr(config, f.name)
+            shown = repr(given) if isinstance(given, str) else " ".join(str(given).split())[:100]
             raise ConfigError(f"{f.name}: {shown} is not {describe_allowed(f)}")
+        object.__setattr__(config, f.name, value)  # the way to set a field of a frozen dataclass
+
+
+def plain(value: Any, kind: Any) -> Any:
+    """Return a value of Python, NumPy or torch as an int, float or str, whichever `kind` is; None if it is none.
+
+    A truth value is no number, and 3.0 is no int.
+    """
+    if hasattr(value, "item") and getattr(value, "ndim", 1) == 0:  # a scalar of NumPy or torch, an array without axes
+        value = value.item()
+    if isinstance(value, bool) or not isinstance(value, {int: Integral, float: Real, str: str}[kind]):
+        return None
+    with suppress(OverflowError):  # a whole number beyond all floats
+        return kind(value)
 
 
 def describe_allowed(f: Field) -> str:
@@ -305,10 +323,7 @@ def describe_allowed(f: Field) -> str:
     return f"a whole number from {low} to {high}" if f.type is int else f"a number from {low:g} to {high:g}"
 
 
-def _allowed(f: Field, value: Any) -> bool:
-    types: dict[Any, tuple[type, ...]] = {str: (str,), int: (int,), float: (int, float)}
-    if not isinstance(value, types[f.type]) or isinstance(value, bool):
-        return False
+def _in_range(f: Field, value: Any) -> bool:
     if f.type is str:
         return value in f.metadata["choices"] if f.metadata["choices"] else value != ""
     return f.metadata["low"] <= value <= f.metadata["high"]  # NaN and the infinities are in no range

@@ -8,41 +8,63 @@ if __name__ == "__main__":
 import csv
 import json
 import sys
-from argparse import Namespace
+from collections.abc import Mapping
 from math import isfinite
+from pathlib import Path
+from typing import Any
 
-from edgediff.config import WorldConfig
+from edgediff.config import WorldConfig, by_configuration, preset_settings
 from edgediff.errors import ConfigError
 from edgediff.run.commandline import Parser, given_settings
-from edgediff.run.process import output_status, run_program
-from edgediff.run.scores import agent_policy, score, table, traffic_label
-from edgediff.run.start import load_run
+from edgediff.run.process import run_program, set_up_torch
+from edgediff.run.scores import Scores, agent_policy, scores_of
+from edgediff.run.start import Loaded, check, load_run
 from edgediff.world.rollout import Policy
-from edgediff.world.rules import all_rules
-from edgediff.world.simulator import Simulator
+from edgediff.world.rules import RULES, all_rules
 from edgediff.world.windows import describe_log
-from edgediff.world.workload import HELD_OUT
 
 
-def compare(runs: list[str], args: Namespace) -> tuple[str, dict[str, dict[str, float]]]:
-    """Score every run and every rule on the same episodes; return a heading and the scores by label."""
-    loaded = {run: load_run(run, args.weights, given_settings(args)) for run in runs}
-    (world, _, of_run), trace, _, _ = loaded[runs[0]]
-    for run, (settings, _, _, _) in loaded.items():
-        for name, value in vars(world).items():
-            if (other := getattr(settings.world, name)) != value:
-                raise ConfigError(f"{name}: {other} in {run} is not {value}, as in {runs[0]}; give one of them")
+def compare(
+    schedulers: Mapping[str, Policy | str | Path], weights: str = "last", mode: str = "", **settings: Any
+) -> Scores:
+    """Score schedulers on the same held-out traffic, that of `python -m edgediff.evaluate`; return one row for each.
+
+        print(compare({"mine": my_policy, "greedy": "greedy", "deployed": "runs/X"}, load=2, episodes=32))
+
+    A scheduler is a function of (world, view) that returns an action for every environment, (E,); the short name of a
+    rule (`world.rules.RULES`); or the folder of a run, with its `weights` and `mode`. `settings` are `episodes` and
+    fields of `WorldConfig` and `RunConfig`; without them, the world is that of the runs, or the default one.
+    Raises `ConfigError`, also at an action that is none, with the name of its scheduler.
+    """
+    if "episodes" in settings:
+        settings["final_episodes"] = settings.pop("episodes")
+    given, rules = by_configuration(settings, "world", "run"), all_rules()
+    found = {label: rules.get(RULES.get(s, ""), s) if isinstance(s, str) else s for label, s in schedulers.items()}
+    runs = load_runs({label: s for label, s in found.items() if isinstance(s, (str, Path))}, weights, given)
     policies: dict[str, Policy] = {}
-    for run, (settings, _, _, agent) in loaded.items():
-        for mode in [args.mode] if args.mode else agent.MODES[: 2 if len(runs) == 1 else 1]:
-            label, policy = agent_policy(agent, settings.run, mode)
-            policies[label if len(runs) == 1 else f"{run}: {label}"] = policy
-    epochs = ", ".join(f"{run} (epoch {epoch})" for run, (_, _, epoch, _) in loaded.items())
-    heading = f"{epochs}, {args.weights} weights; {traffic_label(world)}; {of_run.final_episodes} held-out episodes"
-    heading += f"\n{describe_log(world, trace)}" if trace else ""
-    simulator = Simulator(world, of_run.final_episodes, trace=trace, state_of_view=None)
-    policies |= all_rules()
-    return heading, {label: score(simulator, policy, HELD_OUT + 1) for label, policy in policies.items()}
+    for label, scheduler in found.items():
+        if label in runs:
+            _, policies[label] = agent_policy(runs[label].agent, runs[label].settings.run, mode)
+        elif callable(scheduler):
+            policies[label] = scheduler
+        else:
+            raise ConfigError(f"{label}: {scheduler!r} is no function, no rule ({', '.join(RULES)}) and no folder")
+    common = next(iter(runs.values())).settings if runs else preset_settings("paper", given)
+    log = check(common, learning=False)
+    scores = scores_of(policies, common.world, common.run.final_episodes, log)
+    scores.heading += f"\n{describe_log(common.world, log)}" if log else ""
+    return scores
+
+
+def load_runs(folders: Mapping[str, str | Path], weights: str, given: dict[str, dict]) -> dict[str, Loaded]:
+    """Read runs that are to be scored together; `ConfigError` unless they have one world."""
+    runs = {label: load_run(folder, weights, given) for label, folder in folders.items()}
+    for label, run in runs.items():
+        first, common = next(iter(runs.items()))
+        for name, value in vars(common.settings.world).items():
+            if (other := getattr(run.settings.world, name)) != value:
+                raise ConfigError(f"{name}: {other} in {label} is not {value}, as in {first}; give one of them")
+    return runs
 
 
 def main(argv: list[str]) -> int:
@@ -60,7 +82,15 @@ def main(argv: list[str]) -> int:
     args = parser.parse(argv)
     if args.csv and args.json:
         raise ConfigError("csv: cannot be given together with --json")
-    heading, scores = compare(args.runs, args)
+    runs = load_runs({run: run for run in args.runs}, args.weights, given_settings(args))
+    (world, _, of_run), _, _, _ = runs[args.runs[0]]
+    set_up_torch(of_run)
+    policies: dict[str, Policy] = {}
+    for folder, run in runs.items():
+        for mode in [args.mode] if args.mode else run.agent.MODES[: 2 if len(runs) == 1 else 1]:
+            label, policy = agent_policy(run.agent, run.settings.run, mode)
+            policies[label if len(runs) == 1 else f"{folder}: {label}"] = policy
+    scores = compare(policies | all_rules(), **vars(world), episodes=of_run.final_episodes)
     if args.json:
         finite = {label: {name: value if isfinite(value) else None for name, value in values.items()}
                   for label, values in scores.items()}  # fmt: skip
@@ -70,8 +100,9 @@ def main(argv: list[str]) -> int:
         writer.writeheader()
         writer.writerows({"scheduler": label} | values for label, values in scores.items())
     else:
-        print(f"{heading}\n{table(scores)}")
-    return output_status("edgediff.evaluate")
+        epochs = ", ".join(f"{folder} (epoch {run.epoch})" for folder, run in runs.items())
+        print(f"{epochs}, {args.weights} weights; {scores}")
+    return 0
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import shlex
 import signal
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -19,17 +20,16 @@ from edgediff.errors import ConfigError, NonFiniteError, first_line
 from edgediff.learner.agent import Agent
 from edgediff.run import files
 from edgediff.run.checkpoint import Checkpointer, Stop, Training, restore, stop
-from edgediff.run.commandline import Parser
+from edgediff.run.commandline import Parser, given_settings
 from edgediff.run.folder import Progress, RunFolder, checkpoints
-from edgediff.run.process import StopSignals, run_program
+from edgediff.run.process import StopSignals, run_program, set_up_torch
 from edgediff.run.report import Report, budget, mean_metrics, mean_outcome
-from edgediff.run.scores import agent_policy, score, table, traffic_label
+from edgediff.run.scores import agent_policy, held_out_label, score, scores_of, table
 from edgediff.run.start import resume_run, start_run
 from edgediff.run.weights import new_agent
+from edgediff.world.log import RequestLog
 from edgediff.world.rules import GREEDY, PRICED, PRICED_BY_LOAD, all_rules
 from edgediff.world.simulator import Simulator
-from edgediff.world.trace import Trace
-from edgediff.world.workload import HELD_OUT
 
 SHOWN_RULES = "round robin, level 2", "most available", GREEDY, PRICED, PRICED_BY_LOAD
 _AGENT, _REPLAY = 100, 101  # names of the learner's random streams, beside those of the workload
@@ -37,7 +37,7 @@ _AGENT, _REPLAY = 100, 101  # names of the learner's random streams, beside thos
 
 def build(
     settings: Settings,
-    trace: Trace | None = None,
+    log: RequestLog | None = None,
     agent_class: type[Agent] | None = None,
     state_of_view: Callable | None = None,
 ) -> Training:
@@ -47,7 +47,7 @@ def build(
     """
     world, config, run = settings
     simulator = Simulator.of(
-        settings, config.num_envs, trace=trace, **{"state_of_view": state_of_view} if state_of_view else {}
+        settings, config.num_envs, log=log, **{"state_of_view": state_of_view} if state_of_view else {}
     )
     entries = simulator.reset(run.seed).shape[1]
     agent_seed, replay_seed = (np.random.SeedSequence(run.seed, spawn_key=(name,)) for name in (_AGENT, _REPLAY))
@@ -61,24 +61,29 @@ def held_out_world(settings: Settings) -> WorldConfig:
     return settings.world.at_load(settings.world.load)
 
 
-def train(settings: Settings, folder: RunFolder, parts: Training | None = None, saved: dict | None = None) -> Agent:
+def train(
+    settings: Settings,
+    folder: RunFolder,
+    parts: Training | None = None,
+    saved: dict | None = None,
+    signals: StopSignals | None = None,
+) -> Agent:
     """Run Algorithm 1, its lines numbered as in the paper; return the trained agent.
 
     An epoch collects transitions from all environments, then takes its gradient steps; episodes follow each other
-    inside the simulator. `parts` is what `build` has made; `saved` is the checkpoint of a run to go on from.
-    Raises `NonFiniteError` at a NaN or an infinity, and `Stop` after a signal; in both cases the folder holds the last
-    good checkpoint.
+    inside the simulator. `parts` is what `build` has made; `saved` is the checkpoint of a run to go on from; `signals`
+    are those that a program listens to. It changes nothing of the process, and runs in any thread.
+    Raises `NonFiniteError` at a NaN or an infinity, and `Stop` after a signal; the folder then holds the last good
+    checkpoint, as it does after a `KeyboardInterrupt`.
     """
     config, every = settings.learner, settings.run.eval_every
     parts = parts or build(settings)
     simulator, agent, memory, sampling = parts
     progress = restore(saved, parts) if saved else Progress()
-    held_out = Simulator(
-        held_out_world(settings), settings.run.eval_episodes, trace=simulator.trace, state_of_view=None
-    )
+    held_out = Simulator(held_out_world(settings), settings.run.eval_episodes, log=simulator.log, state_of_view=None)
     observation = simulator.observation()  # line 2
     with (
-        Checkpointer(folder, settings, parts, progress) as checkpointer,
+        Checkpointer(folder, settings, parts, progress, signals) as checkpointer,
         Report(folder.path, settings, agent.METRICS, progress) as report,
     ):
         if progress.epoch == 0:
@@ -113,24 +118,23 @@ def keep_best(held_out: Simulator, parts: Training, settings: Settings, progress
         progress.best = {"reward": found["reward"], "epoch": progress.epoch, "weights": files.to_plain(agent.weights())}
 
 
-def final_table(settings: Settings, agent: Agent, trace: Trace | None) -> str:
+def final_table(settings: Settings, agent: Agent, log: RequestLog | None) -> str:
     """Compare the agent with some rules on held-out traffic that no evaluation has used."""
     world = held_out_world(settings)
-    simulator = Simulator(world, settings.run.final_episodes, trace=trace, state_of_view=None)
+    episodes = settings.run.final_episodes
     rules = {label: rule for label, rule in all_rules().items() if label in SHOWN_RULES}
-    policies = dict([agent_policy(agent, settings.run)]) | rules
-    scores = {label: score(simulator, policy, HELD_OUT + 1) for label, policy in policies.items()}
-    heading = f"{traffic_label(world)}; {settings.run.final_episodes} held-out episodes; last weights"
-    return f"{heading}\n{table(scores, num_columns=5)}"
+    scores = scores_of(dict([agent_policy(agent, settings.run)]) | rules, world, episodes, log)
+    return f"{held_out_label(world, episodes)}; last weights\n{table(scores, num_columns=5)}"
 
 
 def next_steps(path: Path) -> str:
     """Return the commands that use a finished run."""
     run = shlex.quote(str(path))
+    pictures = f"\n  python -m experiments.pictures {run}            # see what it does (extra: experiments)"
+    pictures = pictures if find_spec("experiments") else ""  # they are no part of a wheel
     return f"""\
   python -m edgediff.evaluate {run} --load 2      # its score at another load
-  python -m edgediff.control {run}                # decide online, one JSON line per flow
-  python -m experiments.pictures {run}            # see what it does (extra: experiments)
+  python -m edgediff.control {run}                # decide online, one JSON line per flow{pictures}
   tensorboard --logdir {run}                      # its curves"""
 
 
@@ -142,13 +146,21 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--resume", metavar="RUN", help="folder of a run to go on with, with the settings it has")
     parser.add_settings(WorldConfig, LearnerConfig, RunConfig)
     args = parser.parse(argv)
-    text, settings, trace, folder, saved = resume_run(args) if args.resume else start_run(args)
+    given = given_settings(args)
+    for flag in ("run", "preset"):
+        if args.resume and getattr(args, flag):
+            raise ConfigError(f"{flag}: {getattr(args, flag)} cannot be given together with --resume")
+    started = (
+        resume_run(args.resume, given) if args.resume else start_run(args.preset or "paper", given, args.run or "")
+    )
+    text, settings, log, folder, saved = started
     path, run = folder.path, shlex.quote(str(folder.path))
-    with folder, StopSignals(stop):
+    with folder, StopSignals(stop) as signals:
         try:
+            set_up_torch(settings.run)
             print(f"{text}\n{budget(settings)}")
-            agent = train(settings, folder, build(settings, trace), saved)
-            print(f"\n{final_table(settings, agent, trace)}")
+            agent = train(settings, folder, build(settings, log), saved, signals)
+            print(f"\n{final_table(settings, agent, log)}")
             print(f"\nlast and best weights, tables and curves are in {path}; next:\n{next_steps(path)}")
         except (KeyboardInterrupt, Stop) as error:
             hint = f"all is saved; go on with: python -m edgediff.train --resume {run}"

@@ -22,8 +22,7 @@ from edgediff.config import LearnerConfig, RunConfig
 from edgediff.errors import ConfigError
 from edgediff.learner.agent import Agent
 from edgediff.learner.agents import build_agent
-from edgediff.run.process import run_program
-from edgediff.run.start import set_up_torch
+from edgediff.run.process import run_program, set_up_torch
 
 RESULTS = Path(__file__).parent / "results/cartpole"
 TRANSITIONS, EVERY, EPISODES = 100_000, 2_500, 10

@@ -21,7 +21,7 @@ MAY_IMPORT = {  # of edgediff
     "train": {"config", "errors", "world", "learner", "run"},
     "evaluate": {"config", "errors", "world", "learner", "run"},
     "control": {"config", "errors", "world", "learner", "run", "control"},
-    "__init__": set(),
+    "__init__": {"config", "errors", "world", "learner", "run", "evaluate", "control"},  # when a name is used
     "__main__": set(),
 }
 MAY_USE = {

@@ -15,8 +15,8 @@ from edgediff.config import CONFIGS, LearnerConfig, WorldConfig
 from edgediff.errors import ConfigError, NonFiniteError
 from edgediff.learner.agents import AGENTS
 from edgediff.learner.replay import Replay
+from edgediff.world.log import load_log
 from edgediff.world.simulator import Simulator
-from edgediff.world.trace import load_trace
 
 NOT_FINITE = [math.nan, math.inf, -math.inf]
 
@@ -227,13 +227,13 @@ LOGS = (
 
 def refused(path):
     with pytest.raises(ConfigError) as error:
-        load_trace(str(path))
+        load_log(str(path))
     message = str(error.value)
     assert message.startswith(f"trace: {path}") and len(message.splitlines()) == 1
     return message.removeprefix(f"trace: {path}")
 
 
-def test_load_trace_refuses_every_damaged_log_and_names_the_line_to_blame(tmp_path):
+def test_load_log_refuses_every_damaged_log_and_names_the_line_to_blame(tmp_path):
     path = tmp_path / "log.csv"
     for name, (line, content) in LOGS.items():
         path.write_bytes(content if isinstance(content, bytes) else content.encode(errors="surrogateescape"))
@@ -241,8 +241,8 @@ def test_load_trace_refuses_every_damaged_log_and_names_the_line_to_blame(tmp_pa
         assert message.startswith(f", line {line}: " if line else ", line "), f"{name}: {message}"
 
 
-def test_load_trace_reads_nothing_but_a_file(tmp_path):
+def test_load_log_reads_nothing_but_a_file(tmp_path):
     (tmp_path / "log.csv").write_text("".join(LOG))
-    assert load_trace(str(tmp_path / "log.csv")).time_s.size == 7  # undamaged, it is good
+    assert load_log(str(tmp_path / "log.csv")).time_s.size == 7  # undamaged, it is good
     for name in ("", "none.csv", "log.csv/log.csv", "x" * 5000, "a\0b"):
         assert refused(tmp_path / name).startswith(": "), name

@@ -10,7 +10,7 @@ from edgediff.config import CONFIGS, PRESETS, LearnerConfig, RunConfig, Settings
 from edgediff.errors import ConfigError
 from edgediff.run import start
 from edgediff.run.start import check_memory
-from edgediff.world.trace import Trace
+from edgediff.world.log import RequestLog
 
 
 def refused(config_class, **given):
@@ -148,9 +148,9 @@ def test_settings_beyond_the_memory_are_refused(sixteen_gigabytes, monkeypatch, 
     for allowed in ({}, LONG):
         check_memory(Settings(WorldConfig(**allowed), LearnerConfig(), RunConfig()))
     settings = Settings(WorldConfig(**world), LearnerConfig(**learner), RunConfig(**run))
-    monkeypatch.setattr(start, "largest_window", lambda *_: flows_per_episode)
+    monkeypatch.setattr(start, "largest_episode", lambda *_: flows_per_episode)
     with pytest.raises(ConfigError) as error:
-        check_memory(settings, Trace(np.arange(2.0), np.ones(2), np.ones(2)) if flows_per_episode else None)
+        check_memory(settings, RequestLog(np.arange(2.0), np.ones(2), np.ones(2)) if flows_per_episode else None)
     message = str(error.value)
     assert message.startswith("buffer_size, num_envs, final_episodes, num_slots, load: ")
     assert message.endswith(" GB in all is not below 80 % of the memory here, 16.0 GB")
@@ -159,11 +159,11 @@ def test_settings_beyond_the_memory_are_refused(sixteen_gigabytes, monkeypatch, 
 def test_a_request_log_beyond_the_memory_is_refused(sixteen_gigabytes, monkeypatch):
     """Its three columns, and what is made of them at the start, are 48 bytes a request."""
     settings = Settings(WorldConfig(), LearnerConfig(), RunConfig())
-    monkeypatch.setattr(start, "largest_window", lambda *_: 1)
+    monkeypatch.setattr(start, "largest_episode", lambda *_: 1)
     column = np.broadcast_to(0.0, 270_000_000)
     with pytest.raises(ConfigError, match=" GB in all is not below 80 % of the memory here"):
-        check_memory(settings, Trace(column, column, column))
-    check_memory(settings, Trace(column[:200_000_000], column, column))
+        check_memory(settings, RequestLog(column, column, column))
+    check_memory(settings, RequestLog(column[:200_000_000], column, column))
 
 
 def test_ppo_needs_memory_for_one_rollout_not_for_a_buffer(sixteen_gigabytes):

@@ -1,85 +1,103 @@
-"""Decide flows online, as the SDN controller of Section 3.1: `python -m edgediff.control RUN`."""
+"""Decide flows online, as the SDN controller of Section 3.1: `python -m edgediff.control NAME`."""
+
+import signal
 
 from edgediff.run.process import prepare_process
 
 if __name__ == "__main__":
     prepare_process()
+    if hasattr(signal, "SIGUSR1") and signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL:
+        signal.signal(signal.SIGUSR1, lambda *_: None)  # it would end a program that is not ready yet
 
 import asyncio
 import contextlib
-import select
 import selectors
-import signal
 import sys
+from functools import partial
 
+from edgediff.config import WorldConfig
 from edgediff.control.controller import Controller
 from edgediff.control.listen import check_address, listening
 from edgediff.control.protocol import LineProtocol
-from edgediff.control.server import Server, StandardStreams
+from edgediff.control.server import BUFFER_BYTES, Selector, Server, receive, send
 from edgediff.errors import ConfigError, first_line
 from edgediff.run.commandline import Parser, given_settings
-from edgediff.run.process import StopSignals, run_program
+from edgediff.run.process import StopSignals, run_program, set_up_torch
+from edgediff.world.rules import RULES
+
+FLAGS = {
+    "--weights": "which weights of a run: last or best [last]",
+    "--mode": "sample; argmax of one noise draw; mean: argmax of the average draw [d2sac: mean, others: argmax]",
+    "--listen": "unix:PATH, 127.0.0.1:PORT or localhost:PORT; port 0: any [standard input and output]",
+    **dict.fromkeys(("--eval-draws", "--device", "--threads"), "[as in the run]"),
+}
 
 
 def tell(line: str) -> None:
     """Write a line to standard error, unless that would block: answers must not wait for someone to read it."""
-    with contextlib.suppress(OSError, ValueError):
-        if select.select([], [sys.stderr], [], 0)[1]:
+    with contextlib.suppress(OSError, ValueError), Selector() as selector:
+        selector.register(sys.stderr, selectors.EVENT_WRITE)
+        if selector.select(0):
             sys.stderr.write(f"{line}\n")
 
 
-async def serve(protocol: LineProtocol, place: str | int | None) -> OSError | None:
+async def serve(protocol: LineProtocol, place: str | int | None) -> None:
     """Serve standard input, or the clients of a path or port, until it ends or a signal comes.
 
-    Return the error that standard input or output was lost with.
+    Raises what a task has died by: OSError if standard input or output is lost.
     """
-    loop, stopped, server = asyncio.get_running_loop(), asyncio.Event(), Server(protocol.answer)
+    loop, server = asyncio.get_running_loop(), Server(protocol.answer)
     # Not `loop.add_signal_handler`: its handlers run in the loop, and a second signal has to end one that hangs, too.
     if signal.getsignal(signal.SIGUSR1) is not signal.SIG_IGN:
         signal.signal(signal.SIGUSR1, lambda *_: loop.call_soon_threadsafe(lambda: tell(protocol.latencies())))
-    with StopSignals(lambda _: loop.call_soon_threadsafe(stopped.set)):
+    with StopSignals(lambda _: loop.call_soon_threadsafe(server.ended.set)):
         if place is None:
-            streams = StandardStreams(sys.stdin.fileno(), sys.stdout.fileno())
-            serving = server.add(server.serve(streams.reader, streams.send), streams.end_input)
-            serving.add_done_callback(lambda _: stopped.set())
-            await stopped.wait()
+            source, sink = sys.stdin.fileno(), sys.stdout.fileno()
+            serving = asyncio.create_task(server.serve(partial(receive, source), partial(send, sink)))
+            serving.add_done_callback(lambda _: server.ended.set())
+            await server.ended.wait()
         else:
             with listening(place) as (listener, address):
+                accepting = await asyncio.start_server(server.serve_socket, sock=listener, limit=BUFFER_BYTES)
                 print(f"listening on {address}")
-                serving = asyncio.create_task(server.accept(listener))
-                await stopped.wait()
-                serving.cancel()
-                await asyncio.wait([serving])  # before the listener is closed
+                await server.ended.wait()
+                accepting.close()
         await server.stop()
         signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # the loop ends
     tell(protocol.latencies())
-    return None if serving.cancelled() else serving.result()
+    if place is None and not serving.cancelled():
+        serving.result()
+    if server.error:
+        raise server.error
 
 
 def main(argv: list[str]) -> int:
     """Decide flows online: read one JSON object a line, answer with one JSON object a line (edgediff/control)."""
-    parser = Parser("python -m edgediff.control RUN", main.__doc__)
-    parser.add_argument("run", metavar="RUN", help="folder of a run")
-    parser.add_argument("--weights", metavar="X", default="last", help="which weights: last or best [last]")
-    modes = "sample; argmax of one noise draw; mean: argmax of the average draw [d2sac: mean, others: argmax]"
-    parser.add_argument("--mode", metavar="X", help=modes)
+    parser = Parser("python -m edgediff.control RUN|RULE", main.__doc__)
+    which = f"folder of a run, or a rule: {', '.join(RULES)}; ./NAME is a folder of such a name"
+    parser.add_argument("name", metavar="RUN|RULE", help=which)
+    for flag, text in FLAGS.items():
+        parser.add_argument(flag, metavar="X", help=text)
     parser.add_argument("--probabilities", action="store_true", help="answer also with the probabilities of actions")
-    where = "unix:PATH, 127.0.0.1:PORT or localhost:PORT; port 0: any [standard input and output]"
-    parser.add_argument("--listen", metavar="X", help=where)
-    for name in ("eval_draws", "device", "threads"):
-        parser.add_argument(f"--{name.replace('_', '-')}", dest=name, metavar="X", help="[as in the run]")
+    parser.add_settings(WorldConfig)
     args = parser.parse(argv)
     if not hasattr(signal, "SIGUSR1"):
         raise ConfigError("system: the controller needs Linux or macOS; Controller of edgediff.control works anywhere")
     place = check_address(args.listen) if args.listen else None
-    if place is None and sys.stdin is None:
-        raise ConfigError("stdin: closed; give --listen, or lines on standard input")
-    controller = Controller.load(args.run, args.weights, args.mode or "", **given_settings(args)["run"])
-    loop = asyncio.SelectorEventLoop(selectors.SelectSelector())  # the selector that takes files, too
-    with contextlib.closing(loop):
-        lost = loop.run_until_complete(serve(LineProtocol(controller, args.probabilities), place))
-    if lost and not isinstance(lost, BrokenPipeError):  # the reader has closed the pipe
-        tell(f"edgediff.control: input or output is lost ({first_line(lost)})")
+    for name in ("stdin", "stdout"):
+        if place is None and getattr(sys, f"__{name}__") is None:
+            raise ConfigError(f"{name}: closed; give --listen, or lines on standard input and a place for answers")
+    given = given_settings(args)
+    controller = Controller.load(args.name, args.weights or "last", args.mode or "", **given["world"], **given["run"])
+    set_up_torch(controller.settings.run)
+    loop = asyncio.SelectorEventLoop(Selector())
+    try:
+        with contextlib.closing(loop):
+            loop.run_until_complete(serve(LineProtocol(controller, args.probabilities), place))
+    except BrokenPipeError:
+        pass  # the reader of the answers has seen enough
+    except OSError as error:
+        tell(f"edgediff.control: input or output is lost ({first_line(error)})")
         return 1
     return 0
 

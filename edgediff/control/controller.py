@@ -1,29 +1,34 @@
-"""The SDN controller of Section 3.1: a trained agent that decides flows online, outside of the simulator.
+"""The SDN controller of Section 3.1: a scheduler that decides flows online, outside of the simulator.
 
-    controller = Controller.load("runs/NAME")
+    controller = Controller.load("runs/NAME")  # or a rule: Controller.load("greedy", num_gateways=8)
     report = {"available_bps": [...], "backlog_bits": [...], "available_tflops": 1368.0}
     decision = controller.decide(report, {"data_bits": 4.1e6, "work_tflop": 4.1, "priority": 3, "deadline_s": 0.5})
 
-It computes nothing of its own: state, action and outcome are those of `edgediff.world.decision`.
+It computes nothing of its own: state, action and outcome are those of `edgediff.world`.
 """
 
 import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 
-from edgediff.config import Settings, WorldConfig
-from edgediff.control.request import MAX_FLOWS, read_capacities, read_flow, read_report, short_repr
+from edgediff.config import Settings, WorldConfig, by_configuration, preset_settings
+from edgediff.control.messages import MAX_FLOWS, Demand, Report, read_flow, read_report, short_repr
 from edgediff.errors import ConfigError
 from edgediff.learner.agent import Agent
-from edgediff.run.start import set_up_torch
-from edgediff.run.weights import read_weights, restore_agent, weights_path
+from edgediff.run.start import load_run
+from edgediff.run.weights import restore_agent
 from edgediff.world.decision import LEVEL_FACTORS, Outcome, View, decode_action, outcome
+from edgediff.world.rollout import Policy
+from edgediff.world.rules import RULES, all_rules
 from edgediff.world.state import state_of
 from edgediff.world.workload import draw_topology
+
+NO_LOG = {"trace": "none", "trace_columns": "auto", "trace_from": "none", "trace_to": "none"}
 
 
 class Decision(NamedTuple):
@@ -41,57 +46,72 @@ class Decision(NamedTuple):
 
 
 class Controller:
-    """A trained agent with the world that it was trained for, and the noise stream of an evaluation."""
+    """A scheduler with the world that it decides in: an agent, or a function of (world, view) such as a rule.
 
-    def __init__(self, agent: Agent, settings: Settings, mode: str = ""):
-        self.agent, self.settings, self.world = agent, settings, settings.world
-        self.state_of_view = state_of(settings.learner.network)
-        self.mode, self.draws = agent.checked_mode(mode), settings.run.eval_draws
-        self.for_gateways = {self.world.num_gateways: (self.world, agent)}
+    An agent draws the noise stream of an evaluation.
+    """
+
+    def __init__(self, scheduler: Agent | Policy, settings: Settings, mode: str = ""):
+        self.scheduler, self.settings, self.world = scheduler, settings, settings.world
+        self.by_gateways = {self.world.num_gateways: (self.world, scheduler)}
         self.capacity_bps, known_s = draw_topology(self.world)
         self.propagation_s = np.vstack([known_s, known_s.mean(axis=0)])  # the last row: of an unknown workshop
-        self._warm_up()
-        self.generator = agent.evaluation_stream()
+        self.generator = torch.Generator()  # a rule draws nothing from it
+        if isinstance(scheduler, Agent):
+            self.mode, self.state_of_view = scheduler.checked_mode(mode), state_of(scheduler.config.network)
+            self.generator = scheduler.evaluation_stream()
+            self._warm_up()
+            self.generator = scheduler.evaluation_stream()
+        elif mode:
+            raise ConfigError(f"mode: {mode!r} is given to a rule, which has none")
 
     @classmethod
-    def load(cls, run: str | Path, weights: str = "last", mode: str = "", **changes) -> "Controller":
-        """Read the weights of a run, `last` or `best`; `ConfigError` if they are unusable.
+    def load(
+        cls, scheduler: str | Path | Policy, weights: str = "last", mode: str = "", **changes: Any
+    ) -> "Controller":
+        """Take the agent of a run with its `last` or `best` weights, a rule by its short name, or any function.
 
-        `changes` are settings of `RunConfig`: eval_draws, threads, device. They apply to torch in this process.
+        A name of `world.rules.RULES` is the rule; "./NAME" is a folder of that name. `changes` are fields of
+        `WorldConfig` and `RunConfig`; nothing in the process is changed. `ConfigError` if something is unusable.
         """
-        settings, _, found = read_weights(weights_path(run, weights))
-        settings = settings._replace(run=replace(settings.run, **changes))
-        set_up_torch(settings.run)
-        return cls(restore_agent(found, settings), settings, mode)
+        given = by_configuration(changes, "world", "run")
+        if isinstance(scheduler, str) and scheduler in RULES:
+            scheduler = all_rules()[RULES[scheduler]]
+        if callable(scheduler):
+            return cls(scheduler, preset_settings("paper", given), mode)
+        if not Path(scheduler).is_dir():
+            raise ConfigError(f"run: {scheduler} is neither a folder nor one of {', '.join(RULES)}")
+        settings, _, _, agent = load_run(scheduler, weights, given | {"world": given["world"] | NO_LOG})
+        return cls(agent, settings, mode)
 
-    def decide(self, report: dict, flow: dict) -> Decision:
+    def decide(self, report: Report | dict, demand: Demand | dict) -> Decision:
         """Decide one flow; `ConfigError` names the first field that is wrong."""
-        return self._decide(report, {"flow": flow})[0]
+        return self._decide(report, {"flow": demand})[0]
 
-    def decide_slot(self, report: dict, flows: Sequence[dict]) -> list[Decision]:
+    def decide_slot(self, report: Report | dict, demands: Sequence[Demand | dict]) -> list[Decision]:
         """Decide the flows of a slot in order, each seeing what those before it were granted.
 
         `ConfigError` names the first field that is wrong. After an error, no flow is decided and no noise is drawn.
         """
-        if not isinstance(flows, (list, tuple)) or not 1 <= len(flows) <= MAX_FLOWS:
-            found = f"{len(flows)} flows" if isinstance(flows, (list, tuple)) else short_repr(flows)
+        if not isinstance(demands, (list, tuple)) or not 1 <= len(demands) <= MAX_FLOWS:
+            found = f"{len(demands)} flows" if isinstance(demands, (list, tuple)) else short_repr(demands)
             raise ConfigError(f"flows: {found} is not a list of 1 to {MAX_FLOWS} flows")
-        return self._decide(report, {f"flows[{k}]": flow for k, flow in enumerate(flows)})
+        return self._decide(report, {f"flows[{k}]": demand for k, demand in enumerate(demands)})
 
-    def _decide(self, report: dict, flows: dict[str, dict]) -> list[Decision]:
+    def _decide(self, report: Report | dict, demands: dict[str, Demand | dict]) -> list[Decision]:
         """Check everything, then decide the flows, which have the names that messages call them by."""
         start = time.perf_counter()
-        capacity_bps = read_capacities(self.capacity_bps, report, any_number=self.settings.learner.network != "mlp")
-        world, agent = self._for_gateways(len(capacity_bps))
-        backlog_bits, available_bps, available_tflops, load = read_report(world, capacity_bps, report)
-        demands = [read_flow(self.world, flow, name) for name, flow in flows.items()]
+        told, capacity_bps = read_report(self.world, self.capacity_bps, report)
+        flows = [read_flow(self.world, demand, name) for name, demand in demands.items()]
+        world, scheduler = self._for_gateways(told)
+        backlog_bits, available_bps = np.array([told.backlog_bits]), np.array([told.available_bps])
+        available_tflops, load = np.array([told.available_tflops]), np.array([told.load])
         noise, decisions = self.generator.get_state(), []
         try:
-            for flow in demands:
+            for flow in flows:
                 propagation_s = self._propagation_s(flow, len(capacity_bps))
                 view = View(flow, backlog_bits, available_bps, capacity_bps, propagation_s, available_tflops, load)
-                state = self.state_of_view(world, view)
-                action, pi = agent.act_with_probabilities(state, self.generator, self.mode, self.draws)
+                action, pi = self._choose(scheduler, world, view)
                 result = Outcome(*(field[0, 0] for field in outcome(world, view, action[:, None])))
                 backlog_bits, available_bps, available_tflops = after_grant(view, result)
                 end = time.perf_counter()
@@ -102,12 +122,31 @@ class Controller:
             raise
         return decisions
 
-    def _for_gateways(self, number: int) -> tuple[WorldConfig, Agent]:
-        """Return the world and the agent for a number of gateways; shared weights are those of the run."""
-        if number not in self.for_gateways:
-            settings = self.settings._replace(world=replace(self.world, num_gateways=number))
-            self.for_gateways[number] = settings.world, restore_agent(self.agent.weights(), settings)
-        return self.for_gateways[number]
+    def _for_gateways(self, report: Report) -> tuple[WorldConfig, Agent | Policy]:
+        """Return world and scheduler for the gateways that are known, or for as many as are reported."""
+        if report.capacity_bps is None:
+            return self.world, self.scheduler
+        count, scheduler = len(report.capacity_bps), self.scheduler
+        if isinstance(scheduler, Agent) and scheduler.config.network == "mlp":
+            raise ConfigError("capacity_bps: cannot be given to a run whose network is mlp, made for its own gateways")
+        if count not in self.by_gateways:
+            settings = self.settings._replace(world=replace(self.world, num_gateways=count))
+            if isinstance(scheduler, Agent):  # the same weights, for another number of actions
+                scheduler = restore_agent(scheduler.weights(), settings)
+            self.by_gateways[count] = settings.world, scheduler
+        return self.by_gateways[count]
+
+    def _choose(self, scheduler: Agent | Policy, world: WorldConfig, view: View) -> tuple[np.ndarray, np.ndarray]:
+        """Return the action, (1,), and the probabilities that it was chosen by, (1, A): 1 for that of a rule."""
+        if isinstance(scheduler, Agent):
+            state, draws = self.state_of_view(world, view), self.settings.run.eval_draws
+            return scheduler.act_with_probabilities(state, self.generator, self.mode, draws)
+        action, pi = np.asarray(scheduler(world, view)), np.zeros((1, world.num_actions))
+        if action.shape != (1,) or action.dtype.kind not in "iu" or not 0 <= action[0] < world.num_actions:
+            name = getattr(scheduler, "__name__", type(scheduler).__name__)
+            raise ConfigError(f"action: {short_repr(action)} of {name} is not [k], k in 0 .. {world.num_actions - 1}")
+        pi[0, action] = 1.0
+        return action, pi
 
     def _propagation_s(self, flow: np.ndarray, gateways: int) -> np.ndarray:
         """Return the propagation delays of a flow, (1, G): to gateways at unknown places, their mean."""
@@ -116,11 +155,9 @@ class Controller:
 
     def _warm_up(self) -> None:
         """Decide a few flows for nothing: the first decisions of a process are slow."""
-        self.generator = self.agent.evaluation_stream()
         zeros = [0.0] * self.world.num_gateways
-        report = {"available_bps": self.capacity_bps, "backlog_bits": zeros, "available_tflops": 0.0}
-        flow = {"data_bits": 1e6, "work_tflop": 1.0, "priority": 2, "deadline_s": self.world.max_delay_s}
-        self.decide_slot(report, [flow] * 20)
+        flow = Demand(data_bits=1e6, work_tflop=1.0, priority=2, deadline_s=self.world.max_delay_s)
+        self.decide_slot(Report(self.capacity_bps.tolist(), zeros, available_tflops=0.0), [flow] * 20)
 
 
 def after_grant(view: View, result: Outcome) -> tuple[np.ndarray, ...]:

@@ -6,9 +6,12 @@ import os
 import re
 import socket
 import stat
+import time
 from collections.abc import Iterator
 
 from edgediff.errors import ConfigError, first_line
+
+LOCK_TRIES, LOCK_RETRY_S = 20, 0.05
 
 
 def check_address(address: str) -> str | int:
@@ -31,7 +34,6 @@ def listening(place: str | int) -> Iterator[tuple[socket.socket, str]]:
     except OSError as error:
         raise ConfigError(f"listen: {place} cannot be opened ({first_line(error)})") from None
     with server:
-        server.setblocking(False)
         try:
             yield server, f"unix:{path}" if path else f"127.0.0.1:{server.getsockname()[1]}"
         finally:
@@ -42,24 +44,35 @@ def listening(place: str | int) -> Iterator[tuple[socket.socket, str]]:
 
 def _open_path(path: str) -> socket.socket:
     """Make a Unix socket. Of all that may be in its place, only the socket of a dead server goes."""
-    if os.path.lexists(path):
-        aside = f"{path}.{os.getpid()}"
-        _require_dead(path)
-        os.rename(path, aside)  # of several that start at once, only one gets the dead socket
+    with _alone(os.path.dirname(path) or "."):  # between `bind` and `listen`, a socket looks dead to others
+        if os.path.lexists(path):
+            _require_dead(path)
+            os.unlink(path)
+        server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        umask = os.umask(0o177)  # before the file exists: there is no moment at which others can connect
         try:
-            _require_dead(aside)
-        except ConfigError:  # another was faster, and this is its socket
-            os.rename(aside, path)
-            raise
-        os.unlink(aside)
-    server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    umask = os.umask(0o177)  # before the file exists: there is no moment at which others can connect
-    try:
-        server.bind(path)
-    finally:
-        os.umask(umask)
-    server.listen()
+            server.bind(path)
+        finally:
+            os.umask(umask)
+        server.listen()
     return server
+
+
+@contextlib.contextmanager
+def _alone(folder: str) -> Iterator[None]:
+    """Let servers that start at once in a folder come one after another; go on where another program locks it."""
+    import fcntl  # not on every system: here, so that `--help` works everywhere
+
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        for _ in range(LOCK_TRIES):
+            with contextlib.suppress(OSError):  # locked, or on a file system without locks
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            time.sleep(LOCK_RETRY_S)
+        yield
+    finally:
+        os.close(descriptor)  # this ends the lock
 
 
 def _require_dead(path: str) -> None:

@@ -2,13 +2,12 @@
 
 import json
 from collections import deque
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from edgediff.control.controller import Controller, Decision
-from edgediff.control.request import OPTIONAL_REPORT, REPORT, check_names, short_repr
+from edgediff.control.messages import short_repr
 from edgediff.errors import ConfigError, NonFiniteError, first_line
 
 MAX_LINE_BYTES = 65_536
@@ -31,7 +30,7 @@ class LineProtocol:
         try:
             request = parse(line)
             if "id" in request:
-                answer["id"] = check_id(request["id"])
+                answer["id"] = check_id(request.pop("id"))
             answer |= self._decide(request)
         except (ConfigError, NonFiniteError) as error:
             answer["error"] = str(error)
@@ -48,24 +47,21 @@ class LineProtocol:
         return f"{text}; time of a decision{last}: p50 {p50:.3f} ms, p95 {p95:.3f} ms, p99 {p99:.3f} ms"
 
     def _decide(self, request: dict) -> dict:
-        check_names("line", request, (), (*REPORT, *OPTIONAL_REPORT, "flow", "flows", "id"))
         if ("flow" in request) == ("flows" in request):
             raise ConfigError("flow: missing" if "flow" not in request else "flow: given together with flows")
-        report = {name: request[name] for name in (*REPORT, *OPTIONAL_REPORT) if name in request}
         if "flow" in request:
-            return self._fields([self.controller.decide(report, request["flow"])])[0]
-        return {"decisions": self._fields(self.controller.decide_slot(report, request["flows"]))}
+            flow = request.pop("flow")
+            return self._fields(self.controller.decide(request, flow))  # the rest is the report
+        flows = request.pop("flows")
+        return {"decisions": [self._fields(decision) for decision in self.controller.decide_slot(request, flows)]}
 
-    def _fields(self, decisions: Sequence[Decision]) -> list[dict]:
-        """Count decisions; return their fields."""
-        self.times_ms.extend(decision.decision_ms for decision in decisions)
-        self.decided += len(decisions)
-        found = [decision._asdict() | {"decision_ms": round(decision.decision_ms, 3)} for decision in decisions]
-        for fields in found:
-            pi = fields.pop("probabilities")
-            if self.probabilities:
-                fields["probabilities"] = [[round(p, 6) for p in row] for row in pi.tolist()]
-        return found
+    def _fields(self, decision: Decision) -> dict:
+        """Count a decision; return its fields."""
+        self.times_ms.append(decision.decision_ms)
+        self.decided += 1
+        fields = decision._asdict() | {"decision_ms": round(decision.decision_ms, 3)}
+        pi = fields.pop("probabilities")
+        return fields | ({"probabilities": pi.astype(float).round(6).tolist()} if self.probabilities else {})
 
 
 def parse(line: bytes | None) -> dict:
@@ -73,8 +69,10 @@ def parse(line: bytes | None) -> dict:
     if line is None:
         raise ConfigError(f"line: longer than {MAX_LINE_BYTES} bytes")
     try:
-        request = json.loads(line.decode(), object_pairs_hook=_object, parse_int=_whole)
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        request = json.loads(line.decode(), object_pairs_hook=_object)
+    except ConfigError:
+        raise
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"line: not JSON in UTF-8 ({first_line(error)})") from None
     if not isinstance(request, dict):
         raise ConfigError(f"line: {short_repr(request)} is not an object")
@@ -82,9 +80,9 @@ def parse(line: bytes | None) -> dict:
 
 
 def check_id(value: Any) -> str | int:
-    """Return what a line is called by its sender; `ConfigError` unless it is a short text or a whole number."""
-    if isinstance(value, bool) or not isinstance(value, (str, int)) or isinstance(value, str) and len(value) > 100:
-        raise ConfigError(f"id: {short_repr(value)} is not a text of at most 100 characters or a whole number")
+    """Return what a line is called by its sender; `ConfigError` unless it is a short text or whole number."""
+    if isinstance(value, bool) or not isinstance(value, (str, int)) or len(str(value)) > 100:
+        raise ConfigError(f"id: {short_repr(value)} is not a text or a whole number of at most 100 characters")
     return value
 
 
@@ -95,7 +93,3 @@ def _object(pairs: list[tuple[str, Any]]) -> dict:
         twice = next(name for name in names if names.count(name) > 1)
         raise ConfigError(f"{twice:.40}: given twice")
     return found
-
-
-def _whole(text: str) -> int | float:
-    return int(text) if len(text) <= 100 else float(text)  # no field takes so large a number

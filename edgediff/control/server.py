@@ -1,156 +1,122 @@
 """Serve clients in one thread, one line of each in turn: lines come in, answers go out in order.
 
-A client is read only as far as its answers are taken: one that never reads blocks nobody and fills no memory.
+A client is read only as far as its answers are taken: one that never reads delays no other and fills no memory.
 """
 
 import asyncio
 import contextlib
 import os
 import select
+import selectors
 import socket
-from collections.abc import Awaitable, Callable, Coroutine
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
+from typing import Any, TypeAlias
 
 from edgediff.control.protocol import MAX_LINE_BYTES
 
 MAX_CLIENTS = 64  # those that come later wait until one leaves
-ACCEPT_RETRY_S = 0.2  # while no file descriptor is free
-SHUTDOWN_TIMEOUT_S = 1.0  # time for the last answers
+BUFFER_BYTES = 4096  # of a socket, small: a client that never reads is served no more after a few answers
+SHUTDOWN_TIMEOUT_S, QUIET_S = 1.0, 0.1  # for the last answers, and for the next one of them
+# Both take files, too. `select` fails at descriptors above 1,023, and `poll` at terminals of some versions of macOS.
+Selector = selectors.SelectSelector if sys.platform in ("darwin", "win32") else selectors.PollSelector
+Receive: TypeAlias = Callable[[], Awaitable[bytes]]
+Send: TypeAlias = Callable[[bytes], Awaitable[None]]
 
 
 class Server:
-    """Answers the lines of clients."""
+    """Answers the lines of clients until `ended` is set: by a signal, the end of standard input, or an error."""
 
     def __init__(self, answer: Callable[[bytes | None], bytes]):
-        self.answer, self.stopping = answer, False
-        self.turn = asyncio.Lock()  # first come, first served
-        self.clients: dict[asyncio.Task, Callable[[], None]] = {}  # and what ends the input of each
+        self.answer, self.answered, self.ended = answer, 0, asyncio.Event()
+        self.turn, self.seats = asyncio.Lock(), asyncio.Semaphore(MAX_CLIENTS)  # first come, first served
+        self.error: BaseException | None = None
+        asyncio.get_running_loop().set_exception_handler(self._fail)
 
-    def add(self, serving: Coroutine, end_input: Callable[[], None]) -> asyncio.Task:
-        """Serve a client beside the others."""
-        task = asyncio.create_task(serving)
-        self.clients[task] = end_input
-        task.add_done_callback(self.clients.pop)
-        return task
+    def _fail(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """End by an error in a task. While no file descriptor is free, an OSError, asyncio tries again by itself."""
+        error = context.get("exception")
+        if error and not isinstance(error, OSError) and not self.ended.is_set():
+            self.error = error
+            self.ended.set()
 
-    async def accept(self, listener: socket.socket) -> None:
-        """Take new clients of a listening socket, without end."""
-        while True:
-            while len(self.clients) >= MAX_CLIENTS:
-                await asyncio.wait(self.clients, return_when=asyncio.FIRST_COMPLETED)
-            try:
-                connection, _ = await asyncio.get_running_loop().sock_accept(listener)
-            except OSError:  # no file descriptor is free, or the client has left again
-                await asyncio.sleep(ACCEPT_RETRY_S)
-            else:  # what has arrived before `shutdown` can still be read
-                self.add(self.serve_socket(connection), partial(connection.shutdown, socket.SHUT_RD))
-
-    async def serve_socket(self, connection: socket.socket) -> None:
-        """Answer what comes over a connection, then close it."""
-        reader, writer = await asyncio.open_connection(sock=connection, limit=MAX_LINE_BYTES)
-        if connection.family == socket.AF_INET:  # asyncio does it only for some sockets
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        else:  # so that time for one that never reads ends after a few answers
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    async def serve_socket(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer what comes over a connection, then close it: what `asyncio.start_server` calls."""
+        connection = writer.get_extra_info("socket")
         writer.transport.set_write_buffer_limits(high=0)  # `drain` waits until the answer is taken
 
         async def send(answer: bytes) -> None:
             writer.write(answer)
             await writer.drain()
 
-        with contextlib.closing(writer):
-            await self.serve(reader, send)
+        with contextlib.closing(writer), contextlib.suppress(OSError):  # the client has left
+            if connection.family == socket.AF_INET:  # asyncio does it only for some sockets
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            else:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_BYTES)
+            async with self.seats:
+                await self.serve(partial(reader.read, MAX_LINE_BYTES), send)
 
-    async def serve(self, reader: asyncio.StreamReader, send: Callable[[bytes], Awaitable]) -> OSError | None:
-        """Answer lines in order, up to the end of the input; return the error that the client was lost with."""
-        try:
-            while (line := await read_line(reader)) != b"":
-                if self.stopping and line and not line.endswith(b"\n"):
-                    break  # it has only begun
-                async with self.turn:
-                    answer = self.answer(line)
-                    await asyncio.sleep(0)  # hear the others first
-                await send(answer)
-        except OSError as error:
-            return error
-        return None
+    async def serve(self, receive: Receive, send: Send) -> None:
+        """Answer lines in order, up to the end of the input; OSError if input or output is lost."""
+        async for line in lines(receive):
+            async with self.turn:
+                answer = self.answer(line)
+                self.answered += 1
+                await asyncio.sleep(0)  # hear the others first
+            await send(answer)
 
     async def stop(self) -> None:
         """Answer the whole lines that have arrived; then part from all clients, also from those that do not read."""
-        self.stopping = True
-        for end_input in self.clients.values():
-            with contextlib.suppress(OSError):  # it has left
-                end_input()
-        if self.clients:
-            await asyncio.wait(self.clients, timeout=SHUTDOWN_TIMEOUT_S)
-        for task in self.clients:
+        for _ in range(round(SHUTDOWN_TIMEOUT_S / QUIET_S)):
+            before = self.answered
+            if left := asyncio.all_tasks() - {asyncio.current_task()}:
+                await asyncio.wait(left, timeout=QUIET_S)
+            if self.answered == before:
+                break
+        for task in left:
             task.cancel()
-        await asyncio.gather(*self.clients, return_exceptions=True)
+        await asyncio.gather(*left, return_exceptions=True)
 
 
-async def read_line(reader: asyncio.StreamReader) -> bytes | None:
-    """Return the next line, b"" at the end, None for one that is too long: of that one, nothing is kept."""
-    too_long = False
-    while True:
-        try:
-            line = await reader.readuntil(b"\n")
-        except asyncio.IncompleteReadError as error:
-            line = error.partial  # the last line may lack its end
-        except asyncio.LimitOverrunError as error:
-            await reader.readexactly(error.consumed)
-            too_long = True
-            continue
-        return None if too_long else line
+async def lines(receive: Receive) -> AsyncIterator[bytes | None]:
+    """Yield lines; None for one that is too long, of which nothing is kept. The last one may lack its end."""
+    rest, too_long = b"", False
+    while data := await receive():
+        *whole, rest = (rest + data).split(b"\n")
+        for line in whole:
+            yield None if too_long or len(line) > MAX_LINE_BYTES else line
+            too_long = False
+        if len(rest) > MAX_LINE_BYTES:
+            rest, too_long = b"", True
+    if rest or too_long:
+        yield None if too_long else rest
 
 
-class StandardStreams(asyncio.ReadTransport):
-    """Standard input and output as one more client, be they files, pipes or a terminal.
+# Standard input and output, be they files, pipes or a terminal. They are used only when that does not block. The
+# streams of asyncio take no files, and set O_NONBLOCK for all processes that share a pipe or a terminal.
 
-    They are used only when `select` says that it does not block: O_NONBLOCK would hold for all who share them.
-    """
 
-    def __init__(self, source: int, sink: int):
-        self.source, self.sink, self.ended = source, sink, False
-        self.loop = asyncio.get_running_loop()
-        self.reader = asyncio.StreamReader(MAX_LINE_BYTES, self.loop)
-        self.reader.set_transport(self)  # it calls `pause_reading` and `resume_reading`
-        self.resume_reading()
+async def receive(source: int) -> bytes:
+    """Return what comes from a descriptor, b"" at its end."""
+    loop = asyncio.get_running_loop()
+    await _ready(loop.add_reader, loop.remove_reader, source)
+    return os.read(source, MAX_LINE_BYTES)
 
-    def resume_reading(self) -> None:
-        """Read what comes."""
-        if not self.ended:
-            self.loop.add_reader(self.source, self._read)
 
-    def pause_reading(self) -> None:
-        """Leave what comes where it is."""
-        self.loop.remove_reader(self.source)
+async def send(sink: int, answer: bytes) -> None:
+    """Write an answer to a descriptor, never more at once than a pipe takes."""
+    loop = asyncio.get_running_loop()
+    while answer:
+        await _ready(loop.add_writer, loop.remove_writer, sink)
+        answer = answer[os.write(sink, answer[: select.PIPE_BUF]) :]
 
-    def end_input(self) -> None:
-        """Read what has come, and no more."""
-        if not self.ended and select.select([self.source], [], [], 0)[0]:
-            self._read()
-        self._end()
 
-    async def send(self, answer: bytes) -> None:
-        """Write an answer, never more at once than a pipe takes."""
-        while answer:
-            writable = self.loop.create_future()
-            self.loop.add_writer(self.sink, writable.set_result, None)
-            try:
-                await writable
-            finally:
-                self.loop.remove_writer(self.sink)
-            answer = answer[os.write(self.sink, answer[: select.PIPE_BUF]) :]
-
-    def _read(self) -> None:
-        try:
-            data = os.read(self.source, MAX_LINE_BYTES)
-        except OSError as error:
-            self.reader.set_exception(error)
-            data = b""
-        self.reader.feed_data(data) if data else self._end()
-
-    def _end(self) -> None:
-        self.ended = True
-        self.pause_reading()
-        self.reader.feed_eof()
+async def _ready(add: Callable, remove: Callable, descriptor: int) -> None:
+    event = asyncio.Event()
+    add(descriptor, event.set)
+    try:
+        await event.wait()
+    finally:
+        remove(descriptor)

@@ -5,7 +5,10 @@ the batch of the simulator as one vector environment. Keyword arguments are the 
 `first_env`, the number from which the traffic of the first environment is drawn. See README.md in this folder.
 """
 
-import gymnasium
+try:
+    import gymnasium
+except ModuleNotFoundError:
+    raise ImportError('edgediff.gym: needs gymnasium; pip install "edgediff[gym]"') from None
 
 ID = "edgediff/EdgeNetwork-v0"
 

@@ -1,5 +1,6 @@
 """One environment and the batch of the simulator, as Gymnasium wants them."""
 
+from operator import index
 from typing import Any
 
 import gymnasium
@@ -9,7 +10,7 @@ from gymnasium.spaces import Box, Discrete
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
-from edgediff.config import WorldConfig
+from edgediff.config import WorldConfig, plain
 from edgediff.errors import ConfigError
 from edgediff.gym.picture import FPS, Picture, Scene, scene, title
 from edgediff.gym.space import observation_space
@@ -24,8 +25,9 @@ class _EdgeNetwork:
     np_random: np.random.Generator
 
     def _build(self, num_envs: int, first_env: int, render_mode: str | None, settings: dict[str, Any]) -> Box:
-        for name, value, low in (("num_envs", num_envs, 1), ("first_env", first_env, 0)):
-            if not isinstance(value, int) or isinstance(value, bool) or value < low:
+        numbers = {"num_envs": (num_envs, 1), "first_env": (first_env, 0)}
+        for name, (value, low) in numbers.items():
+            if (number := plain(value, int)) is None or number < low:
                 raise ConfigError(f"{name}: {value!r} is not a whole number from {low}")
         for name in settings:
             if name not in WorldConfig.__dataclass_fields__:
@@ -33,7 +35,7 @@ class _EdgeNetwork:
         modes = self.metadata["render_modes"]
         if render_mode is not None and render_mode not in modes:
             raise ConfigError(f"render_mode: {render_mode!r} is not one of {', '.join(modes)}")
-        self.simulator = Simulator(WorldConfig(**settings), num_envs, first_env)
+        self.simulator = Simulator(WorldConfig(**settings), int(num_envs), int(first_env))
         self.render_mode, self._picture = render_mode, Picture()
         self._started = False
         self._decided: tuple[np.ndarray, dict[str, np.ndarray]] | None = None
@@ -72,7 +74,7 @@ class EdgeNetworkEnv(_EdgeNetwork, gymnasium.Env):
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict]:
         """Start episode 0 on the traffic of `seed`; without a seed, go on to the next episode, whole or not."""
-        super().reset(seed=seed)
+        super().reset(seed=None if seed is None else index(seed))  # Gymnasium takes no number of NumPy
         if self._ended and seed is None:  # the simulator has gone on by itself
             observation, self._decided = self.simulator.observation(), None
         else:
@@ -117,9 +119,9 @@ class EdgeNetworkVectorEnv(_EdgeNetwork, gymnasium.vector.VectorEnv):
     def __init__(self, num_envs: int = 1, *, render_mode: str | None = None, first_env: int = 0, **settings: Any):
         self.single_observation_space = self._build(num_envs, first_env, render_mode, settings)
         self.single_action_space = Discrete(self.simulator.world.num_actions)
-        self.num_envs = num_envs
-        self.observation_space = batch_space(self.single_observation_space, num_envs)
-        self.action_space = batch_space(self.single_action_space, num_envs)
+        self.num_envs = self.simulator.num_envs
+        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
+        self.action_space = batch_space(self.single_action_space, self.num_envs)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict]:
         """Start episode 0 of every environment on the traffic of `seed`; without a seed, go on to the next episodes.
@@ -131,7 +133,7 @@ class EdgeNetworkVectorEnv(_EdgeNetwork, gymnasium.vector.VectorEnv):
             raise ConfigError("reset_mask: needs a reset of all environments before it, and takes no seed")
         if mask is not None and (np.shape(mask) != (self.num_envs,) or np.asarray(mask).dtype != bool):
             raise ConfigError(f"reset_mask: is not an array of {self.num_envs} truth values")
-        super().reset(seed=seed)
+        super().reset(seed=None if seed is None else index(seed))
         return self._begin(seed, mask), {}
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from edgediff.errors import ConfigError
+from edgediff.errors import ConfigError, first_line
 from edgediff.world.decision import decode_action
 from edgediff.world.simulator import Simulator
 
@@ -103,5 +103,8 @@ class Picture:
 def _matplotlib(part: str) -> Any:
     try:
         return import_module(f"matplotlib.{part}")
-    except ImportError:
-        raise ConfigError("render_mode: needs matplotlib, which is not installed") from None
+    except (
+        ImportError,
+        ValueError,
+    ) as error:  # ValueError: MPLBACKEND names what is not here, as in a notebook's shell
+        raise ConfigError(f"render_mode: needs matplotlib, which cannot be used ({first_line(error)})") from None

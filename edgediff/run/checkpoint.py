@@ -17,8 +17,8 @@ from edgediff.run import files
 from edgediff.run.folder import Progress, RunFolder, versions
 from edgediff.run.process import StopSignals
 from edgediff.run.weights import write_weights
+from edgediff.world.log import fingerprint
 from edgediff.world.simulator import Simulator
-from edgediff.world.trace import fingerprint
 
 
 class Stop(Exception):
@@ -57,24 +57,26 @@ def restore(saved: dict, parts: Training) -> Progress:
 class Checkpointer:
     """Saves a run between epochs: at the start, every so many seconds, at the end, and when a signal asks it to stop.
 
-    A context manager. The first SIGINT, SIGTERM or SIGHUP lets the epoch finish and saves; a second one ends the
-    process at once, which harms no file.
+    A context manager. A program gives its `signals`: the first one then lets the epoch finish and saves; a second one
+    ends the process at once, which harms no file. Without them, no signal is touched.
     """
 
-    def __init__(self, folder: RunFolder, settings: Settings, parts: Training, progress: Progress):
+    def __init__(
+        self, folder: RunFolder, settings: Settings, parts: Training, progress: Progress, signals: StopSignals | None
+    ):
         self.folder, self.settings, self.parts, self.progress = folder, settings, parts, progress
-        self.signals = StopSignals(_say_stopping)
-        self.log = fingerprint(parts.simulator.trace)
+        self.signals = signals or StopSignals()
+        self.log = fingerprint(parts.simulator.log)
 
     def __enter__(self) -> "Checkpointer":
         self.save()
         noted = self.settings.as_dict() | {"identity": self.folder.identity, "extended": self.progress.extended}
         files.write_atomically(self.folder.path / "config.json", json.dumps(noted, indent=2).encode())  # for readers
-        self.signals.__enter__()
+        self.outside, self.signals.on_stop = self.signals.on_stop, _say_stopping
         return self
 
     def __exit__(self, kind, error, _) -> None:
-        self.signals.__exit__()
+        self.signals.on_stop = self.outside
         if kind is NonFiniteError:
             at = f"epoch {self.progress.epoch + 1}, after gradient step {self.progress.gradient_steps}"
             raise NonFiniteError(f"{error} ({at})") from None

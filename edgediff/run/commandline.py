@@ -10,20 +10,8 @@ from edgediff.config import CONFIGS, describe_allowed
 from edgediff.errors import ConfigError
 
 # The settings that people change first, in the order of the help.
-COMMON_SETTINGS = (
-    "agent",
-    "load",
-    "epochs",
-    "seed",
-    "trace",
-    "batch_size",
-    "actor_lr",
-    "critic_lr",
-    "n_step",
-    "d2sac_denoising_steps",
-    "num_envs",
-    "device",
-)
+COMMON_SETTINGS = """agent load epochs seed trace batch_size actor_lr critic_lr n_step d2sac_denoising_steps num_envs
+device""".split()
 
 
 class Parser(argparse.ArgumentParser):
@@ -49,8 +37,12 @@ class Parser(argparse.ArgumentParser):
         """Parse flags; `ConfigError` at an unknown or empty one."""
         args, unknown = self.parse_known_args(argv)
         if unknown:
-            known = difflib.get_close_matches(unknown[0].split("=")[0], self._option_string_actions, 1, 0.4)
-            raise ConfigError(f"unknown setting {unknown[0]}" + (f"; did you mean {known[0]}?" if known else ""))
+            word = unknown[0]
+            flag = argv[argv.index(word) - 1] if word in argv else ""
+            if word[0] != "-" and flag in self._option_string_actions:  # as --json scores.json
+                raise ConfigError(f"{flag} takes no value; write {flag} > {word}")
+            known = difflib.get_close_matches(word.split("=")[0], self._option_string_actions, 1, 0.4)
+            raise ConfigError(f"unknown setting {word}" + (f"; did you mean {known[0]}?" if known else ""))
         for name, value in vars(args).items():
             # argparse makes an empty list of --name=--
             if value in ("", []) or isinstance(value, list) and "" in value:

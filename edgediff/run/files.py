@@ -40,9 +40,11 @@ def write_atomically(path: Path, *parts: Buffer) -> None:
         folder = os.open(path.parent, os.O_RDONLY)
         os.fsync(folder)
         os.close(folder)
-    except OSError as error:
+    except BaseException as error:  # also an interrupt
         with suppress(OSError):
             beside.unlink()  # it would take the last space of a full disk
+        if not isinstance(error, OSError):
+            raise
         raise ConfigError(f"run: {path} cannot be written ({first_line(error)}); what was there stays") from None
 
 

@@ -87,16 +87,20 @@ def create(path: Path, unique: bool) -> RunFolder:
             if not unique:
                 raise ConfigError(f"run: {path} exists and is left as it is; name a new folder") from None
             path = path.with_name(f"{path.name.split('--')[0]}--{number}")
-    folder = RunFolder(path, uuid.uuid4().hex, _locked(path))
+    identity, lock = uuid.uuid4().hex, None
     try:
-        folder.lock.write(folder.identity)
-        folder.lock.flush()
-    except OSError as error:
+        lock = _locked(path)
+        lock.write(identity)
+        lock.flush()
+    except (ConfigError, OSError) as error:
         with contextlib.suppress(OSError):
-            folder.lock.close()  # it tries to write once more
-        folder.__exit__()
-        raise ConfigError(f"run: {path} cannot be written ({first_line(error)})") from None
-    return folder
+            lock and lock.close()  # it tries to write once more
+        with contextlib.suppress(OSError):
+            (path / "lock").unlink(missing_ok=True)
+            path.rmdir()
+        known = isinstance(error, ConfigError)
+        raise error if known else ConfigError(f"run: {path} cannot be written ({first_line(error)})") from None
+    return RunFolder(path, identity, lock)
 
 
 def reopen(path: Path) -> tuple[RunFolder, dict]:

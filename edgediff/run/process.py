@@ -1,15 +1,20 @@
-"""What a program does to its own process: its environment, signals and streams, and how it ends.
+"""What a program does to its own process: its environment, torch, signals and streams, and how it ends.
 
 Only programs call these. Importing, training or loading in somebody else's process changes nothing there.
 """
 
+import codecs
+import contextlib
+import io
 import os
 import re
+import select
 import signal
 import sys
 import threading
 from collections.abc import Callable
 
+from edgediff.config import RunConfig
 from edgediff.errors import ConfigError, NonFiniteError, first_line
 
 SIGNALS = "SIGINT", "SIGTERM", "SIGHUP"  # Ctrl-C, kill, a terminal that closes; Windows has no SIGHUP
@@ -24,6 +29,15 @@ def prepare_process() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def set_up_torch(run: RunConfig) -> None:
+    """Apply threads and precision to this process; flush denormal numbers, which are slow, to zero."""
+    import torch  # here, so that `prepare_process` comes before it
+
+    torch.set_num_threads(run.threads)
+    torch.set_float32_matmul_precision(run.matmul_precision)
+    torch.set_flush_denormal(True)
 
 
 class StopSignals:
@@ -61,53 +75,79 @@ class StopSignals:
 
 
 class Display:
-    """A text stream that falls silent when its terminal, pipe or file is lost, so that no run ends with it."""
+    """A text stream that falls silent when its terminal, pipe or file is lost, so that no run ends with it.
+
+    It also takes what a notebook or a test has in the place of a stream.
+    """
 
     def __init__(self, stream):
         self.stream, self.lost = stream or open(os.devnull, "w"), None  # the error that it was lost with
-        self.stream.reconfigure(errors="backslashreplace")
+        self.handle = None
+        if isinstance(self.stream, io.TextIOWrapper):
+            self.stream.reconfigure(errors="backslashreplace")
+            self.encode = codecs.getincrementalencoder(self.stream.encoding)("backslashreplace").encode
+            with contextlib.suppress(OSError):  # a stream in memory has none
+                self.handle = self.stream.fileno()
+                self.stream.flush()
 
     def write(self, text: str) -> None:
-        """Write at once, if there is still something to write to."""
+        """Write all of it at once, if there is still something to write to."""
         try:
-            self.stream.write(text)
-            self.stream.flush()
+            if self.handle is None:
+                self.stream.write(text)
+                self.stream.flush()
+            else:
+                write_all(self.handle, self.encode(text.replace("\n", os.linesep)))
         except OSError as error:
-            self.lost, old, self.stream = error, self.stream, open(os.devnull, "w")
-            os.dup2(self.stream.fileno(), old.fileno())  # for what still waits in the old buffer
+            self.lost, self.stream = error, open(os.devnull, "w")
+            if self.handle is not None:
+                os.dup2(self.stream.fileno(), self.handle)  # for all who know the old number
+                self.handle = None
 
     def __getattr__(self, name: str):
         return getattr(self.stream, name)
 
 
-def output_status(program: str) -> int:
-    """Return the exit status of a program whose output is its purpose: 1, and a line, if it could not be written."""
-    lost = getattr(sys.stdout, "lost", None)
-    if not lost or isinstance(lost, BrokenPipeError):  # a reader that closes the pipe has seen enough
-        return 0
-    print(f"{program}: the output cannot be written ({first_line(lost)})", file=sys.stderr)
-    return 1
+def write_all(handle: int, data: bytes) -> None:
+    """Write all bytes, also into a pipe that does not block: it takes a part of them, or nothing until it is read."""
+    while data:
+        try:
+            data = data[os.write(handle, data) :]
+        except BlockingIOError:
+            select.select([], [handle], [])
 
 
 def run_program(program: str, main: Callable[[list[str]], int], argv: list[str] | None = None) -> int:
-    """Run a program's main; turn a user's mistake into one line and status 2, and survive the loss of the display."""
+    """Run a program's main and return its status: a user's mistake is one line and 2, lost output is 1."""
     streams, thread_hook = (sys.stdout, sys.stderr), threading.excepthook
-    sys.stdout, sys.stderr = map(Display, streams)
+    sys.stdout, sys.stderr = display, _ = [Display(stream) for stream in streams]
     # TensorBoard writes in a thread; what it cannot write is raised once more by its next call, which is caught.
     threading.excepthook = lambda error: None if issubclass(error.exc_type, OSError) else thread_hook(error)
-    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # see prepare_process
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # see prepare_process
     try:
-        return main(sys.argv[1:] if argv is None else argv)
-    except (ConfigError, NonFiniteError, MemoryError, RuntimeError) as error:
-        out_of_memory = (
-            isinstance(error, MemoryError) or re.search("allocate memory|out of memory", str(error)) is not None
-        )
-        if isinstance(error, RuntimeError) and not out_of_memory:
+        status, lost = _status(program, main, sys.argv[1:] if argv is None else argv), display.lost
+        if status or not lost or isinstance(lost, BrokenPipeError):  # a reader that closes the pipe has seen enough
+            return status
+        print(f"{program}: the output cannot be written ({first_line(lost)})", file=sys.stderr)
+        return 1
+    finally:
+        (sys.stdout, sys.stderr), threading.excepthook = streams, thread_hook
+
+
+def _status(program: str, main: Callable[[list[str]], int], argv: list[str]) -> int:
+    try:
+        return main(argv)
+    except SystemExit as ended:  # after --help
+        return int(ended.code or 0)
+    except (ConfigError, NonFiniteError) as error:
+        print(f"{program}: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2 if isinstance(error, ConfigError) else 1
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not re.search("allocate memory|out of memory", str(error)):
             raise
-        text = "not enough memory for these settings" if out_of_memory else str(error)
-        print(f"{program}: {' '.join(text.split())}", file=sys.stderr)
-        return 1 if isinstance(error, NonFiniteError) else 2
+        print(f"{program}: not enough memory for these settings", file=sys.stderr)
+        return 2
     except OSError as error:
         if not error.filename:
             raise
@@ -116,5 +156,3 @@ def run_program(program: str, main: Callable[[list[str]], int], argv: list[str] 
     except KeyboardInterrupt:
         print(f"{program}: interrupted", file=sys.stderr)
         return 130
-    finally:
-        (sys.stdout, sys.stderr), threading.excepthook = streams, thread_hook

@@ -1,10 +1,12 @@
 """Scores on held-out traffic, computed in the same way for agents and rules."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from edgediff.config import RunConfig, WorldConfig
+from edgediff.errors import ConfigError
 from edgediff.learner.agent import Agent
+from edgediff.world.log import RequestLog
 from edgediff.world.rollout import PRIORITIES, Policy, rollout, summarise
 from edgediff.world.simulator import Simulator
 from edgediff.world.state import state_of
@@ -40,6 +42,34 @@ def score(simulator: Simulator, policy: Policy, seed: int = HELD_OUT) -> dict[st
     return summarise(rollout(simulator, policy, seed))
 
 
+class Scores(dict[str, dict[str, float]]):
+    """The averages of every scheduler by its label; printed, a heading and the table of `evaluate`."""
+
+    heading = ""
+
+    def __str__(self) -> str:
+        return f"{self.heading}\n{table(self)}" if self else self.heading
+
+    __repr__ = __str__
+
+
+def scores_of(
+    schedulers: Mapping[str, Policy], world: WorldConfig, episodes: int, log: RequestLog | None = None
+) -> Scores:
+    """Score schedulers on the same held-out episodes, which no evaluation in training has used.
+
+    `ConfigError` names a scheduler that returns something else than actions, (E,) of integers in 0 .. A - 1.
+    """
+    simulator, scores = Simulator(world, episodes, log=log, state_of_view=None), Scores()
+    scores.heading = held_out_label(world, episodes)
+    for label, scheduler in schedulers.items():
+        try:
+            scores[label] = score(simulator, scheduler, HELD_OUT + 1)
+        except ConfigError as error:
+            raise ConfigError(f"{label}: {error}") from None
+    return scores
+
+
 def table(scores: dict[str, dict[str, float]], num_columns: int = len(HEADINGS)) -> str:
     """Format the first columns of scores as text, one scheduler per row."""
     columns = list(HEADINGS.items())[:num_columns]
@@ -59,3 +89,8 @@ def traffic_label(world: WorldConfig) -> str:
     arrivals = "Poisson arrivals" if world.trace == "none" else f"requests of {Path(world.trace).name}"
     load = f"load {world.load_low:g} to {world.load_high:g}" if world.load_high else f"load {world.load:g}"
     return f"{load}, {arrivals}"
+
+
+def held_out_label(world: WorldConfig, episodes: int) -> str:
+    """Describe held-out traffic, and how much of it, in a few words."""
+    return f"{traffic_label(world)}; {episodes} held-out episode{'s' * (episodes > 1)}"

@@ -3,8 +3,8 @@
 Every mistake is refused here, before a new folder is made or an old one is changed.
 """
 
-import argparse
 import os
+from contextlib import suppress
 from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
@@ -12,17 +12,16 @@ from typing import NamedTuple
 
 import torch
 
-from edgediff.config import CONFIGS, RunConfig, Settings, preset_settings
+from edgediff.config import Settings, preset_settings
 from edgediff.errors import ConfigError, first_line
 from edgediff.learner.agent import Agent
 from edgediff.learner.agents import AGENTS
-from edgediff.run.commandline import given_settings
 from edgediff.run.folder import RunFolder, create, reopen, versions
 from edgediff.run.scores import traffic_label
 from edgediff.run.weights import read_weights, restore_agent, stored_settings, weights_path
+from edgediff.world.log import RequestLog, fingerprint, log_of
 from edgediff.world.state import state_dim
-from edgediff.world.trace import Trace, fingerprint, log_of
-from edgediff.world.windows import describe_log, largest_window
+from edgediff.world.windows import describe_log, largest_episode
 
 CHANGEABLE_ON_RESUME = "epochs", "checkpoint_every_s", "trace"  # a request log may move; its content is compared
 
@@ -31,29 +30,28 @@ class StartedRun(NamedTuple):
     """A run about to start: what to say of it, settings, request log, locked folder, and the checkpoint, if any."""
 
     text: str
-
     settings: Settings
-    trace: Trace | None
+    log: RequestLog | None
     folder: RunFolder
     saved: dict | None
 
 
-def check(settings: Settings, learning: bool = True) -> Trace | None:
+def check(settings: Settings, learning: bool = True) -> RequestLog | None:
     """Check what no field can tell alone: hardware, memory, request log; return the log.
 
     A run that is only scored needs neither its buffer nor the environments of training.
     """
-    set_up_torch(settings.run)
-    trace = log_of(settings.world)
-    check_memory(settings, trace, learning)
-    return trace
+    check_device(settings.run.device)
+    log = log_of(settings.world)
+    check_memory(settings, log, learning)
+    return log
 
 
 class Loaded(NamedTuple):
     """A trained agent, with the settings that it is used with."""
 
     settings: Settings
-    trace: Trace | None
+    log: RequestLog | None
     epoch: int
     agent: Agent
 
@@ -62,28 +60,25 @@ def load_run(run: str | Path, weights: str = "last", given: dict[str, dict] | No
     """Read the agent of a run, to act or to be scored at one load; `given` changes settings, by configuration."""
     trained, epoch, found = read_weights(weights_path(run, weights))
     before = trained._replace(world=trained.world.at_load(trained.world.load))
-    settings = before.changed({name: {} for name in CONFIGS} | (given or {}))
+    settings = before.changed(given or {})
     gateways, known = settings.world.num_gateways, trained.world.num_gateways
     if gateways != known and trained.learner.network == "mlp":
         raise ConfigError(f"num_gateways: {gateways} is not {known}, as in the run, whose network is mlp")
-    trace = check(settings, learning=False)
-    return Loaded(settings, trace, epoch, restore_agent(found, settings))
+    log = check(settings, learning=False)
+    return Loaded(settings, log, epoch, restore_agent(found, settings))
 
 
-def set_up_torch(run: RunConfig) -> None:
-    """Apply device, threads and precision to this process; flush denormal numbers, which are slow, to zero."""
-    if run.device != "cpu" and not torch.cuda.is_available():
-        raise ConfigError(f"device: {run.device} is not available here, allowed: cpu")
+def check_device(device: str) -> None:
+    """Raise `ConfigError` unless torch can use a device here."""
+    if device != "cpu" and not torch.cuda.is_available():
+        raise ConfigError(f"device: {device} is not available here, allowed: cpu")
     try:
-        torch.ones(1, device=run.device).sum().item()  # a card that is too old, or full, says so here
+        torch.ones(1, device=device).sum().item()  # a card that is too old, or full, says so here
     except (AssertionError, RuntimeError) as error:
-        raise ConfigError(f"device: {run.device} cannot be used ({first_line(error)}), allowed: cpu") from None
-    torch.set_num_threads(run.threads)
-    torch.set_float32_matmul_precision(run.matmul_precision)
-    torch.set_flush_denormal(True)
+        raise ConfigError(f"device: {device} cannot be used ({first_line(error)}), allowed: cpu") from None
 
 
-def check_memory(settings: Settings, trace: Trace | None = None, learning: bool = True) -> None:
+def check_memory(settings: Settings, log: RequestLog | None = None, learning: bool = True) -> None:
     """Raise `ConfigError` if buffer, environments, flows and request log could not fit into this computer's memory."""
     world, learner, run = settings
     transitions = learner.collect_per_epoch if learner.agent == "ppo" else learner.buffer_size
@@ -92,16 +87,15 @@ def check_memory(settings: Settings, trace: Trace | None = None, learning: bool 
         raise ConfigError(
             f"buffer_size: {buffer_gb:.1f} GB is not below 80 % of what is free on the GPU, {free_gb:.1f} GB"
         )
-    if not hasattr(os, "sysconf"):
-        return  # Windows does not say
+    if not (present_gb := memory_limit() / 1e9):
+        return
     envs = run.final_episodes + learning * (learner.num_envs + run.eval_episodes)
     busiest = world.at_load(world.load_high) if world.load_high else world
-    flows = envs * max(world.largest_episode, largest_window(busiest, trace) if trace else 0)
+    flows = envs * max(world.largest_episode, largest_episode(busiest, log) if log else 0)
     timelines = envs * (world.num_slots + world.max_delay_s / world.slot_s) * world.num_gateways
-    log = 6 * trace.time_s.size if trace else 0  # three columns, and what `close_circle` makes of them
-    numbers = world.num_workshops * world.num_gateways + 3 * timelines + 8 * flows + log
+    of_log = 6 * log.time_s.size if log else 0  # three columns, and what `close_log` makes of them
+    numbers = world.num_workshops * world.num_gateways + 3 * timelines + 8 * flows + of_log
     needed_gb = buffer_gb + 8 * numbers / 1e9
-    present_gb = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9
     if needed_gb >= 0.8 * present_gb:
         raise ConfigError(
             f"{'buffer_size, num_envs, ' * learning}final_episodes, num_slots, load: {needed_gb:.1f} GB in all is not "
@@ -109,23 +103,42 @@ def check_memory(settings: Settings, trace: Trace | None = None, learning: bool 
         )
 
 
-def start_run(args: argparse.Namespace) -> StartedRun:
-    """Check a new run, then make its folder."""
-    preset = args.preset or "paper"
-    settings = preset_settings(preset, given_settings(args))
-    trace = check(settings)
-    name = args.run or f"runs/{settings.learner.agent}-{preset}-{datetime.now():%Y%m%d-%H%M%S}"
-    folder = create(Path(name), unique=not args.run)
+def memory_limit(system: Path = Path("/")) -> int:
+    """Return the bytes that this process may use: those of the computer, or of its container; 0 on Windows."""
+    if not hasattr(os, "sysconf"):
+        return 0  # it does not say
+    limits = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    with suppress(OSError):  # not Linux
+        for line in (system / "proc/self/cgroup").read_text().splitlines():
+            _, controllers, group = line.split(":", 2)
+            version_1 = "memory" in controllers.split(",")
+            top = system / "sys/fs/cgroup" / ("memory" if version_1 else "")
+            own = top / group.lstrip("/")
+            for folder in (own, *own.parents):
+                with suppress(OSError, ValueError):  # no limit is the word "max"
+                    limits.append(int((folder / f"memory.{'limit_in_bytes' if version_1 else 'max'}").read_text()))
+    return min(limits)
+
+
+def start_run(preset: str = "paper", given: dict[str, dict] | None = None, folder: str = "") -> StartedRun:
+    """Check a new run, its preset changed by settings that are given by configuration; then make its folder.
+
+    Without the name of a folder, a new one is made in `runs`.
+    """
+    settings = preset_settings(preset, given or {})
+    log = check(settings)
+    name = folder or f"runs/{settings.learner.agent}-{preset}-{datetime.now():%Y%m%d-%H%M%S}"
+    made = create(Path(name), unique=not folder)
     text = (
         f"edgediff, agent {settings.learner.agent}, preset {preset}, seed {settings.run.seed}, "
-        f"{traffic_label(settings.world)}; run folder {folder.path}{departures(settings)}{log_read(settings, trace)}"
+        f"{traffic_label(settings.world)}; run folder {made.path}{departures(settings)}{log_read(settings, log)}"
     )
-    return StartedRun(text, settings, trace, folder, None)
+    return StartedRun(text, settings, log, made, None)
 
 
-def log_read(settings: Settings, trace: Trace | None) -> str:
+def log_read(settings: Settings, log: RequestLog | None) -> str:
     """Return a line of what was read of the request log; "" if there is none."""
-    return f"\n{describe_log(settings.world.at_load(settings.world.load), trace)}" if trace else ""
+    return f"\n{describe_log(settings.world.at_load(settings.world.load), log)}" if log else ""
 
 
 def departures(settings: Settings) -> str:
@@ -141,20 +154,17 @@ def departures(settings: Settings) -> str:
     return f"\nnot as in the paper: {', '.join(changed)}" if changed else ""
 
 
-def resume_run(args: argparse.Namespace) -> StartedRun:
-    """Read the newest checkpoint of a run, and check the changes to its settings."""
-    path = Path(args.resume)
-    for flag in ("run", "preset"):
-        if getattr(args, flag):
-            raise ConfigError(f"{flag}: {getattr(args, flag)} cannot be given together with --resume")
+def resume_run(run: str | Path, given: dict[str, dict] | None = None) -> StartedRun:
+    """Read the newest checkpoint of a run, and check the changes to its settings, given by configuration."""
+    path = Path(run)
     folder, saved = reopen(path)
-    settings = extend(stored_settings(saved, path), given_settings(args), saved["progress"])
-    trace = check(settings)
-    if fingerprint(trace) != saved["trace"]:
+    settings = extend(stored_settings(saved, path), given or {}, saved["progress"])
+    log = check(settings)
+    if fingerprint(log) != saved["trace"]:
         raise ConfigError(f"trace: {settings.world.trace} is not what it was when the run began")
     lines = [
         f"edgediff, agent {settings.learner.agent}, seed {settings.run.seed}, {traffic_label(settings.world)}; "
-        f"run folder {path} goes on after epoch {saved['progress']['epoch']}{log_read(settings, trace)}",
+        f"run folder {path} goes on after epoch {saved['progress']['epoch']}{log_read(settings, log)}",
         *(f"extended: {line}" for line in saved["progress"]["extended"]),
         *(
             f"note: {name} is now {now}; bit for bit the same only with {before}"
@@ -162,13 +172,13 @@ def resume_run(args: argparse.Namespace) -> StartedRun:
             if (before := saved["versions"].get(name)) != now
         ),
     ]
-    return StartedRun("\n".join(lines), settings, trace, folder, saved)
+    return StartedRun("\n".join(lines), settings, log, folder, saved)
 
 
 def extend(before: Settings, given: dict[str, dict], progress: dict) -> Settings:
     """Return the settings of a resumed run; note changes in its progress. `ConfigError` if one changes the result."""
     for name, config in before._asdict().items():
-        for key, value in given[name].items():
+        for key, value in given.get(name, {}).items():
             old = getattr(config, key)
             if value != old and key not in CHANGEABLE_ON_RESUME:
                 raise ConfigError(f"{key}: {value} is not {old}, as in the run, and would change its result")

@@ -1,2 +1,2 @@
-"""The simulated edge network: NumPy only. Reading order: workload (with trace and windows), delay, objective, decision
+"""The simulated edge network: NumPy only. Reading order: workload (with log and windows), delay, objective, decision
 (with scale), reservations, simulator; then rollout and rules, which play on it."""

@@ -85,11 +85,11 @@ RULES = {
 }
 
 
-def all_rules(seed: int = 0) -> dict[str, Policy]:
+def all_rules(seed: int | np.random.SeedSequence = 0) -> dict[str, Policy]:
     """Return a fresh copy of every rule, by name."""
     return {
         **{f"round robin, level {level}": RoundRobin(level) for level in range(len(LEVEL_FACTORS))},
-        "random": UniformRandom(np.random.default_rng(np.random.SeedSequence(seed))),
+        "random": UniformRandom(np.random.default_rng(seed)),
         "smallest wait": smallest_wait,
         "most available": most_available,
         GREEDY: one_step_greedy,

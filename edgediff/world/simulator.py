@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 
 from edgediff.config import Settings, WorldConfig
+from edgediff.errors import ConfigError
 from edgediff.world.decision import Outcome, View, all_outcomes, outcome
 from edgediff.world.delay import drain_backlog
+from edgediff.world.log import RequestLog, log_of
 from edgediff.world.reservations import reserve, slots_of, timeline_shape
 from edgediff.world.state import observe, state_of
-from edgediff.world.trace import Trace, log_of
-from edgediff.world.windows import close_circle
+from edgediff.world.windows import close_log
 from edgediff.world.workload import FLOW, RECENT_SLOTS, draw_topology, draw_traffic, recent_load
 
 
@@ -32,12 +33,12 @@ class Simulator:
         world: WorldConfig,
         num_envs: int = 1,
         first_env: int = 0,
-        trace: Trace | None = None,
+        log: RequestLog | None = None,
         state_of_view: Callable[[WorldConfig, View], np.ndarray] | None = observe,
     ):
         self.world, self.num_envs, self.first_env, self.state_of_view = world, num_envs, first_env, state_of_view
-        self.trace = log_of(world) if trace is None else trace
-        self._circle = close_circle(world, self.trace) if self.trace else None
+        self.log = log_of(world) if log is None else log
+        self._closed_log = close_log(world, self.log) if self.log else None
         self.topology = draw_topology(world)
         slots, gateways = world.num_slots + 1, world.num_gateways
         self.reserved_bps = np.zeros(timeline_shape(world, num_envs))
@@ -55,7 +56,7 @@ class Simulator:
         """Create the simulator of a run: its world, with the state that its network sees."""
         return cls(settings.world, num_envs, **{"state_of_view": state_of(settings.learner.network)} | others)
 
-    def reset(self, seed: int) -> np.ndarray:
+    def reset(self, seed: int | np.random.SeedSequence) -> np.ndarray:
         """Start episode 0 of every environment on the traffic of `seed`; return the observation, (E, S)."""
         self.seed = seed
         self.episode[:] = -1
@@ -145,12 +146,15 @@ class Simulator:
             now[:] = value
 
     def _check(self, action: Any) -> np.ndarray:
-        action = np.asarray(action)
+        try:
+            action = np.asarray(action)
+        except (TypeError, ValueError):  # rows of several lengths
+            action = np.asarray(None)
         if action.shape != (self.num_envs,) or action.dtype.kind not in "iu":
-            raise ValueError(f"action: shape {action.shape} of {action.dtype} is not ({self.num_envs},) of integers")
+            raise ConfigError(f"action: shape {action.shape} of {action.dtype} is not ({self.num_envs},) of integers")
         bad = (action < 0) | (action >= self.world.num_actions)
         if bad.any():
-            raise ValueError(f"action: {action[bad][0]} is not a whole number from 0 to {self.world.num_actions - 1}")
+            raise ConfigError(f"action: {action[bad][0]} is not a whole number from 0 to {self.world.num_actions - 1}")
         return action
 
     def _commit(self, flow: np.ndarray, result: Outcome) -> None:
@@ -175,7 +179,7 @@ class Simulator:
         while True:
             self.episode[row] += 1
             number = self.first_env + row, int(self.episode[row])
-            flows, background = draw_traffic(self.world, self.seed, *number, self._circle)
+            flows, background = draw_traffic(self.world, self.seed, *number, self._closed_log)
             if flows.size > 1:
                 break
         if flows.size > self.flows.shape[1]:

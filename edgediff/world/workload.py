@@ -4,13 +4,14 @@ The traffic of an episode is a pure function of (seed, environment, episode) and
 decision, so every scheduler is compared on the same traffic. Positions and capacities have a seed of their own.
 """
 
+from operator import index
 from typing import NamedTuple
 
 import numpy as np
 
 from edgediff.config import WorldConfig
 from edgediff.world.laws import mean_data_bits, work_per_bit
-from edgediff.world.windows import Circle, trace_window
+from edgediff.world.windows import ClosedLog, episode_of_log
 
 # Eq. (1): f_w(t) = {D_w, c_w, p_w, T_req}, with what Section 5.1 adds to it.
 FLOW = np.dtype(
@@ -50,9 +51,10 @@ class Traffic(NamedTuple):
     background: np.ndarray
 
 
-def stream(seed: int, *key: int) -> np.random.Generator:
+def stream(seed: int | np.random.SeedSequence, *key: int) -> np.random.Generator:
     """Return the random generator of a seed and a key, independent of all others."""
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
+    root = seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(index(seed))
+    return np.random.default_rng(np.random.SeedSequence(root.entropy, spawn_key=(*root.spawn_key, *key)))
 
 
 def draw_topology(world: WorldConfig) -> Topology:
@@ -67,7 +69,13 @@ def draw_topology(world: WorldConfig) -> Topology:
     return Topology(capacity_bps, distance_m * world.propagation_s_per_m)
 
 
-def draw_traffic(world: WorldConfig, seed: int, environment: int, episode: int, log: Circle | None = None) -> Traffic:
+def draw_traffic(
+    world: WorldConfig,
+    seed: int | np.random.SeedSequence,
+    environment: int,
+    episode: int,
+    log: ClosedLog | None = None,
+) -> Traffic:
     """Draw the flows of one episode, Eq. (1), and its background traffic; also its load, if the world has a range."""
     if world.load_high:
         low, high = world.load_low, world.load_high
@@ -88,9 +96,9 @@ def synthetic_flows(world: WorldConfig, rng: np.random.Generator) -> np.ndarray:
     return flows
 
 
-def logged_flows(world: WorldConfig, rng: np.random.Generator, log: Circle) -> np.ndarray:
+def logged_flows(world: WorldConfig, rng: np.random.Generator, log: ClosedLog) -> np.ndarray:
     """Take the flows of one episode from a request log, (n + 1,) of FLOW, with the same mean size and workload."""
-    slot, size, work = trace_window(world, log, rng)
+    slot, size, work = episode_of_log(world, log, rng)
     # The workshops take turns. Only where more requests than workshops fall into a slot does one start two of them.
     flows = _arriving(world, rng, slot, np.resize(rng.permutation(world.num_workshops), slot.size))
     flows["data_bits"] = size * mean_data_bits(world)

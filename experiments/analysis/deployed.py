@@ -40,8 +40,8 @@ def figure(rows: pd.DataFrame, rules: pd.DataFrame, ms: dict[str, float], path: 
     shown = {name: (x, values - level) for name, (x, values) in frozen.items() if name in (*AGENTS, *SHOWN_RULES)}
     draw(places["load"], shown)
     name_rules(places["load"])
-    places["load"].set(xlabel="offered load (1 = the paper's rate)", ylabel="reward, less that of greedy with prices",
-                       title="the same agents frozen, against the load")  # fmt: skip
+    places["load"].set(xlabel="offered load (1 = the paper's rate)", title="the same agents frozen, against the load")
+    places["load"].set_ylabel("reward, less that of greedy with prices")
     finish(drawn, places["load"], path)
 
 
@@ -51,8 +51,8 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--results", metavar="FOLDER", default=str(RESULTS), help="where grids are")
     results = Path(parser.parse(argv).results)
     headline = read("headline", results)
-    figure(read("deploy", results), headline[headline["agent"].isin(SHOWN_RULES)], update_ms(results),
-           results / "deploy.png")  # fmt: skip
+    rules = headline[headline["agent"].isin(SHOWN_RULES)]
+    figure(read("deploy", results), rules, update_ms(results), results / "deploy.png")
     return 0
 
 

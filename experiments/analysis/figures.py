@@ -29,8 +29,9 @@ def figure4(rows: pd.DataFrame, update_ms: dict[str, float], path: Path) -> None
     minutes = {name: (steps * update_ms[name] / 6e4, values) for name, (steps, values) in by_steps.items()}
     frozen = by_agent(rows[rows["load"] == 1.0], "frozen", "load", "reward")
     rules = {name: interval(frozen[name][1][:, 0])[0] for name in DASHES if name in frozen}
-    for axes, series, scale in ((whole, held_out, 1000), (end, held_out, 1000), (timed, minutes, 1),
-                                (exploring, by_agent(rows, "training", "flows", "reward"), 1000)):  # fmt: skip
+    trained = by_agent(rows, "training", "flows", "reward")
+    panels = (whole, held_out, 1000), (end, held_out, 1000), (timed, minutes, 1), (exploring, trained, 1000)
+    for axes, series, scale in panels:
         draw(axes, series, scale)
         draw_levels(axes, rules)
         axes.set(xlabel="thousand flows seen while training (load 1)", ylim=(-1.4, 0.2))
@@ -44,9 +45,9 @@ def figure4(rows: pd.DataFrame, update_ms: dict[str, float], path: Path) -> None
 
 def while_learning(whole, end, rows: pd.DataFrame, metric: str) -> None:
     """Draw a metric of held-out traffic while the agents learn at load 1, and its end larger; rules as levels."""
-    learning, frozen = by_agent(rows, "held-out", "flows", metric), rows[rows["load"] == 1.0]
-    levels = {name: interval(values[:, 0])[0] for name, (_, values) in
-              by_agent(frozen, "frozen", "load", metric).items() if name in DASHES}  # fmt: skip
+    learning = by_agent(rows, "held-out", "flows", metric)
+    frozen = by_agent(rows[rows["load"] == 1.0], "frozen", "load", metric)
+    levels = {name: interval(frozen[name][1][:, 0])[0] for name in DASHES if name in frozen}
     for axes in (whole, end):
         draw(axes, learning, scale=1000)
         draw_levels(axes, levels)
@@ -63,9 +64,8 @@ def against_load(above, beside, rows: pd.DataFrame, metric: str) -> None:
     draw(above, series)
     name_rules(above)
     if "sac" in series:
-        sac = series["sac"][1]
-        draw_beside(beside, {name: (x, values - sac) for name, (x, values) in series.items()
-                             if name in AGENTS and name != "sac" and values.shape == sac.shape})  # fmt: skip
+        sac, others = series["sac"][1], {name: series[name] for name in AGENTS if name in series and name != "sac"}
+        draw_beside(beside, {name: (x, y - sac) for name, (x, y) in others.items() if y.shape == sac.shape})
     for axes in (above, beside):
         axes.set(xlabel="offered load (1 = the paper's rate)")
     beside.set(title="the same minus sac, paired by seed")
@@ -94,9 +94,7 @@ def main(argv: list[str]) -> int:
     """Draw all three into the folder of the results."""
     parser = Parser("python -m experiments.analysis.figures GRID", main.__doc__)
     parser.add_argument("grid", nargs="?", default="headline", help="the grid to draw [headline]")
-    parser.add_argument(
-        "--results", metavar="FOLDER", default=str(RESULTS), help="where grids are [experiments/results]"
-    )
+    parser.add_argument("--results", metavar="FOLDER", default=str(RESULTS), help="where grids are")
     args = parser.parse(argv)
     results, with_range = Path(args.results), f"{args.grid}_range"
     rows = read(args.grid, results)

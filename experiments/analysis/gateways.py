@@ -13,15 +13,7 @@ from edgediff.run.commandline import Parser
 from edgediff.run.process import run_program
 from edgediff.world.decision import LEVEL_FACTORS
 from experiments import RESULTS
-from experiments.analysis.reading import (
-    held_out_curves,
-    interval,
-    pd,
-    read,
-    read_csv,
-    score_text,
-    steps_to,
-)
+from experiments.analysis.reading import held_out_curves, interval, pd, read, read_csv, score_text, steps_to
 from experiments.analysis.score_tables import markdown
 from experiments.analysis.stats import iqm
 from experiments.timing.latency import COLUMNS as TIMES
@@ -122,9 +114,7 @@ def draw(found: dict, path: Path) -> None:
 def main(argv: list[str]) -> int:
     """Draw the figure of all numbers of gateways into the folder of the results."""
     parser = Parser("python -m experiments.analysis.gateways", main.__doc__)
-    parser.add_argument(
-        "--results", metavar="FOLDER", default=str(RESULTS), help="where grids are [experiments/results]"
-    )
+    parser.add_argument("--results", metavar="FOLDER", default=str(RESULTS), help="where grids are")
     results = Path(parser.parse(argv).results)
     draw(records(results), results / "gateways.png")
     return 0

@@ -62,8 +62,8 @@ def name_rules(axes) -> None:
         places[k] = max(places[k], places[k - 1] + half[k - 1] + half[k])
     where = axes.get_yaxis_transform()
     for (y, _), place, name in zip(ends, places, names, strict=True):
-        axes.annotate(name, (1, y), (1.05, place), where, where, dict(arrowstyle="-", color="0.6", lw=0.6), False,
-                      va="center", fontsize=8.5, color="0.3", linespacing=0.95)  # fmt: skip
+        look = dict(va="center", fontsize=8.5, color="0.3", linespacing=0.95, annotation_clip=False)
+        axes.annotate(name, (1, y), (1.05, place), where, where, dict(arrowstyle="-", color="0.6", lw=0.6), **look)
 
 
 def finish(figure, legend_from, path: Path) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from edgediff.errors import ConfigError, first_line
-from edgediff.world.rules import GREEDY, PRICED, PRICED_BY_LOAD
+from edgediff.learner.agents import AGENTS
+from edgediff.world.rules import RULES
 from experiments import RESULTS
 from experiments.analysis.stats import bootstrap_interval, iqm
 from experiments.grid.results import COLUMNS
@@ -20,8 +21,7 @@ except ModuleNotFoundError:
     raise SystemExit('pandas is not installed: pip install -e ".[experiments]"') from None
 
 WORDS = "phase", "variant", "agent", "traffic"  # columns that are not numbers
-ORDER = ("d2sac", "sac", "dqn", "ppo", "round robin, level 2", "random", "smallest wait", "most available", GREEDY,
-         PRICED, PRICED_BY_LOAD, *PLANNERS)  # of the rows of tables, and of the lines of figures  # fmt: skip
+ORDER = *AGENTS, *RULES.values(), *PLANNERS  # of the rows of tables, and of the lines of figures
 WINDOWS = 20  # training curves are averaged over twentieths of the run
 
 
@@ -119,8 +119,9 @@ def areas(rows: pd.DataFrame, start: float = 0) -> pd.Series:
     """
 
     def mean_height(curve: pd.Series) -> float:
-        flows = curve.index.get_level_values("flows")
-        return float(np.trapezoid(curve, flows) / (flows[-1] - flows[0]))
+        flows, height = curve.index.get_level_values("flows").to_numpy(), curve.to_numpy()
+        trapezoids = np.diff(flows) * (height[1:] + height[:-1]) / 2.0  # np.trapezoid is of NumPy 2
+        return float(trapezoids.sum() / (flows[-1] - flows[0]))
 
     curves = held_out_curves(rows)
     return curves[curves.index.get_level_values("flows") >= start].groupby(["variant", "seed"]).agg(mean_height)
@@ -132,8 +133,8 @@ def steps_to(share: float, curve: pd.Series) -> float:
     Agents start at different heights, and a curve may first fall. The last value is the mean of the last quarter of the
     points, since a single one is noisy.
     """
-    rising = curve[curve.idxmin() :]
-    last = curve[-max(1, len(curve) // 4) :].mean()
+    rising = curve.loc[curve.idxmin() :]
+    last = curve.iloc[-max(1, len(curve) // 4) :].mean()  # pandas 2 takes a slice of [] for flows, not for positions
     return float((rising - curve.min() >= share * (last - curve.min())).idxmax())
 
 

@@ -1,65 +1,68 @@
 """The tables of the READMEs that grids, metrics and loads do not describe: rows with own names, other columns."""
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 from edgediff.learner.agents import AGENTS
 from edgediff.run.scores import HEADINGS
 from edgediff.run.scores import table as run_table
 from edgediff.train import SHOWN_RULES
-from edgediff.world.rules import GREEDY
+from edgediff.world.rules import GREEDY, PRICED, PRICED_BY_LOAD
 from experiments.analysis import gateways, sizes, transfer
-from experiments.analysis.reading import read_csv, read_together, score_text
-from experiments.analysis.rows import (
-    CHAIN,
-    DEPLOYED,
-    DEPLOYED_OTHERS,
-    FORESIGHT,
-    FRONT,
-    LOAD_1,
-    NO_ACTOR,
-    PLANNED,
-    PRECISION,
-    RATIOS,
-    REQUESTS,
-    SHARED,
-    WEIGHTS,
-    same,
+from experiments.analysis.reading import pd, read_csv, read_together, score_text
+from experiments.analysis.score_tables import (
+    columns_of,
+    difference_text,
+    differences,
+    markdown,
+    of_variant,
+    paired,
+    scores,
 )
-from experiments.analysis.score_tables import columns_of, differences, markdown, of_variant, paired, scores
-from experiments.analysis.stats import iqm, probability_of_improvement
-from experiments.grid.grids import CODE, CONVERSATIONS
-from experiments.testbed.tables import TABLES as OF_TESTBED
+from experiments.analysis.stats import iqm
+from experiments.analysis.testbed_tables import TABLES as OF_TESTBED
 
-CARTPOLE = "transitions", "gradient_steps", "return"
-SOLVED = 475.0  # a return on CartPole
+SOLVED, LATE = 475.0, 70_000  # on CartPole: a return, and transitions
+# Rows, and what they are called in the tables of `deploy`.
+PRICES = {name: name for name in (PRICED_BY_LOAD, PRICED, GREEDY)}
+QUICK = {"d2sac of headline": "d2sac (diffusion actor), quick", "sac of headline": "sac (plain MLP actor), quick"}
+QUICK |= {f"{agent} of headline": f"{agent}, quick" for agent in ("dqn", "ppo")}
+FRONT = {"d2sac": "d2sac, deploy", **PRICES, **QUICK, "round robin, level 2": "round robin, level 2"}
+DEPLOYED = {agent: f"{agent}, deploy" for agent in AGENTS} | PRICES
+LOAD_1 = {"d2sac": "priced, 2,000 updates", "d2sac of headline": "mlp, 10,000 updates (quick)", GREEDY: GREEDY}
 
 
-def picked(grids: str, metrics: str, loads: str, names: dict[str, str], of: Callable = scores) -> Callable:
-    """Return a function that makes a table of some rows of grids, with names of their own."""
+def beside_headline(grid: str, loads: str, results: Path) -> dict[str, pd.Series]:
+    """Return completion and reward of a grid, and of the headline on the same traffic."""
+    return columns_of(read_together([grid, "headline"], results), ("completion", "reward"), loads.split(","))
 
-    def make(results: Path) -> str:
-        rows = read_together(grids.split(","), results)
-        return of(columns_of(rows, metrics.split(","), loads.split(",")), names)
 
-    return make
+def deployed(results: Path) -> str:
+    """Return what the agents of `deploy` score, beside the rules and the agents of `quick`."""
+    return scores(beside_headline("deploy", "0.5,1,1.5,2,3", results), DEPLOYED | QUICK)
+
+
+def deployed_differences(results: Path) -> str:
+    """Return d2sac of `deploy` minus the others, seed by seed."""
+    return differences(beside_headline("deploy", "1,1.5,2,3", results), DEPLOYED)
+
+
+def load_1(results: Path) -> str:
+    """Return what a network for all gateways with prices learns at load 1."""
+    return scores(beside_headline("priced_load_1", "1,2", results), LOAD_1)
 
 
 def run(results: Path) -> str:
     """Return the table at the end of a run of `deploy`, averaged over ten seeds."""
     frozen = read_together(["deploy", "headline"], results).query("phase == 'frozen' and load == 1")
-    shown = {"d2sac": "d2sac, mean of 8", **same(*SHOWN_RULES)}
-    found = {text: frozen[frozen["variant"] == name] for name, text in shown.items()}
-    means = {text: {key: float(iqm(rows[key].to_numpy())) for key in HEADINGS} for text, rows in found.items()}
-    return f"```text\n{run_table(means, 5)}\n```"
+    found = {name: frozen[frozen["variant"] == name] for name in ("d2sac", *SHOWN_RULES)}
+    means = {name: {key: float(iqm(rows[key].to_numpy())) for key in HEADINGS} for name, rows in found.items()}
+    return f"```text\n{run_table({'d2sac, mean of 8': means.pop('d2sac')} | means, 5)}\n```"
 
 
 def front(results: Path) -> str:
     """Return the result in short: the deployed agent, the rules, the agents of the paper; intervals at load 1 only."""
-    loads = "1", "1.5", "2", "3"
-    columns = columns_of(read_together(["deploy", "headline"], results), ("completion", "reward"), loads)
-    body = []
+    columns, body = beside_headline("deploy", "1,1.5,2,3", results), []
     for variant, text in FRONT.items():
         values = {heading: of_variant(column, variant).to_numpy() for heading, column in columns.items()}
         cells = [score_text(found) if h.endswith("load 1") else f"{iqm(found):.3f}" for h, found in values.items()]
@@ -80,17 +83,11 @@ def ratios_change(results: Path) -> str:
     """Return what ratios as further inputs change, on the same seeds."""
     rows = read_together(["headline_ratios", "headline"], results)
     columns = columns_of(rows, ("late_area", "completion", "reward"), ("1", "1.5", "2"))
-    found = {name: [paired(column, f"{name}, ratios", name) for column in columns.values()] for name in AGENTS}
-    texts = {name: [f"{score_text(values, '+.3f')} {probability_of_improvement(values):.2f}" for values in each]
-             for name, each in found.items()}  # fmt: skip
-    return markdown(["change by the ratios", *columns], [[name, *each] for name, each in texts.items()])
-
-
-def requests(results: Path) -> str:
-    """Return what rules and agents score on Poisson arrivals and on two request logs."""
-    columns = columns_of(read_together(["requests"], results), ("completion", "reward"), ("1",))
-    short = {heading.replace(CODE, "code").replace(CONVERSATIONS, "chat"): each for heading, each in columns.items()}
-    return scores(short, REQUESTS)
+    body = [
+        [name, *(difference_text(paired(column, f"{name}, ratios", name)) for column in columns.values())]
+        for name in AGENTS
+    ]
+    return markdown(["change by the ratios", *columns], body)
 
 
 def tuning(results: Path) -> str:
@@ -110,33 +107,30 @@ def cartpole(results: Path) -> str:
     """Return when each agent first solves CartPole, and what it loses later; seed by seed."""
     body = []
     for agent in AGENTS:
-        runs = [read_csv(results / "cartpole" / f"{agent}-{seed}.csv", CARTPOLE) for seed in range(3)]
-        firsts = [found.loc[found["return"] >= SOLVED, "transitions"].min() for found in runs]
-        later = [
-            found.loc[found["transitions"] >= first, "return"].min() for found, first in zip(runs, firsts, strict=True)
+        paths = [results / "cartpole" / f"{agent}-{seed}.csv" for seed in range(3)]
+        runs = [read_csv(path, ("transitions", "gradient_steps", "return")).set_index("transitions") for path in paths]
+        curves = [run["return"] for run in runs]
+        firsts = [curve[curve >= SOLVED].index.min() for curve in curves]
+        lowest = [
+            [curve[curve.index >= since].min() for curve, since in zip(curves, starts, strict=True)]
+            for starts in (firsts, [LATE] * 3)
         ]
-        late = [found.loc[found["transitions"] >= 70_000, "return"].min() for found in runs]
-        columns = [[f"{value:,.0f}" for value in values] for values in (firsts, later, late)]
-        body.append([agent, f"{runs[0]['gradient_steps'].max():,.0f}", *map("; ".join, columns)])
+        texts = ["; ".join(f"{value:,.0f}" for value in values) for values in (firsts, *lowest)]
+        body.append([agent, f"{runs[0]['gradient_steps'].max():,.0f}", *texts])
     header = "first return of 475, transitions", "lowest return from then on", "lowest from 70,000 transitions on"
     return markdown(["agent", "gradient steps", *header], body)
 
 
 def latency(results: Path) -> str:
     """Return the times of one decision and one update with eight gateways."""
-    cases = read_csv(results / "latency.csv", gateways.TIMES, ("preset", "agent")).query("gateways == 8")
-    names = [
-        f"{row.agent}, N = {row.denoising_steps:.0f}, "
-        + ("one draw" if row.draws == 1 else f"mean of {row.draws:.0f} draws")
-        if row.denoising_steps > 0
-        else row.agent
-        for row in cases.itertuples()
-    ]
-    names = ["deploy: " * (preset == "deploy") + name for name, preset in zip(names, cases.preset, strict=True)]
-    body = [
-        [name, *(f"{value:.2f}" for value in each[:3]), f"{each[3]:.1f}"]
-        for name, each in zip(names, cases[[*gateways.TIMES[5:]]].to_numpy(), strict=True)
-    ]
+    body = []
+    for case in (
+        read_csv(results / "latency.csv", gateways.TIMES, ("preset", "agent")).query("gateways == 8").itertuples()
+    ):
+        draws = "one draw" if case.draws == 1 else f"mean of {case.draws:.0f} draws"
+        chain = f", N = {case.denoising_steps:.0f}, {draws}" if case.denoising_steps > 0 else ""
+        times = [f"{ms:.2f}" for ms in (case.p50_ms, case.p95_ms, case.p99_ms)]
+        body.append(["deploy: " * (case.preset == "deploy") + case.agent + chain, *times, f"{case.update_ms:.1f}"])
     return markdown(["agent", "p50 ms", "p95 ms", "p99 ms", "ms per update"], body)
 
 
@@ -148,37 +142,18 @@ def by_size(results: Path) -> str:
     return markdown(["scheduler", "smallest quarter", "second", "third", "largest quarter"], body)
 
 
-MAIN, CURVE = "late_area,completion,reward", "late_area,reward@5000,reward@10000,reward@50000,completion,reward"
-RANGE, OTHERS = "headline_range,headline", same("sac", "dqn", "ppo", GREEDY)
-OTHER_RATIOS, WITH_RATIOS = (
-    {k: v for k, v in RATIOS.items() if v != "d2sac"},
-    partial(differences, ours="d2sac, ratios"),
-)
-OF_FORESIGHT = "headline_range,foresight,foresight_rates,foresight_d2sac,foresight_ppo"
 TABLES: dict[str, Callable[[Path], str]] = {
     "run": run,
     "front": front,
-    "chain": picked("chain_length,headline", CURVE, "1,2", CHAIN),
-    "range": picked(RANGE, MAIN, "1,1.5,2,3", same("d2sac") | OTHERS),
-    "range_differences": picked(RANGE, MAIN, "1,1.5,2,3", OTHERS, differences),
+    "deploy": deployed,
+    "deploy_differences": deployed_differences,
+    "load_1": load_1,
+    "transfer": other_networks,
     "gateways": gateways.table,
-    "precision": picked("precision,headline,headline_ratios", MAIN, "1,2", PRECISION),
-    "ratios": picked("headline_ratios,headline", MAIN, "1,1.5,2", RATIOS | same(GREEDY)),
     "ratios_change": ratios_change,
-    "ratios_differences": picked("headline_ratios", MAIN, "1,1.5,2", OTHER_RATIOS, WITH_RATIOS),
-    "foresight": picked(OF_FORESIGHT, "completion,reward", "1,2", FORESIGHT),
-    "planner": picked("planner,planner_learned", "completion,reward", "1,2", PLANNED),
     "tuning": tuning,
     "cartpole": cartpole,
     "latency": latency,
     "sizes": by_size,
-    "deploy": picked("deploy,headline", "completion,reward", "0.5,1,1.5,2,3", DEPLOYED),
-    "deploy_differences": picked("deploy,headline", "completion,reward", "1,1.5,2,3", DEPLOYED_OTHERS, differences),
-    "transfer": other_networks,
-    "requests": requests,
-    "load_1": picked("priced_load_1,headline", "completion,reward", "1,2", LOAD_1),
-    "shared": picked("shared_chain,shared", "completion,reward", "1", SHARED),
-    "weights": picked("weights", "completion,reward", "1,2", WEIGHTS),
-    "no_actor": picked("headline,no_actor", "late_area,completion,reward", "1,2", NO_ACTOR),
     **OF_TESTBED,
 }

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 
 from edgediff.run.commandline import Parser
-from edgediff.run.process import run_program
+from edgediff.run.process import run_program, set_up_torch
 from edgediff.run.scores import agent_policy
 from edgediff.run.start import load_run
 from edgediff.world.decision import Outcome
@@ -39,6 +39,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("run", metavar="RUN", help="folder of a run")
     args = parser.parse(argv)
     settings, _, _, agent = load_run(args.run)
+    set_up_torch(settings.run)
     label, policy = agent_policy(agent, settings.run)
     simulator, found = Simulator(settings.world, EPISODES, state_of_view=None), []
     simulator.reset(HELD_OUT)
@@ -47,11 +48,11 @@ def main(argv: list[str]) -> int:
         found.append(regret(simulator.outcomes(), action))
         simulator.step(action)
     columns = {name: np.concatenate([each[name] for each in found]) for name in found[0]}
-    loss, violated = columns["regret"], columns["more constraints violated"]
+    loss, violated = columns.pop("regret"), columns["more constraints violated"]
     print(f"{label}, load {settings.world.load:g}: {len(loss):,} decisions on held-out traffic\n")
     print("| decisions | share | part of the mean regret |\n|---|---|---|")
-    for name, rows in (("all", np.ones(len(loss), bool)), ("as many constraints violated, or fewer", ~violated),
-                       *((name, columns[name]) for name in [*columns][1:])):  # fmt: skip
+    parts = {"all": np.ones(len(loss), bool), "as many constraints violated, or fewer": ~violated} | columns
+    for name, rows in parts.items():
         print(f"| {name} | {rows.mean():.1%} | {np.mean(loss * rows):.3f} |")
     print(f"\nmedian regret {np.median(loss):.3f}, 90 % below {np.quantile(loss, 0.9):.3f}")
     return 0

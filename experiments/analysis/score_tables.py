@@ -10,7 +10,9 @@ from collections.abc import Iterable
 import numpy as np
 
 from edgediff.errors import ConfigError
+from edgediff.learner.agents import AGENTS
 from edgediff.world.rollout import SCORES
+from edgediff.world.rules import RULES
 from experiments.analysis.reading import ORDER, areas, held_out_curves, pd, score_text
 from experiments.analysis.stats import probability_of_improvement
 
@@ -34,8 +36,10 @@ def frozen_scores(rows: pd.DataFrame, metric: str, loads: list[float]) -> dict[s
     """Return a column for each traffic and load."""
     frozen = rows[(rows["phase"] == "frozen") & rows["load"].isin(loads)].set_index(["variant", "seed"])
     several, name = frozen["traffic"].nunique() > 1, metric.replace("_", " ")
-    return {f"{name}, {f'{traffic}, ' if several else ''}load {load:g}": of_traffic[metric]
-            for (traffic, load), of_traffic in frozen.groupby(["traffic", "load"])}  # fmt: skip
+    return {
+        f"{name}, {f'{traffic}, ' if several else ''}load {load:g}": of_traffic[metric]
+        for (traffic, load), of_traffic in frozen.groupby(["traffic", "load"])
+    }
 
 
 def of_curve(rows: pd.DataFrame, metric: str) -> dict[str, pd.Series]:
@@ -65,15 +69,26 @@ def paired(column: pd.Series, ours: str, theirs: str) -> np.ndarray:
     return (first[both] - second[both]).to_numpy()
 
 
-def names_of(columns: dict[str, pd.Series]) -> dict[str, str]:
-    """Return all variants with the names to print: agents and rules in the order of the figures, then by name."""
+def names_of(columns: dict[str, pd.Series], wanted: Iterable[str] = ()) -> dict[str, str]:
+    """Return variants with the names to print: agents, each before its variants, others, rules in their order.
+
+    `wanted` are agents, whose variants come along, and rules by their short names; without it, all are returned.
+    """
 
     def place(name: str) -> tuple:
-        rank = ORDER.index(name) if name in ORDER else len(ORDER)
+        rank = ORDER.index(group(name)) if group(name) in ORDER else len(AGENTS) - 0.5
         return rank, re.sub("[0-9]+", lambda number: number[0].zfill(9), name.lower())  # N = 2 before N = 10
 
     variants = {name for column in columns.values() for name in column.index.get_level_values("variant")}
-    return {name: name for name in sorted(variants, key=place)}
+    groups = [RULES.get(word, word) for word in wanted]
+    for missing in set(groups) - set(map(group, variants)):
+        raise ConfigError(f"rows: {missing} is not in the results; there are {', '.join(sorted(variants))}")
+    return {name: name for name in sorted(variants, key=place) if not groups or group(name) in groups}
+
+
+def group(name: str) -> str:
+    """Return the agent of a variant; a rule is a group of its own."""
+    return name if name in ORDER else name.split(",")[0]
 
 
 def markdown(header: Iterable[str], body: Iterable[Iterable[str]]) -> str:
@@ -94,8 +109,12 @@ def scores(columns: dict[str, pd.Series], names: dict[str, str]) -> str:
 def differences(columns: dict[str, pd.Series], names: dict[str, str], ours: str = "d2sac") -> str:
     """Return our variant minus the others, seed by seed, with the share of seeds on which ours is larger."""
     body = []
-    for variant, name in names.items():
+    for variant in [variant for variant in names if variant != ours]:
         found = [paired(column, ours, variant) for column in columns.values()]
-        body.append([name, *(f"{score_text(values, '+.3f')} {probability_of_improvement(values):.2f}"
-                             if len(values) > 1 else "-" for values in found)])  # fmt: skip
+        body.append([names[variant], *(difference_text(values) if len(values) > 1 else "-" for values in found)])
     return markdown(["d2sac minus", *columns], body)
+
+
+def difference_text(values: np.ndarray) -> str:
+    """Return the interquartile mean of paired differences (seeds,), its interval and the share that is above 0."""
+    return f"{score_text(values, '+.3f')} {probability_of_improvement(values):.2f}"

@@ -52,8 +52,7 @@ def main(argv: list[str]) -> int:
         for quarter, share in enumerate(by_quarter(simulator, all_rules()[rule], HELD_OUT + 1 + seed))
     ]
     with (Path(args.results) / "sizes.csv").open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerows([COLUMNS, *rows])
+        csv.writer(file, lineterminator="\n").writerows([COLUMNS, *rows])
     return 0
 
 

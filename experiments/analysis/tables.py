@@ -1,8 +1,9 @@
 """Print tables of results, or write them into the READMEs, where they stand between markers:
 
     <!-- table headline completion,reward 1,1.5,2 -->         grids, metrics (see score_tables.py), loads
+    <!-- table headline completion,reward 1 d2sac,greedy -->  the same, of some agents with their variants, and rules
     <!-- differences headline completion,reward 1,1.5,2 -->   d2sac minus the others, seed by seed
-    <!-- table chain -->                                      a table of readme_tables.py
+    <!-- table front -->                                      a table of readme_tables.py
 
 A block ends with `<!-- end -->`. All is made from the committed CSVs, and so the same each time.
 """
@@ -15,7 +16,7 @@ from pathlib import Path
 from edgediff.errors import ConfigError, first_line
 from edgediff.run.commandline import Parser
 from edgediff.run.files import write_atomically
-from edgediff.run.process import output_status, run_program
+from edgediff.run.process import run_program
 from experiments import RESULTS, ROOT
 from experiments.analysis.reading import read_together
 from experiments.analysis.readme_tables import TABLES
@@ -36,21 +37,22 @@ def made(marker: str, results: Path) -> str:
         if words[0] not in TABLES:
             raise ConfigError(f"no table {words[0]}; there are {', '.join(TABLES)}")
         return TABLES[words[0]](results)
-    if not 2 <= len(words) <= 3:
-        raise ConfigError("a marker names grids, metrics and perhaps loads, like headline completion,reward 1,2")
+    if not 2 <= len(words) <= 4:
+        raise ConfigError("a marker names grids, metrics, perhaps loads and rows, like headline reward 1,2 d2sac,sac")
     return grid_table(kind, *words, results=results)
 
 
-def grid_table(kind: str, grids: str, metrics: str, loads: str = "", *, results: Path) -> str:
-    """Return the scores of grids, or the differences from d2sac."""
+def grid_table(kind: str, grids: str, metrics: str, loads: str = "", wanted: str = "", *, results: Path) -> str:
+    """Return the scores of grids, or the differences from the first row of d2sac."""
     rows = read_together(grids.split(","), results)
     columns = columns_of(rows, metrics.split(","), loads.split(",") if loads else ())
-    names = names_of(columns)
+    names = names_of(columns, wanted.split(",") if wanted else ())
     if kind == "table":
         return scores(columns, names)
-    if "d2sac" not in names:
+    ours = next((name for name in names if name.split(",")[0] == "d2sac"), "")
+    if not ours:
         raise ConfigError(f"differences: {grids} has no row d2sac; there are {', '.join(names)}")
-    return differences(columns, {name: text for name, text in names.items() if name != "d2sac"})
+    return differences(columns, names, ours)
 
 
 def blocks(path: Path) -> list[re.Match]:
@@ -103,16 +105,11 @@ def check(paths: list[Path], results: Path) -> int:
 def main(argv: list[str]) -> int:
     """Print the scores of grids and d2sac's differences from them; or write or check the tables of READMEs."""
     parser = Parser("python -m experiments.analysis.tables GRIDS METRICS LOADS", main.__doc__)
-    parser.add_argument(
-        "words", nargs="*", default=(), help="grids, metrics and loads, like headline reward 1,2; or files"
-    )
+    words = "grids, metrics, loads and rows, like headline reward 1,2; or files"
+    parser.add_argument("words", nargs="*", default=(), help=words)
     parser.add_argument("--write", action="store_true", help="write the tables of the files, by default all READMEs")
-    parser.add_argument(
-        "--check", action="store_true", help="name the tables that differ from the results; then status 1"
-    )
-    parser.add_argument(
-        "--results", metavar="FOLDER", default=str(RESULTS), help="where grids are [experiments/results]"
-    )
+    parser.add_argument("--check", action="store_true", help="name the tables that differ; then status 1")
+    parser.add_argument("--results", metavar="FOLDER", default=str(RESULTS), help="where grids are")
     args = parser.parse(argv)
     results = Path(args.results)
     if args.write and args.check:
@@ -121,10 +118,11 @@ def main(argv: list[str]) -> int:
         return (write if args.write else check)([Path(path) for path in args.words or READMES], results)
     grids, metrics, *loads = [*args.words, *DEFAULT[len(args.words) :]]
     print(made(" ".join(["table", grids, metrics, *loads]), results))
-    if "d2sac" in set(read_together(grids.split(","), results)["variant"]):
+    wanted = loads[1].split(",") if len(loads) > 1 else ["d2sac"]
+    if "d2sac" in wanted and "d2sac" in set(read_together(grids.split(","), results)["variant"]):
         print(f"\n{DIFFERENCES}\n")
         print(made(" ".join(["differences", grids, metrics, *loads]), results))
-    return output_status("tables")
+    return 0
 
 
 if __name__ == "__main__":

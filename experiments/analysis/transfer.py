@@ -13,11 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from edgediff.config import Settings, WorldConfig
-from edgediff.errors import ConfigError
 from edgediff.run.commandline import Parser
-from edgediff.run.process import run_program
+from edgediff.run.process import run_program, set_up_torch
 from edgediff.run.scores import agent_policy, score
-from edgediff.run.weights import read_weights, restore_agent, weights_path
+from edgediff.run.start import load_run
 from edgediff.world.decision import LEVEL_FACTORS, View, decode_action
 from edgediff.world.rollout import Policy
 from edgediff.world.rules import GREEDY, PRICED_BY_LOAD, all_rules
@@ -63,37 +62,32 @@ class WithFailure:
         return np.where(late, (gateway + (gateway >= self.failed)) * len(LEVEL_FACTORS) + level, action)
 
 
-def agent_on(world: WorldConfig, trained: Settings, weights: dict) -> Policy:
-    """Return the policy of a trained agent for another network."""
-    settings = trained._replace(world=world)
-    return agent_policy(restore_agent(weights, settings), settings.run)[1]
+def policies(run: str, network: str) -> tuple[Settings, dict[str, Policy]]:
+    """Return the agent of a run and two rules, ready for a network, and the settings there."""
 
+    def agent_on(**given) -> tuple[Settings, Policy]:
+        settings, _, _, agent = load_run(run, given={"world": {"load": 1.0} | given})
+        set_up_torch(settings.run)
+        return settings, agent_policy(agent, settings.run)[1]
 
-def policies(network: str, world: WorldConfig, trained: Settings, weights: dict) -> dict[str, Policy]:
-    """Return the agent and two rules, ready for a network."""
-    found = {
-        "deploy": agent_on(world, trained, weights),
-        **{name: all_rules()[name] for name in (GREEDY, PRICED_BY_LOAD)},
-    }
+    settings, policy = agent_on(**NETWORKS[network])
+    found = {"deploy": policy, **{name: all_rules()[name] for name in (GREEDY, PRICED_BY_LOAD)}}
     if network != FAILING:
-        return found
-    fewer, failed = replace(world, num_gateways=world.num_gateways - 1), world.num_gateways - 1
-    without = found | {"deploy": agent_on(fewer, trained, weights)}
-    return {name: WithFailure(policy, without[name], failed) for name, policy in found.items()}
+        return settings, found
+    failed = settings.world.num_gateways - 1
+    without = found | {"deploy": agent_on(**NETWORKS[network] | dict(num_gateways=failed))[1]}
+    return settings, {name: WithFailure(policy, without[name], failed) for name, policy in found.items()}
 
 
 def rows_of(run: str) -> list[tuple]:
     """Score the agent of a run, and the rules on the same traffic, on every network."""
-    trained, _, weights = read_weights(weights_path(run, "last"))
-    if trained.learner.network == "mlp":
-        raise ConfigError(f"run: {run} has network mlp, which serves no other network; allowed is shared")
-    rows, seed = [], trained.run.seed
-    for network, given in NETWORKS.items():
-        world = replace(trained.world.at_load(1.0), **given)
-        simulator = Simulator(world, EPISODES, state_of_view=None)
-        for name, policy in policies(network, world, trained, weights).items():
-            found = score(simulator, policy, HELD_OUT + 1 + seed)
-            rows.append((name, network, seed, f"{found['completion']:.6g}", f"{found['reward']:.6g}"))
+    rows = []
+    for network in NETWORKS:
+        settings, found = policies(run, network)
+        simulator, seed = Simulator(settings.world, EPISODES, state_of_view=None), settings.run.seed
+        for name, policy in found.items():
+            scores = score(simulator, policy, HELD_OUT + 1 + seed)
+            rows.append((name, network, seed, f"{scores['completion']:.6g}", f"{scores['reward']:.6g}"))
     return rows
 
 

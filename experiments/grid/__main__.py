@@ -23,19 +23,22 @@ from edgediff.run.process import StopSignals, run_program
 from experiments import RESULTS, ROOT
 from experiments.grid.grid import Grid
 from experiments.grid.grids import GRIDS
-from experiments.grid.record import made_with, write_record
+from experiments.grid.record import write_record
 from experiments.grid.results import check_results, locked, unfinished
 
 Command = Callable[[str, Path], list[str]]  # from the name of a job and its output
 
 
 def run_grid(grid: Grid, results: Path, workers: int, command: Command) -> int:
-    """Run every job of a grid that is not done yet; return the exit status."""
+    """Run every job of a grid that is not done yet; return the exit status. No workers: print the jobs' commands."""
     jobs, folder = grid.jobs(), results / grid.name
     with locked(folder):
-        done = check_results(folder, jobs)
-        write_record(folder / "grid.json", {name: made_with(job) for name, job in jobs.items()})
-        failed, stopped = run_jobs([name for name in sorted(jobs) if name not in done], folder, workers, command)
+        waiting = sorted(set(jobs) - check_results(folder, jobs))
+        write_record(folder / "grid.json", jobs)
+        if not workers:  # each writes its result, whole or not at all
+            print("".join(f"{shlex.join(command(name, folder / f'{name}.csv'))}\n" for name in waiting), end="")
+            return 0
+        failed, stopped = run_jobs(waiting, folder, workers, command)
         missing = [name for name in sorted(jobs) if not (folder / f"{name}.csv").exists()]
     rest = f"; missing: {', '.join(missing)}" if missing else ""
     print(f"{len(jobs) - len(missing)} of {len(jobs)} jobs are in {folder}{rest}")
@@ -45,17 +48,6 @@ def run_grid(grid: Grid, results: Path, workers: int, command: Command) -> int:
         print(f"experiments.grid: stopped by signal {stopped} ({signal.strsignal(stopped)})", file=sys.stderr)
         return 128 + stopped
     return 1 if failed else 0
-
-
-def list_jobs(grid: Grid, results: Path, command: Command) -> int:
-    """Print one command a line for every job that is not done yet: each writes its result, whole or not at all."""
-    jobs, folder = grid.jobs(), results / grid.name
-    with locked(folder):
-        done = check_results(folder, jobs)
-        write_record(folder / "grid.json", {name: made_with(job) for name, job in jobs.items()})
-    for name in sorted(set(jobs) - done):
-        print(shlex.join(command(name, folder / f"{name}.csv")))
-    return 0
 
 
 def run_jobs(waiting: list[str], folder: Path, workers: int, command: Command) -> tuple[dict[str, str], int]:
@@ -91,14 +83,10 @@ def start(command: list[str], scratch: Path, name: str) -> subprocess.Popen:
     """Start a job with one thread, in a session that Ctrl-C does not reach; its temporary files go to `scratch`."""
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     environment = os.environ | {"OMP_NUM_THREADS": "1", "TMPDIR": str(scratch), "PYTHONPATH": path}
+    none = subprocess.DEVNULL
     with (scratch / f"{name}.err").open("w") as errors:
         return subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=errors,
-            env=environment,
-            start_new_session=True,
+            command, stdin=none, stdout=none, stderr=errors, env=environment, start_new_session=True
         )
 
 
@@ -127,9 +115,8 @@ def main(argv: list[str]) -> int:
     def command(name: str, output: Path) -> list[str]:
         return [sys.executable, "-m", "experiments.grid.job", args.grid, name, str(output)]
 
-    if args.list:
-        return list_jobs(GRIDS[args.grid], Path(args.results).resolve(), command)
-    return run_grid(GRIDS[args.grid], Path(args.results), args.workers, command)
+    results = Path(args.results).resolve() if args.list else Path(args.results)
+    return run_grid(GRIDS[args.grid], results, 0 if args.list else args.workers, command)
 
 
 if __name__ == "__main__":

@@ -2,24 +2,13 @@
 
 from edgediff.world.rules import GREEDY, PRICED, PRICED_BY_LOAD
 from experiments.grid.grid import Grid, Variant
-from experiments.variants.agents import (
-    BoundedHead,
-    LatentOfMaximiser,
-    LatentOfValues,
-    MeanOfCritics,
-    Mish,
-    PosteriorVariance,
-    PrintedEq21,
-    PrintedEq24,
-    PublicActor,
-    WithoutActor,
-)
+from experiments.variants import agents
 from experiments.variants.observations import Standardised, one_unit, unit_interval, with_bandwidth, with_ratios
+from experiments.variants.planning import PLANNERS
 
 LEARNERS = "d2sac", "sac", "dqn", "ppo"
 RULES = "round robin, level 2", "random", "smallest wait", "most available", GREEDY, PRICED, PRICED_BY_LOAD
 REPORTED = "round robin, level 2", "most available", GREEDY, PRICED, PRICED_BY_LOAD
-PLANNERS = tuple(f"planner, {horizon} flows ahead (sees the future)" for horizon in (10, 30, 100))
 D2SAC = ("d2sac",)
 
 SIX_SEEDS, TEN_SEEDS = tuple(range(6)), tuple(range(10))
@@ -28,14 +17,17 @@ TWO_SEEDS, SEEDS, STATE_SEEDS, TUNING_SEEDS = (0, 1), (0, 1, 2), (10, 11, 12), (
 LOAD_1 = (dict(load=1.0),)
 LOADS_1_2 = dict(load=1.0), dict(load=2.0)
 SIX_LOADS = tuple(dict(load=load) for load in (0.5, 1.0, 1.5, 2.0, 2.5, 3.0))
+PLANNED = *LOADS_1_2, *(load | dict(planner_horizon=30) for load in LOADS_1_2)
 LAST_WEIGHTS = tuple(load | dict(weights="last") for load in LOADS_1_2)
 MODES = dict(mode="sample"), dict(mode="argmax"), *(dict(mode="mean", eval_draws=draws) for draws in (2, 4, 8, 16))
 
 SHORT = dict(epochs=50, eval_every=50, eval_episodes=1)
 ON_RANGE = dict(load_low=0.5, load_high=3.0)
 ON_GPU = dict(device="cuda")
-TINY_LEARNER = dict(actor_lr=0.001, critic_lr=0.001, hidden=16, d2sac_denoising_steps=2, batch_size=64)
-TINY_RUN = dict(epochs=4, updates_per_epoch=5, eval_every=4, eval_episodes=1, collect_per_epoch=200, num_envs=20)
+TINY = dict(
+    epochs=4, updates_per_epoch=5, eval_every=4, eval_episodes=1, collect_per_epoch=200, num_envs=20, num_slots=60
+)
+TINY |= dict(actor_lr=0.001, critic_lr=0.001, hidden=16, d2sac_denoising_steps=2, batch_size=64)
 
 ABLATED = {
     "d2sac": Variant(),
@@ -48,14 +40,14 @@ ABLATED = {
     "L_d weighted 10": Variant(dict(d2sac_diffusion_weight=10.0)),
     # J keeps a thousandth of the weight, and Adam makes the step no larger.
     "L_d alone": Variant(dict(d2sac_diffusion_weight=1000.0)),
-    "L_d of all values": Variant(agent_class=LatentOfValues),
-    "L_d of the maximiser of J": Variant(agent_class=LatentOfMaximiser),
-    "Eq. 21 as printed": Variant(agent_class=PrintedEq21),
-    "Eq. 24 as printed": Variant(agent_class=PrintedEq24),
-    "posterior variance": Variant(agent_class=PosteriorVariance),
-    "Mish": Variant(agent_class=Mish),
-    "bounded head": Variant(agent_class=BoundedHead),
-    "public actor": Variant(agent_class=PublicActor),
+    "L_d of all values": Variant(agent_class=agents.LatentOfValues),
+    "L_d of the maximiser of J": Variant(agent_class=agents.LatentOfMaximiser),
+    "Eq. 21 as printed": Variant(agent_class=agents.PrintedEq21),
+    "Eq. 24 as printed": Variant(agent_class=agents.PrintedEq24),
+    "posterior variance": Variant(agent_class=agents.PosteriorVariance),
+    "Mish": Variant(agent_class=agents.Mish),
+    "bounded head": Variant(agent_class=agents.BoundedHead),
+    "public actor": Variant(agent_class=agents.PublicActor),
     "no balance": Variant(dict(balance_weight=0.0)),
     "priorities 0.5, 1, 1.5": Variant(dict(priority1_weight=0.5, priority3_weight=1.5)),
 }
@@ -66,7 +58,7 @@ FORESIGHT = {
     "tau = 0.02": Variant(dict(tau=0.02)),
 }
 FORESIGHT_D2SAC = {
-    "mean of both critics": Variant(agent_class=MeanOfCritics),
+    "mean of both critics": Variant(agent_class=agents.MeanOfCritics),
     "L_d weighted 1": Variant(dict(d2sac_diffusion_weight=1.0)),
     "confidence 0.97": Variant(dict(d2sac_confidence=0.97)),
 }
@@ -92,10 +84,8 @@ GATEWAYS = {
     f"{gateways} gateways": Variant(of_size(gateways) | dict(num_envs=envs, eval_episodes=episodes))
     for gateways, envs, episodes in ((4, 100, 32), (16, 50, 8), (32, 25, 4), (64, 10, 2))
 }
-SHARED = dict(  # one network for all gateways, equal rates for all networks of all agents
-    network="shared", hidden=64, actor_lr=0.001, critic_lr=0.001, sac_critic_lr=0.001, epochs=20, eval_every=10,
-    collect_per_epoch=2000, buffer_size=100_000,
-)  # fmt: skip
+SHARED = dict(network="shared", hidden=64, epochs=20, eval_every=10, collect_per_epoch=2000, buffer_size=100_000)
+SHARED |= dict(actor_lr=0.001, critic_lr=0.001, sac_critic_lr=0.001)  # equal rates for all networks of all agents
 SIZES = {  # every environment sees some four seconds, or whole episodes
     f"{gateways} gateways": Variant(of_size(gateways) | others)
     for gateways, others in (
@@ -131,6 +121,7 @@ STATE = {
     "standardised, with b": Variant(observe=with_bandwidth),
 }
 L_D_1 = dict(d2sac_diffusion_weight=1.0)
+OF_STATE = L_D_1 | dict(eval_every=10, dqn_lr=0.0001)
 TUNING_D2SAC = {
     "d2sac": Variant(),
     "L_d weighted 0.3": Variant(dict(d2sac_diffusion_weight=0.3)),
@@ -164,7 +155,7 @@ ALL = (
     Grid("headline", LEARNERS + RULES, TEN_SEEDS, SIX_LOADS),
     Grid("headline_gpu", ("d2sac", "sac"), TEN_SEEDS, SIX_LOADS, settings=ON_GPU),
     Grid("headline_range", LEARNERS, TEN_SEEDS, SIX_LOADS, settings=ON_RANGE),
-    Grid("no_actor", ("sac",), TEN_SEEDS, LOADS_1_2, variants={"no actor": Variant(agent_class=WithoutActor)}),
+    Grid("no_actor", ("sac",), TEN_SEEDS, LOADS_1_2, variants={"no actor": Variant(agent_class=agents.WithoutActor)}),
     Grid("deploy", LEARNERS, TEN_SEEDS, SIX_LOADS, preset="deploy", settings=dict(eval_every=5, final_episodes=64)),
     Grid("headline_ratios", LEARNERS, SIX_SEEDS, SIX_LOADS, variants={"ratios": Variant(observe=with_ratios)}),
     Grid("table1", LEARNERS, SEEDS, SIX_LOADS, preset="paper", settings=dict(eval_every=50)),
@@ -177,39 +168,18 @@ ALL = (
     Grid("foresight_ppo", ("ppo",), SEEDS, LOADS_1_2, settings=ON_RANGE, variants=FORESIGHT_PPO),
     Grid("foresight_rates", ("d2sac", "sac"), SEEDS, LOADS_1_2, settings=ON_RANGE, variants=FORESIGHT_RATES),
     Grid("precision", ("sac", "d2sac"), SEEDS, LOADS_1_2, variants=PRECISION),
-    Grid(
-        "state",
-        ("d2sac", "dqn"),
-        STATE_SEEDS,
-        LOADS_1_2,
-        settings=L_D_1 | dict(eval_every=10, dqn_lr=0.0001),
-        variants=STATE,
-    ),
+    Grid("state", ("d2sac", "dqn"), STATE_SEEDS, LOADS_1_2, settings=OF_STATE, variants=STATE),
     Grid("gateways", LEARNERS, SEEDS, LOAD_1, episodes=16, variants=GATEWAYS),
     Grid("priced_load_1", D2SAC, TEN_SEEDS, LOADS_1_2, settings=SHARED | PRICED_N_2),
     Grid("shared", ("sac",), TWO_SEEDS, LOAD_1, episodes=8, settings=SHARED | ON_GPU, variants=SIZES),
     Grid("shared_chain", D2SAC, TWO_SEEDS, LOAD_1, episodes=8, settings=SHARED | ON_GPU, variants=CHAINS),
     Grid("requests", D2SAC + REPORTED, SEEDS, ARRIVALS, preset="deploy", variants=TRAFFIC),
-    Grid("planner", (*PLANNERS, GREEDY), (0, 1), LOADS_1_2, episodes=4),
-    Grid(
-        "planner_learned",
-        ("d2sac", "ppo"),
-        (0, 1),
-        (*LOADS_1_2, *(load | dict(planner_horizon=30) for load in LOADS_1_2)),
-        episodes=4,
-        settings=ON_RANGE | dict(eval_every=100),
-    ),
+    Grid("planner", (*PLANNERS, GREEDY), TWO_SEEDS, LOADS_1_2, episodes=4),
+    Grid("planner_learned", ("d2sac", "ppo"), TWO_SEEDS, PLANNED, 4, settings=ON_RANGE | dict(eval_every=100)),
     Grid("tuning_d2sac", D2SAC, TUNING_SEEDS, LOADS_1_2, settings=L_D_1, variants=TUNING_D2SAC),
     Grid("tuning_sac", ("sac",), TUNING_SEEDS, LOADS_1_2, settings=dict(sac_critic_lr=0.0001), variants=TUNING_SAC),
     Grid("tuning_dqn", ("dqn",), TUNING_SEEDS, LOADS_1_2, variants=TUNING_DQN),
     Grid("tuning_ppo", ("ppo",), TUNING_SEEDS, LOADS_1_2, settings=dict(ppo_gae_lambda=0.95), variants=TUNING_PPO),
-    Grid(
-        "smoke",
-        (*LEARNERS, "round robin, level 2", PLANNERS[0]),
-        (0,),
-        LOADS_1_2,
-        episodes=2,
-        settings=TINY_LEARNER | TINY_RUN | dict(num_slots=60),
-    ),
+    Grid("smoke", (*LEARNERS, "round robin, level 2", next(iter(PLANNERS))), (0,), LOADS_1_2, 2, settings=TINY),
 )
 GRIDS = {grid.name: grid for grid in ALL}

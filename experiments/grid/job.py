@@ -15,9 +15,9 @@ from pathlib import Path
 from edgediff.config import Settings, WorldConfig
 from edgediff.errors import ConfigError, first_line
 from edgediff.learner.agent import Agent
-from edgediff.run.checkpoint import Stop
+from edgediff.run.checkpoint import Stop, stop
 from edgediff.run.folder import create
-from edgediff.run.process import run_program
+from edgediff.run.process import StopSignals, run_program, set_up_torch
 from edgediff.run.scores import agent_policy, score
 from edgediff.run.start import check
 from edgediff.train import build, train
@@ -33,21 +33,21 @@ from experiments.variants.planning import PLANNERS, RolloutPlanner
 Row = dict[str, object]
 
 
-def run_job(job: Job) -> list[Row]:
+def run_job(job: Job, signals: StopSignals | None = None) -> list[Row]:
     """Carry out a job; return its rows.
 
     Phase `training` has a row per epoch, of exploring decisions; `held-out` one per evaluation of the run; `frozen` one
     per entry of `evaluate`, for the last weights. A rule has only the last.
     """
     labels = {"variant": job.label, "agent": job.agent, "seed": job.seed}
-    trace = check(job.settings)
+    log = check(job.settings)
     if not job.agent_class:
         return rule_rows(labels | {"flows": 0, "gradient_steps": 0}, job)
     # A job is begun anew or done: it needs no checkpoints between.
     settings = job.settings._replace(run=replace(job.settings.run, checkpoint_every_s=1e6))
-    parts = build(settings, trace, job.agent_class, job.observe)
+    parts = build(settings, log, job.agent_class, job.observe)
     with tempfile.TemporaryDirectory() as scratch, create(Path(scratch) / "run", unique=False) as folder:
-        train(settings, folder, parts)
+        train(settings, folder, parts, signals=signals)
         rows = curve_rows(labels, settings.world, folder.path)
     spent = {name: rows[-1][name] for name in ("flows", "gradient_steps")}
     return rows + agent_rows(labels | spent, parts.agent, job)
@@ -125,11 +125,14 @@ def write_rows(output: Path, rows: list[Row]) -> None:
 def main(argv: list[str]) -> int:
     """Run the job JOB of the grid GRID, and write OUTPUT."""
     grid, name, output = argv
+    job = GRIDS[grid].jobs()[name]
+    set_up_torch(job.settings.run)
     try:
-        rows = run_job(GRIDS[grid].jobs()[name])
-    except Stop as stop:  # a signal to this job: die of it, as a program that does not catch it
-        signal.signal(stop.args[0], signal.SIG_DFL)
-        signal.raise_signal(stop.args[0])
+        with StopSignals(stop) as signals:
+            rows = run_job(job, signals)
+    except Stop as stopped:  # a signal to this job: die of it, as a program that does not catch it
+        signal.signal(stopped.args[0], signal.SIG_DFL)
+        signal.raise_signal(stopped.args[0])
     write_rows(Path(output), rows)
     return 0
 

@@ -17,7 +17,7 @@ DEFAULTS = {f"{config}.{f.name}": f.default for config, config_class in CONFIGS.
 def made_with(job: Job) -> dict[str, Any]:
     """Return all that the result of a job depends on, by names like `learner.gamma`, ready for JSON."""
     settings = {
-        f"{config}.{name}": value for config, values in job.settings.as_dict().items() for name, value in values.items()
+        f"{config}.{name}": value for config, of in job.settings.as_dict().items() for name, value in of.items()
     }
     agent_class, observe = job.variant.agent_class, job.observe
     settings |= {
@@ -36,29 +36,30 @@ def of_agent(agent: str, settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def difference(stored: dict[str, Any], job: Job) -> str:
-    """Say which setting a result was made with that its job does not have today; "" if there is none."""
-    today, stored = made_with(job), of_agent(job.agent, stored)
-    for name in sorted(stored | today):
-        if name not in today:
-            return f"{name} {stored[name]}, which no longer exists"
-        if name not in stored and today[name] != DEFAULTS.get(name):
-            return f"no {name}, which is {today[name]} now"
-        if name in stored and today[name] != stored[name]:
-            return f"{name} {stored[name]}, which is {today[name]} now"
-    return ""
+    """Say which setting a result was made with that its job does not have today; "" if there is none.
+
+    A setting that is new since then had what is its default today.
+    """
+    before, today = of_agent(job.agent, DEFAULTS | stored), made_with(job)
+    changed = [name for name in sorted(before | today) if before.get(name) != today.get(name)]
+    return f"{changed[0]} {before.get(changed[0])}, which is {today.get(changed[0], 'gone')} now" if changed else ""
 
 
-def write_record(path: Path, made: dict[str, dict[str, Any]]) -> None:
+def write_record(path: Path, jobs: dict[str, Job]) -> None:
     """Write grid.json, unless it says the same already: the settings once, then per job what differs from them."""
-    usual: dict[str, Any] = {}
+    made, usual = {name: made_with(job) for name, job in jobs.items()}, {}
     for settings in made.values():
         usual = settings | usual  # the first job that has a setting
     usual = {name: value for name, value in usual.items() if name not in ("learner.agent", "run.seed")}
-    jobs = {
+    differs = {
         name: {key: value for key, value in settings.items() if key not in usual or value != usual[key]}
         for name, settings in made.items()
     }
-    text = f'{{\n  "settings": {_lines(usual)},\n  "jobs": {_lines(jobs)}\n}}\n'
+    parts = [
+        f'  "{title}": {{\n' + ",\n".join(f"    {json.dumps(k)}: {json.dumps(v)}" for k, v in part.items()) + "\n  }"
+        for title, part in (("settings", usual), ("jobs", differs))
+    ]
+    text = "{\n" + ",\n".join(parts) + "\n}\n"  # an entry a line
     if not path.exists() or path.read_text() != text:
         write_atomically(path, text.encode())
 
@@ -70,9 +71,3 @@ def read_record(path: Path) -> dict[str, dict[str, Any]]:
         return {name: content["settings"] | changes for name, changes in content["jobs"].items()}
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise ConfigError(f"results: {path} cannot be read ({first_line(error)})") from None
-
-
-def _lines(content: dict[str, Any]) -> str:
-    """Write a dictionary as JSON with one entry a line."""
-    entries = (f"    {json.dumps(name)}: {json.dumps(value)}" for name, value in content.items())
-    return "{\n" + ",\n".join(entries) + "\n  }"

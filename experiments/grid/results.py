@@ -49,18 +49,17 @@ def check_results(folder: Path, jobs: dict[str, Job]) -> set[str]:
     """Return the jobs that are done; `ConfigError` names every file that is not the whole, valid result of its job."""
     stored, faults, done = read_record(folder / "grid.json"), [], set()
     for path in sorted(folder.glob("*.csv")):
-        job, settings = jobs.get(path.stem), stored.get(path.stem)
-        try:
-            if job is None:
-                raise ConfigError(f"{path} is the result of no job of this grid")
-            if settings is None:
-                raise ConfigError(f"{path} has no entry in grid.json")
-            if changed := difference(settings, job):
-                raise ConfigError(f"{path} was made with {changed}")
-            read_result(path, job)
-            done.add(path.stem)
-        except ConfigError as error:
-            faults.append(str(error))
+        name = path.stem
+        if name not in jobs:
+            faults.append(f"{path} is the result of no job of this grid")
+        elif name not in stored:
+            faults.append(f"{path} has no entry in grid.json")
+        elif changed := difference(stored[name], jobs[name]):
+            faults.append(f"{path} was made with {changed}")
+        elif wrong := fault(path, jobs[name]):
+            faults.append(f"{path} {wrong}")
+        else:
+            done.add(name)
     if faults:
         raise ConfigError(f"results: {'; '.join(faults)}; to make it anew, move it away")
     return done
@@ -71,27 +70,20 @@ def unfinished(output: Path, pid: int) -> Path:
     return output.with_name(f"{output.name}.{pid}.tmp")
 
 
-def read_result(path: Path, job: Job) -> list[dict[str, str]]:
-    """Return the rows of the result of a job; `ConfigError` if the file is not whole, or is of another job."""
+def fault(path: Path, job: Job) -> str:
+    """Say why a file is not the whole result of a job; "" if it is."""
     try:
         text = path.read_bytes().decode()
-        lines = list(csv.reader(io.StringIO(text, newline="")))
+        header, *rows = list(csv.reader(io.StringIO(text, newline=""))) or [[]]
     except (OSError, ValueError, csv.Error) as error:
-        raise ConfigError(f"{path} cannot be read ({first_line(error)})") from None
-    if not text:
-        raise ConfigError(f"{path} is empty")
-    if tuple(lines[0]) != COLUMNS:
-        raise ConfigError(f"{path} does not begin with the names of the columns of a result")
-    if not text.endswith("\n") or any(len(line) != len(COLUMNS) for line in lines):
-        raise ConfigError(f"{path} is cut, or has lines that are no rows")
-    rows = [dict(zip(COLUMNS, line, strict=True)) for line in lines[1:]]
-    found, expected = [tuple(row[name] for name in IDENTITY) for row in rows], identities(job)
+        return f"cannot be read ({first_line(error)})"
+    if tuple(header) != COLUMNS:
+        return "does not begin with the names of the columns of a result"
+    if not text.endswith("\n") or any(len(row) != len(COLUMNS) for row in rows):
+        return "is cut, or has lines that are no rows"
+    found, expected = [tuple(row[: len(IDENTITY)]) for row in rows], identities(job)
     shorter = [each for each in expected if each[0] != "training"]  # 20 results of the grid `state` lack this curve
-    if len(found) not in (len(expected), len(shorter)):
-        raise ConfigError(f"{path} has {len(found)} rows, and its job {len(expected)}")
-    if found not in (expected, shorter):
-        raise ConfigError(f"{path} holds the result of another job")
-    return rows
+    return "" if found in (expected, shorter) else f"has not the {len(expected)} rows of its job"
 
 
 def identities(job: Job) -> list[tuple[str, ...]]:

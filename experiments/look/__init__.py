@@ -1,1 +1,1 @@
-"""Look inside a decision: one page on which every flow of an episode can be opened. See page.py."""
+"""Look inside the decisions of a run: one page, for an episode of it. `python -m experiments.look RUN`."""

@@ -12,9 +12,9 @@ from edgediff.config import Settings, WorldConfig
 from edgediff.learner.agent import Agent
 from edgediff.world import delay, objective
 from edgediff.world.decision import View, all_outcomes, decode_action, requested_resources
+from edgediff.world.log import RequestLog
 from edgediff.world.rules import GREEDY, PRICED, PRICED_BY_LOAD, all_rules
 from edgediff.world.simulator import Simulator
-from edgediff.world.trace import Trace
 from edgediff.world.workload import HELD_OUT
 from experiments.look.inside import inside, kept_steps
 
@@ -23,16 +23,15 @@ MOST_FLOWS = 3000  # decisions of an episode that are kept, its first ones
 MOST_LATENTS = 2_300_000  # entries of all latents in the file, about one byte each
 
 # What is kept of every decision, with its printed digits. G gateways, L levels, A actions, C critics, S entries of the
-# state, I kept latents, M kept noise draws, R rules. Mbit, Mbit/s, TFLOP, TFLOP/s, s.
+# state, H things held, I kept latents, M kept noise draws, R rules. Mbit, Mbit/s, TFLOP, TFLOP/s, s.
 DIGITS = {
     **dict(time=3, kind=0, workshop=0, priority=0, data=3, work=3, deadline=3, bandwidth=3, load=2, free_compute=1),
     **dict(backlog=3, available=3, total=3, held=3, propagation=3, queueing=3, used=3),  # (G,); propagation in µs
     **dict(wanted_rate=3, wanted_compute=3, compute=3, processing=3),  # (L,)
     **dict(rate=3, transmission=3, delay=3, dropped=0, completed=0, late=0, short_rate=0, short_compute=0),  # (A,)
     **dict(used_after=3, imbalance=3, deviation=3, cost=3, reward=3, probability=3),  # (A,)
-    **dict(
-        values=3, prices=3, state=3, latents=1, draws=3, action=0, rules=0
-    ),  # (C, A), (C, 3), (S,), (I, M, A), (M, A), (), (R,)
+    # (C, A), (C, 1 + H), (S,), (I, M, A), (M, A), (), (R,)
+    **dict(values=3, prices=3, state=3, latents=1, draws=3, action=0, rules=0),
 }
 
 
@@ -42,13 +41,13 @@ def kept_draws(agent: Agent, settings: Settings, flows: int) -> int:
     return min(settings.run.eval_draws, max(1, MOST_LATENTS // of_one_draw)) if of_one_draw else 0
 
 
-def play(settings: Settings, agent: Agent, trace: Trace | None = None) -> dict[str, np.ndarray]:
+def play(settings: Settings, agent: Agent, log: RequestLog | None = None) -> dict[str, np.ndarray]:
     """Play the first held-out episode of `edgediff.evaluate`; return DIGITS' arrays, (F, ...) each.
 
     The agent decides as in an evaluation of one environment. The rules are asked in the same states, and their
     answers are not carried out.
     """
-    simulator = Simulator.of(settings, trace=trace)
+    simulator = Simulator.of(settings, log=log)
     observation, generator = simulator.reset(HELD_OUT + 1), agent.evaluation_stream()
     flows = min(int(simulator.num_flows[0]), MOST_FLOWS)
     draws, every = kept_draws(agent, settings, flows), all_rules()

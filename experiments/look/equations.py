@@ -7,13 +7,13 @@ letters, its LaTeX with numbers, the function that computes it).
 import re
 from html import escape
 
-from experiments.page.markup import maths
+from experiments.html.markup import maths
 
 EQUATIONS = (
     (1, "The flow", r"f_w = \{D, C, p, T^{req}\}", r"\{\n{data}, \n{work}, \n{priority}, \n{deadline}\}",
      "workload.draw_traffic"),
     (11, "What the network sees", r"s = \{f_w, Q, R^{avail}, F^{avail}\}",
-     r"\{\n{s0}, \n{s1}, \n{s2}, \n{s3}, \ldots, \n{last}\}", "state.observe"),
+     r"\{\n{D}, \n{C}, \n{p}, \n{T_req}, \ldots, \n{F_avail}\}", "state.observe"),
     (12, "The action and its request",
      r"\begin{array}{l} k: \ g = \lfloor k / 3 \rfloor, \ \eta = (\n{levels})_{k \bmod 3} \\ r^{req} = \eta\, b \\"
      r" c^{req} = \eta\, C / (\n{fraction}\, T^{req}) \end{array}",

@@ -31,14 +31,13 @@ function entry(f, place) {
 function drawState(f) {
   const { common, gateway } = about.entries;
   document.getElementById("state").innerHTML = `<thead><tr><th>entry</th><th>number</th><th>enters as</th></tr></thead><tbody>${
-    common.map(([name, place]) => `<tr><td>${pretty(name)}</td><td>${say(COMMON[name][0], f)} ${COMMON[name][1]}</td>${
-      entry(f, place)}</tr>`).join("")}</tbody>`;
+    common.map(([name, place]) => `<tr><td>${pretty(name)}</td><td>${name in COMMON ? `${say(COMMON[name][0], f)} ${
+      COMMON[name][1]}` : ""}</td>${entry(f, place)}</tr>`).join("")}</tbody>`;
   const own = about.network === "mlp"
     ? `<th>Q, Mbit</th><th>enters as</th><th>R<sub>avail</sub>, Mbit/s</th><th>enters as</th>`
     : gateway.map(([name]) => `<th>${pretty(name)}</th>`).join("");
-  const cells = (g) => about.network === "mlp"
-    ? `<td>${say("backlog", f, g)}</td>${entry(f, gateway[0][1][g])}<td>${say("available", f, g)}</td>${entry(f, gateway[1][1][g])}`
-    : gateway.map(([, places]) => entry(f, places[g])).join("");
+  const known = about.network === "mlp" ? ["backlog", "available"] : [];
+  const cells = (g) => gateway.map(([, places], n) => (known[n] ? `<td>${say(known[n], f, g)}</td>` : "") + entry(f, places[g])).join("");
   document.getElementById("gateways").innerHTML = `<thead><tr><th>gateway</th>${own}</tr></thead><tbody>${
     about.capacity.map((_, g) => `<tr><td>${g}</td>${cells(g)}</tr>`).join("")}</tbody>`;
 }
@@ -56,29 +55,29 @@ function drawOthers(f, looked) {
 
 // What critics with prices say of an action: the parts of its value.
 function drawPrices(f, k) {
-  const level = k % L, of = (n) => say("state", f, about.entries.gateway[3 + 3 * level + n][1][gatewayOf(k)]);
-  const priced = kept.prices.shape[1] > 0;
-  document.getElementById("price-words").innerHTML = priced ? `In Q = V + r − p<sub>b</sub> h<sub>b</sub> − p<sub>c</sub>
-    h<sub>c</sub>, the value V of the state and the prices p are learned; the reward r and what the action holds of bandwidth and
-    compute, h, are known. For gateway ${gatewayOf(k)}, level ${level}:` : "";
-  document.getElementById("prices").innerHTML = !priced ? "" : `<thead><tr><th></th><th>V</th><th>r</th>
-    <th>p<sub>b</sub></th><th>h<sub>b</sub></th><th>p<sub>c</sub></th><th>h<sub>c</sub></th><th>Q</th></tr></thead><tbody>${
-    Array.from({ length: kept.prices.shape[1] }, (_, c) => `<tr><td>Q<sub>${c + 1}</sub></td>${[say("prices", f, c, 0), of(0),
-      say("prices", f, c, 1), of(1), say("prices", f, c, 2), of(2), say("values", f, c, k)].map((x) => `<td>${x}</td>`).join("")
-      }</tr>`).join("")}</tbody>`;
+  const { levels, held } = about.entries, level = k % L, priced = kept.prices.shape[1] > 0;
+  const of = (n) => say("state", f, levels[level][n][gatewayOf(k)]); // the reward, then what is held
+  const pairs = held.map(([name]) => [pretty(`p_${name.replace("h_", "")}`), pretty(name)]);
+  document.getElementById("price-words").innerHTML = priced ? `In Q = V + r − ${pairs.map((pair) => pair.join(" ")).join(" − ")},
+    the value V of the state and the prices p are learned; the reward r and what the action holds are known. For gateway ${
+    gatewayOf(k)}, level ${level}:` : "";
+  const critic = (c) => [say("prices", f, c, 0), of(0), ...held.flatMap((_, n) => [say("prices", f, c, n + 1), of(n + 1)]),
+    say("values", f, c, k)];
+  document.getElementById("prices").innerHTML = !priced ? "" : `<thead><tr><th></th>${["V", "r", ...pairs.flat(), "Q"].map((name) =>
+    `<th>${name}</th>`).join("")}</tr></thead><tbody>${Array.from({ length: kept.prices.shape[1] }, (_, c) => `<tr><td>Q<sub>${
+    c + 1}</sub></td>${critic(c).map((x) => `<td>${x}</td>`).join("")}</tr>`).join("")}</tbody>`;
 }
 
 function numbersOf(f, k) {
   const g = gatewayOf(k), level = k % L, at = status(f, k);
-  const free = about.entries.common.find(([name]) => name === "F_avail")[1];
+  const seen = Object.fromEntries(about.entries.common.map(([name, place]) => [name, say("state", f, place)]));
   const used = row("used", f).map((u, other) => (other === g ? value("used_after", f, k) : u));
   const weight = about.priority_weights[value("priority", f) - 1], deadline = say("deadline", f);
   const bits = { late: value("late", f, k), short_rate: value("short_rate", f, k), short_compute: value("short_compute", f, k) };
   const limit = about.max_delay_s;
   return {
-    ...bits, phi: bits.late + bits.short_rate + bits.short_compute,
+    ...seen, ...bits, phi: bits.late + bits.short_rate + bits.short_compute,
     data: `${say("data", f)} Mbit`, work: `${say("work", f)} TFLOP`, priority: say("priority", f), deadline: `${deadline} s`,
-    s0: say("state", f, 0), s1: say("state", f, 1), s2: say("state", f, 2), s3: say("state", f, 3), last: say("state", f, free),
     levels: about.levels.join(", "), action: k, gateway: g, wanted_rate: `${say("wanted_rate", f, level)} Mbit/s`,
     wanted_compute: `${say("wanted_compute", f, level)} TFLOP/s`, eta: about.levels[level], fraction: about.compute_fraction,
     bandwidth: `${say("bandwidth", f)} Mbit/s`, available: `${say("available", f, g)} Mbit/s`, rate: `${say("rate", f, k)} Mbit/s`,

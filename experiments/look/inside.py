@@ -8,6 +8,7 @@ from edgediff.learner.agent import Agent
 from edgediff.learner.d2sac import D2SAC
 from edgediff.learner.diffusion import denoise
 from edgediff.learner.shared import PricedCritic, split_state
+from edgediff.world.state import LEVEL_ENTRIES
 
 MOST_STEPS = 11  # latents that are kept of a long chain
 
@@ -28,7 +29,9 @@ def inside(
     before = generator.get_state()
     action, probability = agent.act_with_probabilities(observation, generator, draws=draws)
     again = torch.Generator().set_state(before)
-    latents = chain(agent, state, again, draws)[:, :kept]
+    steps, latents = kept_steps(agent), torch.zeros(0, 0, agent.num_actions)
+    if isinstance(agent, D2SAC):
+        latents = chain(agent, state, again, draws)[steps[0] - steps, :kept]
     of_draws = torch.softmax(latents[-1], dim=-1) if len(latents) else latents.new_zeros(0, agent.num_actions)
     return dict(
         action=action[0],
@@ -42,10 +45,8 @@ def inside(
 
 
 @torch.inference_mode()
-def chain(agent: Agent, state: torch.Tensor, generator: torch.Generator, draws: int) -> torch.Tensor:
-    """Return the latents a_i of the kept steps i = N .. 0, Eq. (19), by the actor that is evaluated, (I, M, A)."""
-    if not isinstance(agent, D2SAC):
-        return torch.zeros(0, 0, agent.num_actions)
+def chain(agent: D2SAC, state: torch.Tensor, generator: torch.Generator, draws: int) -> torch.Tensor:
+    """Return the latents a_i for i = N .. 0 in one state, Eq. (19), by the evaluated actor, (N + 1, draws, A)."""
     states = state.repeat(draws, 1)
     latents, predict = [], agent.target_actor.predictor(states)
 
@@ -54,7 +55,7 @@ def chain(agent: Agent, state: torch.Tensor, generator: torch.Generator, draws: 
         return predict(a_i, i)
 
     latents.append(denoise(watched, agent.schedule, agent.draw_noise(states, generator)))
-    return torch.stack([latents[len(latents) - 1 - i] for i in kept_steps(agent)])
+    return torch.stack(latents)
 
 
 def critics(agent: Agent) -> list[nn.Module]:
@@ -73,8 +74,8 @@ def values(agent: Agent, state: torch.Tensor) -> np.ndarray:
 
 @torch.inference_mode()
 def prices(agent: Agent, state: torch.Tensor) -> np.ndarray:
-    """Return V(s) and the prices of bandwidth and compute by every critic that has prices, (C, 3)."""
+    """Return V(s) and the price of each thing that is held, by every critic that has prices, (C, 1 + things)."""
     priced = [critic for critic in critics(agent) if isinstance(critic, PricedCritic)]
     common = [split_state(state, critic.widths)[0] for critic in priced]
     found = [torch.cat([q.value(state), q.prices(seen)], dim=-1) for q, seen in zip(priced, common, strict=True)]
-    return torch.cat(found).numpy() if found else np.zeros((0, 3))
+    return torch.cat(found).numpy() if found else np.zeros((0, len(LEVEL_ENTRIES)))

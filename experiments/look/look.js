@@ -43,6 +43,7 @@ function nextMiss() {
 }
 
 function play(on) {
+  if (on && chosen === F - 1) choose(0);
   clearInterval(player);
   player = on ? setInterval(() => (chosen < F - 1 ? choose(chosen + 1) : play(false)), 250) : 0;
   part.play.textContent = on ? "❚❚" : "▶";
@@ -80,8 +81,9 @@ function words() {
   document.getElementById("chain-words").innerHTML = `${chain} ${values} T<sub>act</sub> and r: what every action would lead to;
     dashed: the deadline.`;
   document.getElementById("state-words").innerHTML = about.network === "mlp"
-    ? "Eq. 11, each number centred and scaled before it enters." : `The state for shared networks: r is the reward of a level (1, 1.5
-    or 2), h<sub>b</sub> and h<sub>c</sub> are the bandwidth and the compute it holds, times the recent load.`;
+    ? "Eq. 11, each number centred and scaled before it enters." : `The state for shared networks: r is the reward of a level (${
+    about.levels.join(", ")}); then follows what it holds, times the recent load: ${about.entries.held.map(([name, meaning]) =>
+    pretty(name) + (meaning && ` (${meaning})`)).join(", ")}.`;
   document.querySelectorAll(".eta").forEach((e, n) => (e.textContent = about.levels[n]));
   document.getElementById("draws").innerHTML = draws ? [`mean of ${about.eval_draws}`,
     ...Array.from({ length: draws }, (_, m) => `draw ${m + 1}`)].map((text, m) => `<label><input type="radio" name="draw" value="${

@@ -1,26 +1,32 @@
-"""The names of what enters the network: Eq. (11), or the state for shared networks."""
+"""The names of what enters the network, with their places: Eq. (11), or the state for shared networks."""
 
 from edgediff.config import WorldConfig
 from edgediff.world.decision import LEVEL_FACTORS
+from edgediff.world.state import COMMON_ENTRIES, FLOW_ENTRIES, LEVEL_ENTRIES, OWN_ENTRIES
+
+MEANINGS = {"h_b": "bandwidth", "h_c": "compute"}  # of what an action holds
 
 
 def entries(world: WorldConfig, network: str) -> dict[str, list]:
-    """Return the names of the common entries and of those of a gateway, with their places in the state.
+    """Return the entries of the state by name, with their places.
 
-    "common" holds [name, place]; "gateway" holds [name, places], one place for every gateway.
+    "common" has [name, place], "gateway" [name, places], one place for every gateway. For shared networks, "levels" has
+    for each level the places of the reward, then of what is held; "held" has [name, meaning] of the latter.
     """
-    gateways = range(world.num_gateways)
-    flow = ["D", "C", "p", "T_req"]
+    gateways = world.num_gateways
     if network == "mlp":
-        last = world.state_dim - 1
-        return {
-            "common": [[name, k] for k, name in enumerate(flow)] + [["F_avail", last]],
-            "gateway": [["Q", [4 + g for g in gateways]], ["R_avail", [4 + world.num_gateways + g for g in gateways]]],
-        }
-    common = [*flow, "F_avail", "load"]
-    levels = [f"{name} {eta:g}" for eta in LEVEL_FACTORS for name in ("r", "h_b", "h_c")]
-    own = ["Q", "R_avail", "R_max", *levels]
+        levels, own = [], ["Q", "R_avail"]
+        order = [*FLOW_ENTRIES, *["Q"] * gateways, *["R_avail"] * gateways, "F_avail"]
+    else:
+        levels = [[f"{name} {eta:g}" for name in LEVEL_ENTRIES] for eta in LEVEL_FACTORS]
+        own = [*OWN_ENTRIES, *(name for level in levels for name in level)]
+        order = [*COMMON_ENTRIES, *own * gateways]
+    places: dict[str, list[int]] = {}
+    for place, name in enumerate(order):
+        places.setdefault(name, []).append(place)
     return {
-        "common": [[name, k] for k, name in enumerate(common)],
-        "gateway": [[name, [len(common) + len(own) * g + k for g in gateways]] for k, name in enumerate(own)],
+        "common": [[name, places[name][0]] for name in places if name not in own],
+        "gateway": [[name, places[name]] for name in own],
+        "levels": [[places[name] for name in level] for level in levels],
+        "held": [[name, MEANINGS.get(name, "")] for name in LEVEL_ENTRIES[1:]],
     }

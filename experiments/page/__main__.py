@@ -3,29 +3,31 @@
 One static page without scripts and without network access: equations as printed and as corrected, derivations, the
 functions that compute them, their tests, what is printed wrong, Algorithm 1 with the code of each line, Table 1 beside
 its fields, the pictures, and what was found. It is made from the sources; the LaTeX and the words between are in
-`paper_text.py`, `equations*.py`, `derivations*.py` and `discussion.py`.
+`paper_text.py`, `equations.md`, `derivations.md` and `discussion.md`.
 """
 
 import os
 import sys
 from collections import Counter
+from dataclasses import fields
 from html import escape
 from importlib.metadata import version
 from pathlib import Path
 
+from edgediff.config import WorldConfig
 from edgediff.errors import ConfigError
+from edgediff.run.commandline import Parser
 from edgediff.run.process import run_program
 from experiments import RESULTS, ROOT
-from experiments.look import page as look
-from experiments.page import font, sources
-from experiments.page.deviations import KINDS, kind_of
-from experiments.page.discussion import DISCUSSION
-from experiments.page.markup import REPOSITORY, picture, words
+from experiments.html import font
+from experiments.html.markup import REPOSITORY, picture, table, words
+from experiments.page.deviations import KINDS
 from experiments.page.paper_text import AUTHORS, RESULT_PICTURES, SECTIONS, TITLE, Section
+from experiments.page.prose import sections
 from experiments.page.writer import Writer
 
 PAGE = RESULTS / "annotated_paper.html"
-STYLES = "annotate.css", "sideways.css"
+STYLES = Path(__file__).with_name("annotate.css"), font.SIDEWAYS
 
 
 class Chapters:
@@ -54,27 +56,31 @@ def section(writer: Writer, results: Path, of: Section) -> list[str]:
 
 def settings() -> str:
     """Return the table of Section 5.1."""
-    lines = [f"<tr><td><code>{f.name}</code></td><td>{escape(str(f.default))}</td>"
-             f"<td>{escape(f.metadata['text'])}</td></tr>" for f in sources.world_fields()]  # fmt: skip
-    return (f"<details><summary>All {len(lines)} settings</summary>"
-            f'<div class="scroll" tabindex=0><table>{"".join(lines)}</table></div></details>')  # fmt: skip
+    rows = [(f"<code>{f.name}</code>", escape(str(f.default)), escape(f.metadata["text"])) for f in fields(WorldConfig)]
+    return f"<details><summary>All {len(rows)} settings</summary>{table(rows)}</details>"
 
 
 def legend(writer: Writer) -> str:
     """Return what the kinds of deviation mean, and how many there are of each."""
-    count = Counter(map(kind_of, writer.rows))
-    kinds = (f'<li class="deviation {kind.name}"><span class="kind">{kind.word}</span> ({count[kind]}) '
-             f"{kind.legend}</li>" for kind in KINDS)  # fmt: skip
-    return (f"<p>Where the code differs from the paper, a bar says so. There are {len(writer.rows)} such places, of "
-            f'three kinds:</p><ul class="legend">{"".join(kinds)}</ul>'
-            '<p>In a formula "as computed here", what is not as printed is <span class="new">coloured</span>, except a '
-            + words(r"letter that only has another name: \(g\) for \(b\), \(s_t\) for \(s_i\), \(z\) for the second "
-                    r"\(\epsilon\). Grey boxes derive what the paper only states.")
-            + "</p><p>To look inside a single decision, write a page of an episode:</p>"
-            "<pre tabindex=0>python -m experiments.page experiments/results/agent --output decisions.html</pre>"
-            "<p>There every flow can be opened, with its chain, its critics, and Eqs. (1) to (13) in its own numbers."
-            '</p><p class="narrow">An arrow at the lower right of a formula, code, a table or a picture: it goes on, '
-            "scroll it to the side.</p>")  # fmt: skip
+    count = Counter(row.kind for row in writer.rows)
+    kinds = [
+        f'<li class="deviation {kind.name}"><span class="kind">{kind.word}</span> ({count[kind]}) {kind.legend}</li>'
+        for kind in KINDS
+    ]
+    same = words(
+        r"letter that only has another name: \(g\) for \(b\), \(s_t\) for \(s_i\), \(z\) for the second "
+        r"\(\epsilon\). Grey boxes derive what the paper only states."
+    )
+    return (
+        f"<p>Where the code differs from the paper, a bar says so. There are {len(writer.rows)} such places, of "
+        f'three kinds:</p><ul class="legend">{"".join(kinds)}</ul>'
+        '<p>In a formula "as computed here", what is not as printed is <span class="new">coloured</span>, except a '
+        f"{same}</p><p>To look inside a single decision, write a page of an episode:</p>"
+        "<pre tabindex=0>python -m experiments.look experiments/results/agent --output decisions.html</pre>"
+        "<p>There every flow can be opened, with its chain, its critics, and Eqs. (1) to (13) in its own numbers."
+        '</p><p class="narrow">An arrow at the lower right of a formula, code, a table or a picture: it goes on, '
+        "scroll it to the side.</p>"
+    )
 
 
 def chapters(results: Path, writer: Writer) -> Chapters:
@@ -84,18 +90,18 @@ def chapters(results: Path, writer: Writer) -> Chapters:
         parts = section(writer, results, each)
         made.add(f"section-{each.number}", f"{each.number} {each.title}", *parts, equations=each.equations)
         if each.number == "4.2":
-            made.add("algorithm-1", "Algorithm 1", "<p>Each line in short, with the code that does it and where it "
-                     "differs.</p>", writer.algorithm())  # fmt: skip
-    made.add(
-        "table-1", "Table 1", "<p>The settings of the learner, and the fields that hold them.</p>", writer.table_1()
-    )
-    made.add("section-5.1", "5.1 Simulation setup",
-             "<p>The fields of <code>WorldConfig</code>: what the paper says, and what a simulation needs besides.</p>",
-             settings(), writer.deviations(lambda row: row.where == "Section 5.1"))  # fmt: skip
-    found = [f"<h3>{title}</h3>" + "".join(f"<p>{words(text)}</p>" for text in texts)
-             for title, texts in DISCUSSION.items()]  # fmt: skip
-    made.add("section-5.2", "5.2 Results", *found, "<h3>Pictures</h3>",
-             *(picture(results / file, caption) for file, caption in RESULT_PICTURES))  # fmt: skip
+            says = "<p>Each line in short, with the code that does it and where it differs.</p>"
+            made.add("algorithm-1", "Algorithm 1", says, writer.algorithm())
+    says = "<p>The settings of the learner, and the fields that hold them.</p>"
+    made.add("table-1", "Table 1", says, writer.table_1())
+    says = "<p>The fields of <code>WorldConfig</code>: what the paper says, and what a simulation needs besides.</p>"
+    deviations = writer.deviations(lambda row: row.where == "Section 5.1")
+    made.add("section-5.1", "5.1 Simulation setup", says, settings(), deviations)
+    found = []
+    for title, texts in sections("discussion.md").items():
+        found.append(f"<h3>{title}</h3>" + "".join(f"<p>{words(text)}</p>" for text in texts))
+    pictures = [picture(results / file, caption) for file, caption in RESULT_PICTURES]
+    made.add("section-5.2", "5.2 Results", *found, "<h3>Pictures</h3>", *pictures)
     made.add("not-said", "What the paper does not say", writer.deviations(lambda row: row not in writer.placed))
     return made
 
@@ -104,7 +110,7 @@ def page(results: Path = RESULTS, home: str = "../..") -> str:
     """Return the whole page; `home` is the way from the page to the folder of the project."""
     writer = Writer()
     made = chapters(results, writer)
-    style = "".join(Path(__file__).with_name(name).read_text("utf-8") for name in STYLES)
+    style = "".join(path.read_text("utf-8") for path in STYLES)
     text = f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -135,12 +141,14 @@ files work where this page lies in a copy of the repository.</p>
 
 
 def main(argv: list[str]) -> int:
-    """Write the page, by default results/annotated_paper.html; given the folder of a run, RUN/decisions.html."""
-    if argv and (argv[0] in ("-h", "--help") or not argv[0].startswith("-") and not argv[0].endswith(".html")):
-        return look.main(argv)
-    if len(argv) > 1 or argv and argv[0].startswith("-"):
-        raise ConfigError(f"arguments: {' '.join(argv)!r} are not one path, that of the page")
-    path = Path(argv[0]) if argv else PAGE
+    """Write the paper, annotated by the code, as one HTML page."""
+    parser = Parser("python -m experiments.page", main.__doc__)
+    parser.add_argument("page", metavar="FILE", nargs="?", default=str(PAGE), help="[results/annotated_paper.html]")
+    path = Path(parser.parse(argv).page)
+    if path.suffix != ".html":
+        raise ConfigError(
+            f"page: {path} does not end with .html; for the page of a run: python -m experiments.look RUN"
+        )
     text = page(home=Path(os.path.relpath(ROOT, path.resolve().parent)).as_posix())
     try:
         path.write_text(text, encoding="utf-8")

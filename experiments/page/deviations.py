@@ -1,71 +1,22 @@
-r"""What kind each deviation is, and the LaTeX for what the table in edgediff/README.md writes in plain text.
-
-The first column of KINDS repeats the second column of that table, "in the paper"; a test holds both complete.
-"""
+"""The kinds of deviation, and the LaTeX for what the table in edgediff/README.md writes in plain text."""
 
 import re
 from typing import NamedTuple
 
-from experiments.page.sources import Deviation
-
 
 class Kind(NamedTuple):
-    """A kind of deviation: its word, its class in the CSS, and what the legend says."""
+    """A kind of deviation: its word in the table, its class in the CSS, and what the legend says."""
 
     word: str
     name: str
     legend: str
 
 
-MISPRINT = Kind("misprint", "misprint", "what is printed cannot be meant, or contradicts other parts of the paper")
-GAP = Kind("gap filled", "gap", "the paper does not say it, but a program needs it")
-CHOICE = Kind("own choice", "choice", "the paper can be followed here, and we do something else or something more")
-
-KINDS = {
-    MISPRINT: (
-        "sum over f in f_w(t), which is a tuple",
-        "f_w / c_w, with symbols exchanged against Eq. 1",
-        "a max backup in one, the value of the policy in the other",
-        "online critics, no mask, one step, a deterministic policy",
-        "sqrt(1 - alpha_i)",
-        "noise at every step",
-        "beta_i / alpha_i * sqrt(alpha_i)",
-        "k is missing on the left",
-        "s_i <- s_{i+1}",
-    ),
-    GAP: (
-        "waiting time Q / R_avail only",
-        "the server's compute is limited",
-        "index w is free; seconds are added to a ratio",
-        "H_r is a difference of bandwidth utilisations",
-        "phi counts violated constraints, and allocations never violate 10b, 10c",
-        "no scale is given",
-        "continuous allocations, yet a finite set of actions",
-        "the single step only",
-        "a_0 and the expectation are not defined",
-        "an MLP; activation and output are not said",
-        "\"terminal\"",
-        "which policy is evaluated is not said",
-        "the entropy temperature is in no equation",
-        "100 steps per epoch, 1000 per collection",
-        "lambda has no unit",
-        "no data sizes, no compute",
-        "how available bandwidth varies is not said",
-        "what happens to very late flows",
-        "what follows the last flow of an episode",
-        "the wait at a gateway without bandwidth",
-        "sizes in a request log",
-    ),
-    CHOICE: (
-        "leaves out T_prop",
-        "one action per time slot",
-        "\"the actor network is updated via the policy gradient using the main critic Q_psi1\"",
-        "variance beta_i",
-        "K P_d + P_a + P_c",
-        "a policy network beside a diffusion model, two updates",
-        "a_0 is stored in a trajectory that nothing uses",
-    ),
-}  # fmt: skip
+KINDS = (
+    Kind("misprint", "misprint", "what is printed cannot be meant, or contradicts other parts of the paper"),
+    Kind("gap filled", "gap", "the paper does not say it, but a program needs it"),
+    Kind("own choice", "choice", "the paper can be followed here, and we do something else or something more"),
+)
 
 # Plain text of the table -> LaTeX. A longer text goes before a shorter one that it holds.
 LATEX = {
@@ -106,14 +57,6 @@ LATEX = {
     "gamma": r"\gamma",
 }
 PLAIN = re.compile(rf"(?<![\w`])({'|'.join(map(re.escape, LATEX))})(?!\w)")
-
-
-def kind_of(row: Deviation) -> Kind:
-    """Return the kind of a deviation."""
-    for kind, printed in KINDS.items():
-        if row.printed in printed:
-            return kind
-    raise LookupError(f"experiments/page/deviations.py names no kind for {row.where}: {row.printed!r}")
 
 
 def typeset(cell: str) -> str:

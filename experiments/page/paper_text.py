@@ -2,8 +2,7 @@
 
 from typing import NamedTuple
 
-from experiments.page.equations import WORLD
-from experiments.page.equations_agent import AGENT
+from experiments.page.prose import equations
 
 
 class Section(NamedTuple):
@@ -22,7 +21,7 @@ class Section(NamedTuple):
 TITLE = "A Diffusion-based DRL Flow Scheduling for AIGC Services in Edge Network"
 AUTHORS = "H. Jiang, Z. Wang, X. Shang, Z. Yu, D. Gao"
 
-EQUATIONS = WORLD | AGENT
+EQUATIONS = equations()
 
 SECTIONS = (
     Section(

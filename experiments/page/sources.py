@@ -1,14 +1,15 @@
 """Read from the sources what the annotated paper shows: functions, tests, deviations, numbered lines, settings."""
 
-import importlib
 import inspect
+import pkgutil
 import re
 import textwrap
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from edgediff.config import LearnerConfig, WorldConfig
+from edgediff.config import LearnerConfig
+from experiments.page.deviations import KINDS, Kind
 from experiments.page.index import ROOT, ROWS, Row, equations, lines, spans
 
 
@@ -27,6 +28,7 @@ class Deviation(NamedTuple):
     where: str
     printed: str
     here: str
+    kind: Kind
     tests: str
     equations: frozenset[int]
     lines: frozenset[int]
@@ -49,25 +51,11 @@ def functions(row: Row) -> list[Function]:
 
 def function(name: str) -> Function:
     """Return a function, class or method by its dotted name."""
-    parts = name.split(".")
-    for depth in range(len(parts) - 1, 0, -1):
-        try:
-            found: Any = importlib.import_module(".".join(parts[:depth]))
-        except ModuleNotFoundError:
-            continue
-        for part in parts[depth:]:
-            found = getattr(found, part)
-        code, line = inspect.getsourcelines(inspect.unwrap(found))
-        return Function(name.removeprefix("edgediff."), textwrap.dedent("".join(code)).rstrip(), *_place(found, line))
-    raise LookupError(f"{name}: the equation index names what does not exist")
-
-
-def _place(found: Any, line: int) -> tuple[str, int]:
-    """Return the file of code, from the folder of the project, and the line of its `def` or `class`."""
-    code, _ = inspect.getsourcelines(inspect.unwrap(found))
+    found = inspect.unwrap(pkgutil.resolve_name(name))
+    code, line = inspect.getsourcelines(found)
     decorators = next(k for k, text in enumerate(code) if text.lstrip().startswith(("def ", "class ")))
-    file = inspect.getsourcefile(inspect.unwrap(found)) or ""
-    return Path(file).relative_to(ROOT).as_posix(), line + decorators
+    file = Path(inspect.getsourcefile(found) or "").relative_to(ROOT).as_posix()
+    return Function(name.removeprefix("edgediff."), textwrap.dedent("".join(code)).rstrip(), file, line + decorators)
 
 
 def rows_of_equation(number: int) -> list[Row]:
@@ -85,11 +73,13 @@ def deviations(text: str | None = None) -> list[Deviation]:
     text = ROOT.joinpath("edgediff/README.md").read_text() if text is None else text
     section = text.partition("## Deviations from the paper\n")[2].partition("\n## ")[0]
     table = [line for line in section.splitlines() if line.startswith("|")][2:]  # without heading and rule
-    found = []
+    found, kinds = [], {kind.word: kind for kind in KINDS}
     for line in table:
-        where, printed, here, tests = (cell.strip() for cell in line.strip().strip("|").split("|"))
+        where, printed, here, kind, tests = (cell.strip() for cell in line.strip().strip("|").split("|"))
+        if kind not in kinds:
+            raise LookupError(f"edgediff/README.md, {where}: the kind {kind!r} is not one of {', '.join(kinds)}")
         numbers = spans((n, "") for text in re.findall(r"\bEqs?\. ([\d, ]+)", where) for n in re.findall(r"\d+", text))
-        found.append(Deviation(where, printed, here, tests, numbers | equations(where), lines(where)))
+        found.append(Deviation(where, printed, here, kinds[kind], tests, numbers | equations(where), lines(where)))
     return found
 
 
@@ -110,9 +100,8 @@ def excerpts() -> list[Excerpt]:
                 else:
                     opens = line[: comment.start()].rstrip().endswith(":")
                     stop = k + (2 if opens and "# line" not in code[k + 1] else 1)
-                found.append(Excerpt(shown.name, spans([comment.groups()]),
-                                     textwrap.dedent("\n".join(code[k:stop])).strip(), shown.file,
-                                     shown.line + k))  # fmt: skip
+                text = textwrap.dedent("\n".join(code[k:stop])).strip()
+                found.append(Excerpt(shown.name, spans([comment.groups()]), text, shown.file, shown.line + k))
     return found
 
 
@@ -137,14 +126,10 @@ def algorithm(count: int) -> list[tuple[list[int], list[Excerpt]]]:
 
 
 def field_of(symbol: str):
-    """Return the one field of `LearnerConfig` whose text names a symbol of Table 1."""
-    found = [f for f in fields(LearnerConfig) if f.metadata["text"].startswith(symbol) or
-             (" of " in symbol or "_" in symbol) and symbol in f.metadata["text"]]  # fmt: skip
+    """Return the one field of `LearnerConfig` whose text names a symbol of Table 1: begins with it, if it is short."""
+    anywhere = " of " in symbol or "_" in symbol
+    texts = {f: f.metadata["text"] for f in fields(LearnerConfig)}
+    found = [f for f, text in texts.items() if text.startswith(symbol) or anywhere and symbol in text]
     if len(found) != 1:
         raise LookupError(f"Table 1: {symbol} is in the text of {len(found)} fields of LearnerConfig")
     return found[0]
-
-
-def world_fields() -> tuple:
-    """Return the fields of Section 5.1."""
-    return fields(WorldConfig)

@@ -2,16 +2,15 @@
 
 from html import escape
 
+from experiments.html.markup import breakable, code, display, equation, maths, table, to_file, words
 from experiments.page import sources
-from experiments.page.derivations import WORLD_AND_ACTOR, Derivation
-from experiments.page.derivations_chain import CHAIN
-from experiments.page.deviations import kind_of, typeset
+from experiments.page.deviations import typeset
 from experiments.page.index import Row, Test
-from experiments.page.markup import breakable, code, display, equation, maths, to_file, words
 from experiments.page.paper_text import ALGORITHM, EQUATIONS, TABLE_1
+from experiments.page.prose import FORMULA, Derivation, derivations
 from experiments.page.sources import Deviation, Excerpt, Function
 
-DERIVATIONS = WORLD_AND_ACTOR + CHAIN
+DERIVATIONS = derivations()
 SHOWN_OPEN = 25  # lines of a source that is shown without a click
 
 
@@ -34,9 +33,10 @@ class Writer:
             self.shown.add(each.name)
             length = each.source.count("\n") + 1
             place = to_file(each.file, each.line, f"{breakable(each.file)}:{each.line}")
-            parts.append(f'<details id="{anchor}"{" open" if length <= open_up_to else ""}>'
-                         f'<summary>Code: {name} ({length} lines, <span class="quiet">{place}</span>)</summary>'
-                         f"{code(each.source)}</details>")  # fmt: skip
+            opened = " open" if length <= open_up_to else ""
+            summary = f'Code: {name} ({length} lines, <span class="quiet">{place}</span>)'
+            shown = f"<summary>{summary}</summary>{code(each.source)}"
+            parts.append(f'<details id="{anchor}"{opened}>{shown}</details>')
         return "\n".join(parts)
 
     def deviations(self, belongs) -> str:
@@ -50,16 +50,17 @@ class Writer:
         title, printed, text, corrected, says = EQUATIONS[number]
         wrong = corrected and says == "as computed here"
         rows = sources.rows_of_equation(number)
-        return "\n".join([
+        parts = [
             f'<h3 id="eq{number}">Equation {number}: {title}</h3>',
             f"<p>{words(text)}</p>",
             equation(printed, number, "wrong" if wrong else "", "as printed"),
             equation(corrected, number, "right" if wrong else "", says) if corrected else "",
             self.deviations(lambda row: number in row.equations),
-            derivations(f"eq{number}"),
+            derived(f"eq{number}"),
             self.functions([function for row in rows for function in sources.functions(row)]),
             f'<p class="tests">Tests (<code>pytest -k eq{number:02}</code>): {tests(rows)}</p>',
-        ])  # fmt: skip
+        ]
+        return "\n".join(parts)
 
     def row(self, row: Row) -> str:
         """Show functions and tests of a row of the index that is no equation."""
@@ -76,7 +77,7 @@ class Writer:
         rows = [row for row in sources.rows_of_algorithm() if row.lines]
         below = [
             f"<h3>{escape(row.cell.capitalize())}: {words(typeset(row.what))}</h3>"
-            + "".join(derivations(f"line{n}") for n in sorted(row.lines))
+            + "".join(derived(f"line{n}") for n in sorted(row.lines))
             + self.row(row)
             for row in rows
         ]
@@ -87,33 +88,35 @@ class Writer:
         lines = []
         for symbol, value, text in TABLE_1:
             f = sources.field_of(text)
-            lines.append(f"<tr><td>{maths(symbol)}</td><td>{value}</td><td><code>{f.name}</code> = {f.default}</td>"
-                         f"<td>{escape(f.metadata['text'])}</td></tr>")  # fmt: skip
+            lines.append((maths(symbol), value, f"<code>{f.name}</code> = {f.default}", escape(f.metadata["text"])))
         rows = [row for row in sources.rows_of_algorithm() if not row.lines]
-        return "\n".join([
-            '<div class="scroll" tabindex=0><table><tr><th>symbol</th><th>printed</th><th>field and default</th>'
-            f"<th>meaning</th></tr>{''.join(lines)}</table></div>",
-            self.deviations(lambda row: row.where == "Table 1"),
-            *map(self.row, rows),
-        ])  # fmt: skip
+        header = "<tr><th>symbol</th><th>printed</th><th>field and default</th><th>meaning</th></tr>"
+        deviations = self.deviations(lambda row: row.where == "Table 1")
+        return "\n".join([table(lines, header), deviations, *map(self.row, rows)])
 
 
 def deviation(row: Deviation) -> str:
     """Show one deviation with its kind, in words and in colour."""
-    kind = kind_of(row)
-    return (f'<div class="deviation {kind.name}"><p><span class="kind">{kind.word}</span> <b>{escape(row.where)}.</b> '
-            f"In the paper: {words(typeset(row.printed))}.</p><p>Here: {words(typeset(row.here))}.</p>"
-            + (f'<p class="tests">Shown by {words(row.tests)}</p>' if row.tests else "") + "</div>")  # fmt: skip
+    kind = f'<span class="kind">{row.kind.word}</span>'
+    shown_by = f'<p class="tests">Shown by {words(row.tests)}</p>' if row.tests else ""
+    printed, here = words(typeset(row.printed)), words(typeset(row.here))
+    return (
+        f'<div class="deviation {row.kind.name}"><p>{kind} <b>{escape(row.where)}.</b> In the paper: {printed}.</p>'
+        f"<p>Here: {here}.</p>{shown_by}</div>"
+    )
 
 
-def derivations(after: str) -> str:
+def derived(after: str) -> str:
     """Show the derivations that stand after an equation or a line of Algorithm 1."""
     return "\n".join(map(derivation, (each for each in DERIVATIONS if each.after == after)))
 
 
 def derivation(each: Derivation) -> str:
     """Show one derivation: paragraphs, and displayed formulas."""
-    parts = (display(part[1:]) if part.startswith("$") else f"<p>{words(part)}</p>" for part in each.parts)
+    parts = (
+        display(part.removeprefix(FORMULA)) if part.startswith(FORMULA) else f"<p>{words(part)}</p>"
+        for part in each.parts
+    )
     return f'<div class="derivation" id="{each.anchor}"><h4>{words(each.title)}</h4>{"".join(parts)}</div>'
 
 

@@ -41,8 +41,8 @@ def actor(axes, num_state: int, num_actions: int, steps: int) -> None:
         arrow(axes, (before, 66), (x - 0.38 * width, 66), FLOW, lw=1)
         arrow(axes, (x, 56.5), (x, 62), FLOW, lw=0.8)
     axes.plot([15, middles[-1]], [56.5, 56.5], color=FLOW, lw=0.8, zorder=1)
-    note(axes, 46.5, 73.5, f"one chain of {steps} steps: denoise, Eq. (19);  $\\epsilon_\\theta$: NoiseNetwork\n"
-         "each step: reverse_mean, Eq. (21), then reverse_step, Eq. (23)")  # fmt: skip
+    chain = f"one chain of {steps} steps: denoise, Eq. (19);  $\\epsilon_\\theta$: NoiseNetwork"
+    note(axes, 46.5, 73.5, f"{chain}\neach step: reverse_mean, Eq. (21), then reverse_step, Eq. (23)")
     note(axes, 18.7, 68.7, "draw_noise")
     note(axes, 36.5, 55, "the state enters every step")
     box(axes, 79, 66, 10, 8, f"logits $a_0$\n{num_actions}", ACTOR)

@@ -5,13 +5,12 @@ from pathlib import Path
 import numpy as np
 
 from edgediff.config import Settings, WorldConfig
-from edgediff.learner.d2sac import D2SAC
-from edgediff.run.scores import agent_policy
+from edgediff.learner.agent import Agent
 from edgediff.world.decision import LEVEL_FACTORS, decode_action
 from edgediff.world.rollout import Policy
 from edgediff.world.simulator import Simulator
 from edgediff.world.workload import HELD_OUT
-from experiments.pictures.drawing import LEVEL_COLOURS, level_patches, matplotlib, plt, save
+from experiments.pictures.drawing import LEVEL_COLOURS, evaluated, level_patches, matplotlib, plt, save
 
 LOADS, BINS, ENVIRONMENTS = (0.5, 1.0, 1.5, 2.0), 5, 4
 MOST = 2  # times the uniform share: where the colours end
@@ -50,12 +49,12 @@ def draw_levels(axes, edges: np.ndarray, share: np.ndarray) -> None:
     axes.set(ylim=(0, 1), xlim=(edges[0], edges[-1]), xlabel="required Mbit/s")
 
 
-def draw(settings: Settings, agent: D2SAC, path: Path) -> None:
+def draw(settings: Settings, agent: Agent, path: Path) -> None:
     """Draw one column per load: above, the shares of the gateways; below, the shares of the levels."""
-    world, (label, policy) = settings.world, agent_policy(agent, settings.run)
+    world, (label, policy) = settings.world, evaluated(agent, settings.run)
     edges = np.linspace(world.bandwidth_low_bps, world.bandwidth_high_bps, BINS + 1) / 1e6
-    figure, grid = plt.subplots(2, len(LOADS), figsize=(9, 7.2), sharex=True, sharey="row", layout="constrained",
-                                gridspec_kw=dict(height_ratios=[1.3, 1]))  # fmt: skip
+    look = dict(sharex=True, sharey="row", height_ratios=[1.3, 1])
+    figure, grid = plt.subplots(2, len(LOADS), figsize=(9, 7.2), layout="constrained", **look)
     for load, (above, below) in zip(LOADS, grid.T, strict=True):
         mbps, gateway, level = play(world.at_load(load), policy)
         of_gateway = np.array([np.histogram(mbps[gateway == g], edges)[0] for g in range(world.num_gateways)])
@@ -67,11 +66,12 @@ def draw(settings: Settings, agent: D2SAC, path: Path) -> None:
     capacity_mbps = Simulator(world).topology.capacity_bps / 1e6
     names = [f"{g}: {mbps:.0f} Mbit/s" for g, mbps in enumerate(capacity_mbps)]
     grid[0, 0].set_yticks(range(world.num_gateways), names, fontsize=9)
+    grid[0, 0].invert_yaxis()  # gateway 0 is on top in all pictures
     grid[0, 0].set_ylabel("chosen gateway and its capacity")
     grid[1, 0].set_ylabel("share of the flows by chosen level")
     ticks = np.array([0, 0.5, 1, 1.5, 2]) / world.num_gateways
     bar = figure.colorbar(image, ax=grid[0].tolist(), shrink=0.9, extend="max", ticks=ticks)
     bar.set_ticklabels(["0", "half", "uniform", "1.5 times", "twice"], fontsize=8.5)
-    figure.suptitle(f"What the policy chooses ({label} noise draws). Above: % of the flows of a column", fontsize=11)
+    figure.suptitle(f"What the policy chooses ({label}). Above: % of the flows of a column", fontsize=11)
     figure.legend(handles=level_patches()[::-1], loc="outside lower center", ncol=1, frameon=False, fontsize=9)
     save(figure, path)

@@ -7,13 +7,14 @@ import torch
 
 from edgediff.config import Settings, WorldConfig
 from edgediff.learner.d2sac import D2SAC
-from edgediff.learner.diffusion import denoise, log_policy
+from edgediff.learner.diffusion import log_policy
 from edgediff.world.decision import LEVEL_FACTORS, View
 from edgediff.world.laws import work_per_bit
 from edgediff.world.rules import most_available
 from edgediff.world.simulator import Simulator
 from edgediff.world.state import state_of
 from edgediff.world.workload import HELD_OUT
+from experiments.look import inside
 from experiments.pictures.drawing import LEVEL_COLOURS, level_patches, plt, save
 
 DRAWS = 2  # noise draws that are shown, the first of those that an evaluation averages
@@ -34,25 +35,16 @@ def typical_flow(world: WorldConfig, flow: np.ndarray) -> np.ndarray:
 
 def chain(agent: D2SAC, world: WorldConfig, view: View, draws: int) -> np.ndarray:
     """Return softmax(a_i) for i = N .. 0 in one state, (N + 1, draws, A), by the actor that is evaluated."""
-    state = torch.as_tensor(state_of(agent.config.network)(world, view)).repeat(draws, 1)
-    noise = agent.draw_noise(state, torch.Generator().manual_seed(0))
-    seen, predict = [], agent.target_actor.predictor(state)
-
-    def watched(a_i: torch.Tensor, i: int) -> torch.Tensor:
-        seen.append(a_i)
-        return predict(a_i, i)
-
-    with torch.inference_mode():
-        seen.append(denoise(watched, agent.schedule, noise))
-        return log_policy(torch.stack(seen)).exp().numpy()
+    state = torch.as_tensor(state_of(agent.config.network)(world, view))
+    return log_policy(inside.chain(agent, state, torch.Generator().manual_seed(0), draws)).exp().numpy()
 
 
 def three_states(agent: D2SAC, world: WorldConfig, draws: int) -> dict[str, View]:
     """Return the same flow in an idle network, with its preferred gateway full, and in an overloaded network."""
-    simulator = Simulator(world.at_load(OVERLOAD))
-    observation = simulator.reset(HELD_OUT + 1)
+    simulator = Simulator(world.at_load(OVERLOAD), state_of_view=None)
+    simulator.reset(HELD_OUT + 1)
     for _ in range(int(simulator.num_flows[0]) // 2):
-        observation, *_ = simulator.step(most_available(simulator.world, simulator.view()))
+        simulator.step(most_available(world, simulator.view()))
     busy = simulator.view()
     busy = busy._replace(flow=typical_flow(world, busy.flow), backlog_bits=busy.backlog_bits.copy())
     idle = busy._replace(
@@ -112,8 +104,8 @@ def draw_policy(axes, policy: np.ndarray, view: View, draws: int, first: bool) -
     gateway_ticks(axes, [f"{g}\n{bps / 1e6:.0f}" for g, bps in enumerate(view.available_bps[0])], 8.5)
     if first:
         axes.set_yticks([0, 0.5, 1], ["0", "0.5", "1"], fontsize=8)
-        axes.annotate("gateway\nMbit/s\nfree", (0, 0), (-7, -5), "axes fraction", "offset points", fontsize=8.5,
-                      ha="right", va="top")  # fmt: skip
+        where = dict(xycoords="axes fraction", textcoords="offset points", ha="right", va="top")
+        axes.annotate("gateway\nMbit/s\nfree", (0, 0), (-7, -5), fontsize=8.5, **where)
 
 
 def draw(settings: Settings, agent: D2SAC, path: Path) -> None:
@@ -125,8 +117,8 @@ def draw(settings: Settings, agent: D2SAC, path: Path) -> None:
     heights = [*[0.75] * len(shown), 0.6, 1.4]
     inches = sum(heights) + 2.8
     figure = plt.figure(figsize=(9, inches))
-    grid = figure.add_gridspec(len(heights), 1, left=0.09, right=0.99, top=1 - 1.2 / inches, bottom=1.3 / inches,
-                               height_ratios=heights, hspace=0.12)  # fmt: skip
+    edges = dict(left=0.09, right=0.99, top=1 - 1.2 / inches, bottom=1.3 / inches)
+    grid = figure.add_gridspec(len(heights), 1, height_ratios=heights, hspace=0.12, **edges)
     rows = [line.subgridspec(1, len(views), wspace=0.07) for line in grid]
     for column, (title, view) in enumerate(views.items()):
         found = chain(agent, world, view, draws)
@@ -136,10 +128,10 @@ def draw(settings: Settings, agent: D2SAC, path: Path) -> None:
         box = axes.get_position()
         figure.text((box.x0 + box.x1) / 2, 1 - 0.88 / inches, title, ha="center", fontsize=12, weight="bold")
     flow = view.flow[0]
-    figure.suptitle(f"From noise to a decision, for a flow of {flow['bandwidth_bps'] / 1e6:g} Mbit/s that is due in "
-                    f"{flow['deadline_s']:.2g} s: softmax of $a_i$", y=1 - 0.1 / inches, fontsize=11.5)  # fmt: skip
-    figure.text(
-        0.5, 1 - 0.5 / inches, "Single draws of the noise may disagree; their mean decides.", ha="center", fontsize=10
-    )
+    of_flow = f"a flow of {flow['bandwidth_bps'] / 1e6:g} Mbit/s that is due in {flow['deadline_s']:.2g} s"
+    title = f"From noise to a decision, for {of_flow}: softmax of $a_i$"
+    figure.suptitle(title, y=1 - 0.1 / inches, fontsize=11.5)
+    says = "Single draws of the noise may disagree; their mean decides."
+    figure.text(0.5, 1 - 0.5 / inches, says, ha="center", fontsize=10)
     figure.legend(handles=level_patches(), loc="lower center", ncol=1, frameon=False, fontsize=9)
     save(figure, path)

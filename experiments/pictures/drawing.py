@@ -13,7 +13,11 @@ import matplotlib.pyplot as plt
 from matplotlib.patches import Patch
 from PIL import Image
 
+from edgediff.config import RunConfig
+from edgediff.learner.agent import Agent
+from edgediff.run.scores import agent_policy
 from edgediff.world.decision import LEVEL_FACTORS
+from edgediff.world.rollout import Policy
 
 LEVEL_COLOURS = "#9ecae1", "#4292c6", "#084594"  # levels 0, 1, 2, from light to dark
 matplotlib.rcParams["svg.hashsalt"] = "edgediff"  # the same picture is the same file
@@ -21,8 +25,16 @@ matplotlib.rcParams["svg.hashsalt"] = "edgediff"  # the same picture is the same
 
 def level_patches() -> list[Patch]:
     """Return the legend of the levels."""
-    return [Patch(color=colour, label=f"level {k}: asks for {eta:g} times the required bandwidth and compute")
-            for k, (colour, eta) in enumerate(zip(LEVEL_COLOURS, LEVEL_FACTORS, strict=True))]  # fmt: skip
+    labels = [
+        f"level {k}: asks for {eta:g} times the required bandwidth and compute" for k, eta in enumerate(LEVEL_FACTORS)
+    ]
+    return [Patch(color=colour, label=label) for colour, label in zip(LEVEL_COLOURS, labels, strict=True)]
+
+
+def evaluated(agent: Agent, run: RunConfig) -> tuple[str, Policy]:
+    """Return what to call the policy that an evaluation takes, and the policy."""
+    label, policy = agent_policy(agent, run)
+    return label + " noise draws" * (agent.MODES[0] == "mean"), policy
 
 
 def save(figure, path: Path, dpi: int = 130) -> None:

@@ -1,13 +1,10 @@
-"""Draw the edge network of Section 5.1 from its configuration: `python -m experiments.pictures.network`."""
+"""Draw the edge network of Section 5.1 from its configuration."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
 
 from edgediff.config import NUM_LEVELS, WorldConfig
-from edgediff.run.commandline import Parser
-from edgediff.run.process import run_program
 from edgediff.world.workload import draw_topology
 from experiments.pictures.drawing import plt, save
 
@@ -23,9 +20,8 @@ def box(axes, x: float, y: float, width: float, height: float, text: str, colour
 
 def arrow(axes, start: tuple, end: tuple, colour: str, style: str = "-|>", **look) -> None:
     """Draw an arrow between two points."""
-    axes.annotate(
-        "", end, start, arrowprops=dict(arrowstyle=style, color=colour, shrinkA=0, shrinkB=0) | look, zorder=1
-    )
+    look = dict(arrowstyle=style, color=colour, shrinkA=0, shrinkB=0) | look
+    axes.annotate("", end, start, arrowprops=look, zorder=1)
 
 
 def draw(world: WorldConfig, path: Path) -> None:
@@ -41,9 +37,8 @@ def draw(world: WorldConfig, path: Path) -> None:
     rng = np.random.default_rng(0)
     axes.add_patch(plt.Rectangle((2, middle - 16), 22, 32, facecolor="0.97", edgecolor="0.3", lw=1))
     axes.scatter(rng.uniform(3, 23, 200), rng.uniform(middle - 15, middle + 15, 200), s=7, color="C0", alpha=0.7, lw=0)
-    axes.text(
-        13, middle + 17, f"{world.num_workshops:,} workshops", ha="center", va="bottom", fontsize=12, weight="bold"
-    )
+    workshops = f"{world.num_workshops:,} workshops"
+    axes.text(13, middle + 17, workshops, ha="center", va="bottom", fontsize=12, weight="bold")
     rate = f"about {world.flows_per_slot:g} flow per slot of {1000 * world.slot_s:g} ms\nin all"
     axes.text(13, middle - 17, f"{rate}: text, image or 3D scene", ha="center", va="top", fontsize=10)
 
@@ -61,15 +56,8 @@ def draw(world: WorldConfig, path: Path) -> None:
     box(axes, 50, 5, 50, 9, "", "#fbe9d7")
     axes.text(50, 7.4, "controller", ha="center", va="center", fontsize=12, weight="bold", zorder=3)
     decision = f"sees the state $s$, Eq. (11); decides for each flow:\none of {world.num_gateways} gateways"
-    axes.text(
-        50,
-        3.6,
-        f"{decision}, one of {NUM_LEVELS} levels, Eq. (12)",
-        ha="center",
-        va="center",
-        fontsize=10,
-        zorder=3,
-    )
+    decision += f", one of {NUM_LEVELS} levels, Eq. (12)"
+    axes.text(50, 3.6, decision, ha="center", va="center", fontsize=10, zorder=3)
     arrow(axes, (50, 9.5), (50, heights[-1] - 2.2), REPORT, "<|-|>", lw=1.6, ls="--")
     axes.plot([13, 13], [5, middle - 22], color=REPORT, lw=1.6, ls="--")
     arrow(axes, (13, 5), (25, 5), REPORT, lw=1.6, ls="--")
@@ -82,15 +70,3 @@ def draw(world: WorldConfig, path: Path) -> None:
     axes.text(51.5, 11.9, seen, ha="left", va="center", fontsize=9.5, color=REPORT)
     figure.tight_layout(pad=0.3)
     save(figure, path)
-
-
-def main(argv: list[str]) -> int:
-    """Draw the network with the settings of the paper."""
-    parser = Parser("python -m experiments.pictures.network", main.__doc__)
-    parser.add_argument("--out", metavar="X", default="network.svg", help="file of the picture [network.svg]")
-    draw(WorldConfig(), Path(parser.parse(argv).out))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(run_program("experiments.pictures.network", main))

@@ -14,7 +14,8 @@ from edgediff.errors import ConfigError
 from edgediff.run.commandline import Parser
 from edgediff.run.process import run_program
 from experiments import RESULTS
-from experiments.page import __main__ as pages
+from experiments.look import __main__ as look
+from experiments.page import __main__ as annotate
 from experiments.pictures.drawing import Image, save_few_colours
 
 FLOW = 556  # at load 2: four decisions for one flow; that of round robin is dropped
@@ -44,14 +45,12 @@ def take(addresses: dict[str, str], folder: Path) -> None:
 def main(argv: list[str]) -> int:
     """Make both pictures."""
     parser = Parser("python -m experiments.pictures.screenshots", main.__doc__)
-    parser.add_argument(
-        "--output", metavar="FOLDER", default=str(RESULTS / "pictures"), help="where to [results/pictures]"
-    )
-    folder = Path(parser.parse(argv).output)
+    parser.add_argument("--output", metavar="FOLDER", help="where to [results/pictures]")
+    folder = Path(parser.parse(argv).output or RESULTS / "pictures")
     with TemporaryDirectory() as temporary:
         decisions = Path(temporary, "decisions.html")
-        pages.main([str(RESULTS / "agent"), "--load", "2", "--output", str(decisions)])
-        take({"page.png": pages.PAGE.as_uri(), "decision.png": f"{decisions.as_uri()}#flow={FLOW}"}, folder)
+        look.main([str(RESULTS / "agent"), "--load", "2", "--output", str(decisions)])
+        take({"page.png": annotate.PAGE.as_uri(), "decision.png": f"{decisions.as_uri()}#flow={FLOW}"}, folder)
     return 0
 
 

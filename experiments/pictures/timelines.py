@@ -6,13 +6,13 @@ from typing import NamedTuple
 import numpy as np
 
 from edgediff.config import Settings, WorldConfig
-from edgediff.learner.d2sac import D2SAC
-from edgediff.run.scores import agent_policy, traffic_label
+from edgediff.learner.agent import Agent
+from edgediff.run.scores import traffic_label
 from edgediff.world.rollout import Policy
 from edgediff.world.rules import RoundRobin
 from edgediff.world.simulator import Simulator
 from edgediff.world.workload import HELD_OUT
-from experiments.pictures.drawing import Patch, plt, save
+from experiments.pictures.drawing import Patch, evaluated, plt, save
 
 HELD, TAKEN, QUEUE, LATE, DROPPED = "#7fb2dd", "0.82", "#d95f02", "#c2185b", "black"
 LANE = 0.78  # height of a gateway's lane; the rest holds the marks
@@ -37,49 +37,44 @@ def record(world: WorldConfig, policy: Policy) -> Episode:
     truncated, rows = [False], []
     while not truncated[0]:
         slot = simulator.view().flow["slot"][0]
-        seen = (slot * world.slot_s, simulator.total_bps[0, slot].copy(), simulator.reserved_bps[0, slot].copy(),
-                simulator.backlog_bits[0].copy())  # fmt: skip
+        of_gateways = simulator.total_bps[0, slot], simulator.reserved_bps[0, slot], simulator.backlog_bits[0]
+        seen = slot * world.slot_s, *(each.copy() for each in of_gateways)
         _, _, _, truncated, info = simulator.step(policy(world, simulator.view()))
         rows.append((*seen, *(info[name][0] for name in ("gateway", "completed", "dropped"))))
     return Episode(*map(np.array, zip(*rows, strict=True)))
 
 
 def lanes(axes, episode: Episode, capacity_bps: np.ndarray, most_bits: float, name: str) -> None:
-    """Draw one lane per gateway; its height stands for the capacity, and for `most_bits` of queue."""
-    steps = dict(step="post", lw=0)
+    """Draw one lane per gateway, the first on top; its height stands for the capacity, and for `most_bits` of queue."""
+    top, late = len(capacity_bps) - 1, ~episode.completed & ~episode.dropped
     for g, capacity in enumerate(capacity_bps):
+        base, steps = top - g, dict(step="post", lw=0)
         held, total = episode.reserved_bps[:, g] / capacity, episode.total_bps[:, g] / capacity
-        axes.fill_between(episode.time_s, g + LANE * total, g + LANE, color=TAKEN, **steps)
-        axes.fill_between(episode.time_s, g, g + LANE * np.minimum(held, 1), color=HELD, **steps)
+        axes.fill_between(episode.time_s, base + LANE * total, base + LANE, color=TAKEN, **steps)
+        axes.fill_between(episode.time_s, base, base + LANE * np.minimum(held, 1), color=HELD, **steps)
         queue = np.where(episode.backlog_bits[:, g] > 0, episode.backlog_bits[:, g] / most_bits, np.nan)
-        axes.plot(episode.time_s, g + LANE * queue, color=QUEUE, lw=0.9, drawstyle="steps-post")
-        axes.axhline(g, color="0.5", lw=0.6)
-    late = ~episode.completed & ~episode.dropped
+        axes.plot(episode.time_s, base + LANE * queue, color=QUEUE, lw=0.9, drawstyle="steps-post")
+        axes.axhline(base, color="0.5", lw=0.6)
+        mine = episode.gateway == g
+        counts = f"{(late & mine).sum()} late\n{(episode.dropped & mine).sum()} dropped"
+        beside = axes.get_yaxis_transform()
+        axes.text(1.008, base + LANE / 2, counts, transform=beside, fontsize=8.5, va="center")
     for chosen, mark, colour in ((late, "|", LATE), (episode.dropped, "x", DROPPED)):
-        axes.scatter(episode.time_s[chosen], episode.gateway[chosen] + (LANE + 1) / 2, marker=mark, color=colour, s=12,
-                     lw=0.8, zorder=3)  # fmt: skip
-    for g in range(len(capacity_bps)):
-        counts = [f"{(missed & (episode.gateway == g)).sum()} {word}" for missed, word in
-                  ((late, "late"), (episode.dropped, "dropped"))]  # fmt: skip
-        axes.text(
-            1.008, g + LANE / 2, "\n".join(counts), transform=axes.get_yaxis_transform(), fontsize=8.5, va="center"
-        )
+        above = top - episode.gateway[chosen] + (LANE + 1) / 2
+        axes.scatter(episode.time_s[chosen], above, marker=mark, color=colour, s=12, lw=0.8, zorder=3)
     labels = [f"{g}: {capacity / 1e6:.0f} Mbit/s" for g, capacity in enumerate(capacity_bps)]
-    axes.set_yticks(np.arange(len(capacity_bps)) + LANE / 2, labels, fontsize=9)
+    axes.set_yticks(top - np.arange(len(labels)) + LANE / 2, labels, fontsize=9)
     axes.tick_params(axis="y", length=0)
-    axes.set(xlim=(0, episode.time_s.max()), ylim=(0, len(capacity_bps)), ylabel="gateway and its capacity")
-    axes.set_title(f"{name}: {episode.completed.mean():.1%} in time, {late.mean():.1%} late, "
-                   f"{episode.dropped.mean():.1%} dropped", fontsize=11, loc="left")  # fmt: skip
+    axes.set(xlim=(0, episode.time_s.max()), ylim=(0, len(labels)), ylabel="gateway and its capacity")
+    shares = f"{episode.completed.mean():.1%} in time, {late.mean():.1%} late, {episode.dropped.mean():.1%} dropped"
+    axes.set_title(f"{name}: {shares}", fontsize=11, loc="left")
 
 
-def draw(settings: Settings, agent: D2SAC, path: Path) -> None:
-    """Draw round robin above d2sac, on the same traffic."""
+def draw(settings: Settings, agent: Agent, path: Path) -> None:
+    """Draw round robin above the agent, on the same traffic."""
     world = settings.world
-    label, policy = agent_policy(agent, settings.run)
-    episodes = {
-        "round robin, level 2": record(world, RoundRobin(2)),
-        f"{label} noise draws": record(world, policy),
-    }
+    label, policy = evaluated(agent, settings.run)
+    episodes = {"round robin, level 2": record(world, RoundRobin(2)), label: record(world, policy)}
     most_bits = max(episode.backlog_bits.max() for episode in episodes.values())
     figure, rows = plt.subplots(2, 1, figsize=(9, 10.4), sharex=True)
     for axes, (name, episode) in zip(rows, episodes.items(), strict=True):

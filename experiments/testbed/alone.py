@@ -2,7 +2,6 @@
 
 import asyncio
 import csv
-import io
 import sys
 import time
 from pathlib import Path
@@ -11,13 +10,12 @@ from edgediff.errors import ConfigError
 from edgediff.run.commandline import Parser
 from edgediff.run.files import write_atomically
 from experiments import RESULTS
-from experiments.testbed import network
+from experiments.testbed import namespaces
 from experiments.testbed.cases import ALONE_BITS, ALONE_BPS, ALONE_COLUMNS, CONNECTIONS
+from experiments.testbed.child_processes import run_testbed
 from experiments.testbed.connections import Connection
 from experiments.testbed.episode import testbed
 from experiments.testbed.plan import Link, Plan
-from experiments.testbed.processes import run_testbed
-from experiments.testbed.wire import ANSWERED
 
 CAPACITY_BPS, REPEATS, LONGEST_S = 200e6, 5, 2.0
 
@@ -34,49 +32,38 @@ async def send_all(name: str) -> list[tuple]:
 
 async def send(link: Link, segments: int, data_bits: float, rate_bps: float) -> float:
     """Send one flow; return its time until the last byte has arrived, over D / r."""
-    stamps_s: dict[int, float] = {}
-    answered = asyncio.Event()
-
-    def note(number: int, kind: int, stamp_s: float) -> None:
-        stamps_s[kind] = stamp_s
-        if kind == ANSWERED:
-            answered.set()
-
-    connection = Connection(link, note, lambda: sys.exit("the edge server has ended"), segments)
+    messages: asyncio.Queue[tuple] = asyncio.Queue()
+    connection = Connection(
+        link, lambda *found: messages.put_nowait(found), lambda: sys.exit("no edge server"), segments
+    )
     await asyncio.sleep(0.01)
     begun_s = time.monotonic()
     connection.send(0, data_bits, rate_bps, 0.0, 1.0)
-    await answered.wait()
+    _, _, arrived_s = await messages.get()
+    await messages.get()  # the answer
     connection.close()
-    return (min(stamps_s.values()) - begun_s) / (data_bits / rate_bps)
-
-
-def measure(name: str) -> str:
-    """Send the flows in a network of one idle link; return the CSV."""
-    plan = Plan(name, [CAPACITY_BPS])
-    users, server = plan.namespaces
-    with testbed(plan) as (_, parts):
-        parts.start("edge server", server, "experiments.testbed.server", "3000")
-        parts.wait_ready("edge server")
-        parts.start("users", users, "experiments.testbed.alone", "--inside", name)
-        return parts.wait_end("users", 300)
+    return (arrived_s - begun_s) / (data_bits / rate_bps)
 
 
 def main(argv: list[str]) -> int:
     """Measure flows alone on an idle link of 200 Mbit/s, by size and granted rate."""
     parser = Parser("python -m experiments.testbed.alone", main.__doc__)
     parser.add_argument("--results", metavar="FOLDER", default=str(RESULTS / "testbed"), help="where alone.csv goes")
-    parser.add_argument("--inside", metavar="NAME", help="the part that runs in the namespace of the users")
+    parser.add_argument("--inside", metavar="NAME", help="the process that runs in the namespace of the users")
     args = parser.parse(argv)
     if args.inside:
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows([ALONE_COLUMNS, *asyncio.run(send_all(args.inside))])
-        print(text.getvalue(), end="")
-    else:
-        if not Path(args.results).is_dir():
-            raise ConfigError(f"results: {args.results} is no folder")
-        network.enter()
-        write_atomically(Path(args.results) / "alone.csv", measure("edgediff-alone").encode())
+        csv.writer(sys.stdout, lineterminator="\n").writerows([ALONE_COLUMNS, *asyncio.run(send_all(args.inside))])
+        return 0
+    if not Path(args.results).is_dir():
+        raise ConfigError(f"results: {args.results} is no folder")
+    namespaces.enter()
+    plan = Plan("edgediff-alone", [CAPACITY_BPS])
+    users, server = plan.namespaces
+    with testbed(plan) as (_, processes):
+        processes.start("edge server", server, "experiments.testbed.edge_server", "3000")
+        processes.wait_ready("edge server")
+        processes.start("users", users, "experiments.testbed.alone", "--inside", plan.name)
+        write_atomically(Path(args.results) / "alone.csv", processes.wait_end("users", 300).encode())
     return 0
 
 

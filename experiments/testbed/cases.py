@@ -3,8 +3,8 @@
 from itertools import product
 from typing import NamedTuple
 
-from experiments.testbed.terms import DEVIATIONS
-from experiments.testbed.wire import WARM_UP_SEGMENTS
+from experiments.testbed.connections import WARM_UP_SEGMENTS
+from experiments.testbed.episode_result import DEVIATIONS, PROCESSES, SCORES
 
 AGENT = "agent"  # the deployed agent of the repository
 SCHEDULERS = "round-robin", "most-available", "greedy", "prices", AGENT
@@ -15,13 +15,16 @@ SETTINGS = {
     "unsent": ("unsent", True, (1.0, 2.0), SEEDS),
     "unpaced": ("unsent", False, (1.0, 2.0), SEEDS),
 }
-SCORES = "completion", "latency_s", "latency_p50_s", "latency_p95_s", "dropped"
-FIDELITY = "late_p99_s", "length", "link", "drops", "users", "edge server", "controller"
 KEYS = "setting", "scheduler", "load", "seed"
-SCORED = *SCORES, *(f"simulated_{name}" for name in SCORES), *(f"without_wait_{name}" for name in SCORES)
+SCORED = tuple(f"{before}{name}" for before in ("", "simulated_", "without_wait_") for name in SCORES)
+FIDELITY = "late_p99_s", "length", "link", "drops", *PROCESSES
 COLUMNS = *KEYS, "flows", *SCORED, *DEVIATIONS, "asked_p50_ms", "asked_p99_ms", *FIDELITY
 DRAWN_LOAD, DRAWN = 2.0, ("round-robin", AGENT)  # flows that flows.csv keeps for the picture
 FLOW_COLUMNS = "setting", "scheduler", "predicted_s", "measured_s"
+
+ALONE_COLUMNS = "connection", "rate_bps", "data_bits", "ratio"
+ALONE_BPS, ALONE_BITS = (2e6, 10e6, 40e6), (5e4, 2e5, 5e5, 1e6, 2e6, 5e6, 1e7)
+CONNECTIONS = {"used connection": WARM_UP_SEGMENTS, "new connection": 0}  # and how many segments it has sent before
 
 
 class Case(NamedTuple):
@@ -35,10 +38,8 @@ class Case(NamedTuple):
 
 def cases() -> list[Case]:
     """Return all runs in the order that they are played in."""
-    return [Case(setting, *case) for setting, (_, _, loads, seeds) in SETTINGS.items()
-            for case in product(SCHEDULERS, loads, seeds)]  # fmt: skip
-
-
-ALONE_COLUMNS = "connection", "rate_bps", "data_bits", "ratio"
-ALONE_BPS, ALONE_BITS = (2e6, 10e6, 40e6), (5e4, 2e5, 5e5, 1e6, 2e6, 5e6, 1e7)
-CONNECTIONS = {"used connection": WARM_UP_SEGMENTS, "new connection": 0}  # and how many segments it has sent before
+    return [
+        Case(setting, *case)
+        for setting, (_, _, loads, seeds) in SETTINGS.items()
+        for case in product(SCHEDULERS, loads, seeds)
+    ]

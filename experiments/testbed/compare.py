@@ -4,7 +4,6 @@ A run is one row of runs.csv. What is there is not played again, so a comparison
 """
 
 import csv
-import io
 import sys
 from pathlib import Path
 
@@ -13,17 +12,13 @@ from tqdm import tqdm
 
 from edgediff.errors import ConfigError, first_line
 from edgediff.run.commandline import Parser
-from edgediff.run.files import write_atomically
 from edgediff.world.rules import RULES
 from experiments import RESULTS
-from experiments.testbed import network
+from experiments.testbed import namespaces
 from experiments.testbed.cases import COLUMNS, DRAWN, DRAWN_LOAD, FLOW_COLUMNS, KEYS, SETTINGS, TRIES, Case, cases
-from experiments.testbed.episode import play, traffic
-from experiments.testbed.measured import WithoutWait
-from experiments.testbed.processes import run_testbed
-from experiments.testbed.result import breaches, merged, scores
-from experiments.testbed.scheduler import find
-from experiments.testbed.terms import deviations
+from experiments.testbed.child_processes import run_testbed
+from experiments.testbed.episode import WithoutWait, find, play, traffic
+from experiments.testbed.episode_result import breaches, deviations, merged, scores, write_csv
 
 
 def measure(case: Case, name: str) -> tuple[dict[str, object], dict[str, np.ndarray]] | list[str]:
@@ -53,25 +48,12 @@ def kept(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
     if not path.exists():
         return []
     try:
-        with path.open(newline="") as file:
-            reader = csv.DictReader(file)
-            found, rows = tuple(reader.fieldnames or ()), [*reader]
-    except (UnicodeDecodeError, csv.Error) as error:
+        header, *lines = [*csv.reader(path.read_text().splitlines())] or [[]]
+    except (ValueError, csv.Error) as error:
         raise ConfigError(f"results: {path} is no CSV ({first_line(error)})") from None
-    if found != columns:
-        raise ConfigError(f"results: {path} has other columns than {','.join(columns)}")
-    if any(None in (*row, *row.values()) for row in rows):
-        raise ConfigError(f"results: {path} has a line with more or fewer than {len(columns)} columns")
-    return rows
-
-
-def write(path: Path, columns: tuple[str, ...], rows: list[dict]) -> None:
-    """Write rows, whole or not at all."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_atomically(path, text.getvalue().encode())
+    if tuple(header) != columns or any(len(line) != len(columns) for line in lines):
+        raise ConfigError(f"results: {path} is cut, or has other columns than {','.join(columns)}")
+    return [dict(zip(columns, line, strict=True)) for line in lines]
 
 
 def drawn(case: Case, flows: dict[str, np.ndarray], before: list[dict]) -> list[dict]:
@@ -91,7 +73,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--results", metavar="FOLDER", default=str(RESULTS / "testbed"), help="where results go")
     results = Path(parser.parse(argv).results)
     rows, of_picture = kept(results / "runs.csv", COLUMNS), kept(results / "flows.csv", FLOW_COLUMNS)
-    network.enter()
+    namespaces.enter()
     done = {tuple(row[key] for key in KEYS) for row in rows}
     left = [case for case in cases() if tuple(map(str, case)) not in done]
     failed = []
@@ -101,8 +83,8 @@ def main(argv: list[str]) -> int:
             if isinstance(found, tuple):
                 rows.append(found[0])
                 of_picture = drawn(case, found[1], of_picture)
-                write(results / "flows.csv", FLOW_COLUMNS, of_picture)
-                write(results / "runs.csv", COLUMNS, rows)
+                write_csv(results / "flows.csv", FLOW_COLUMNS, of_picture)
+                write_csv(results / "runs.csv", COLUMNS, rows)
                 break
         else:
             failed.append(f"{case}: {'; '.join(found)}")

@@ -4,9 +4,11 @@ import asyncio
 import socket
 from collections.abc import Callable
 
+from experiments.testbed.edge_server import FLOW_HEADER, MESSAGE, WARM_UP
 from experiments.testbed.plan import PORT, Link
-from experiments.testbed.wire import FLOW_HEADER, MESSAGE, WARM_UP, WARM_UP_SEGMENTS
 
+# The kernel does not pace the first ten segments of a connection. A connection that has sent this many is paced.
+WARM_UP_SEGMENTS = 12
 OPENED, FEWEST = 192, 4  # connections before the first flow: of all gateways, and of each; more are opened at need
 SO_MAX_PACING_RATE = 47  # of asm-generic/socket.h; the module `socket` has no name for it
 PAYLOAD = memoryview(bytes(1 << 24))  # of all flows but the longest

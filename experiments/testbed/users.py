@@ -15,13 +15,12 @@ from pathlib import Path
 import numpy as np
 
 from edgediff.config import WorldConfig
-from edgediff.control.request import DEMAND, OPTIONAL
 from edgediff.world.workload import RECENT_SLOTS, recent_load
+from experiments.testbed.child_processes import cpu_seconds
 from experiments.testbed.connections import Connection, Pool
-from experiments.testbed.gateways import Gateways
+from experiments.testbed.edge_server import ANSWERED, ARRIVED
+from experiments.testbed.gateway_reports import Gateways
 from experiments.testbed.plan import Plan
-from experiments.testbed.processes import cpu_seconds
-from experiments.testbed.wire import ANSWERED, ARRIVED
 
 LEAD_S = 0.1  # between the last preparation and slot 0
 
@@ -76,8 +75,8 @@ class Users:
         recent = min(slot, RECENT_SLOTS)
         load = recent_load(self.world, self.first[slot] - self.first[slot - recent], recent)
         measured = self.gateways.measured()
-        told = self.gateways.report(measured) | {"load": float(np.clip(load, 0.01, 100))} | self.job["further_report"]
-        told["flow"] = {name: flow[name] for name in (*DEMAND, *OPTIONAL)}
+        told = self.gateways.report(measured) | {"load": float(np.clip(load, 0.01, 100))}
+        told["flow"] = {name: value for name, value in flow.items() if name not in ("slot", "kind")}
         asked_s = time.perf_counter()
         self.writer.write(json.dumps(told).encode() + b"\n")
         decision = json.loads(await self.reader.readline() or b'{"error": "it has ended"}')

@@ -9,23 +9,21 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from edgediff.config import PRESETS, LearnerConfig, RunConfig, Settings, preset_settings
 from edgediff.errors import ConfigError
 from edgediff.learner import complexity
 from edgediff.learner.agent import Agent
 from edgediff.learner.agents import AGENTS
-from edgediff.learner.cuda_graph import WARM_UPS, Captured
+from edgediff.learner.cuda_graph import WARM_UPS
 from edgediff.learner.d2sac import D2SAC
 from edgediff.learner.replay import Replay
 from edgediff.run import files
 from edgediff.run.checkpoint import Checkpointer
 from edgediff.run.commandline import Parser, given_settings
 from edgediff.run.folder import KIND, Progress, checkpoints, create
-from edgediff.run.process import run_program
+from edgediff.run.process import run_program, set_up_torch
 from edgediff.run.scores import agent_policy, score
-from edgediff.run.start import set_up_torch
 from edgediff.run.weights import new_agent
 from edgediff.train import build, held_out_world
 from edgediff.world.rules import RoundRobin
@@ -53,50 +51,20 @@ def wait() -> None:
 
 def simulate(settings: Settings, num_envs: int) -> float:
     """Return simulated decisions per second under round robin."""
-    simulator, policy = Simulator(settings.world, num_envs), RoundRobin(1)
+    simulator, policy = Simulator.of(settings, num_envs), RoundRobin(1)
     simulator.reset(0)
     return num_envs / seconds_per_call(lambda: simulator.step(policy(simulator.world, simulator.view())))
 
 
-class Products(TorchDispatchMode):
-    """Record the operands' layout of every matrix product while active."""
-
-    def __init__(self):
-        super().__init__()
-        self.layouts = []
-
-    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        if function in (torch.ops.aten.mm.default, torch.ops.aten.addmm.default):
-            self.layouts.append([(x.shape, x.stride()) for x in args[-2:]])
-        return function(*args, **(kwargs or {}))
-
-    def alone(self, device: str):
-        """Return a call that carries out the same products, in order, and nothing else."""
-        operands = []
-        for layouts in self.layouts:
-            left, right = (
-                torch.randn(1 + sum((n - 1) * s for n, s in zip(*x, strict=True)), device=device).as_strided(*x)
-                for x in layouts
-            )
-            operands.append((left, right, left @ right))
-
-        def run():
-            for left, right, out in operands:
-                torch.mm(left, right, out=out)
-            return out
-
-        return Captured(run, device) if device == "cuda" else run
-
-
 def filled_replay(settings: Settings, agent: Agent) -> Replay:
-    """Collect real transitions: four batches, or as many as the memory holds."""
+    """Collect real transitions: a rollout for ppo; for others four batches, or as many as the memory holds."""
     simulator, replay = Simulator.of(settings, settings.learner.num_envs), agent.memory()
-    observation = simulator.reset(0)
-    while len(replay) < min(4 * settings.learner.batch_size, replay.rows * replay.num_envs):
+    observation, wanted = simulator.reset(0), replay.rows * replay.num_envs
+    while len(replay) < (wanted if settings.learner.agent == "ppo" else min(4 * settings.learner.batch_size, wanted)):
         action = agent.explore(observation)
-        next_observation, reward, terminated, truncated, info = simulator.step(action)
+        following, reward, terminated, truncated, info = simulator.step(action)
         replay.add(observation, action, reward, info["successor"], terminated, truncated)
-        observation = next_observation
+        observation = following
     return replay
 
 
@@ -112,7 +80,7 @@ def save_full_state(settings: Settings) -> tuple[float, float, float]:
         create(Path(scratch) / "run", unique=False) as folder,
     ):
         times = [time.perf_counter()]
-        Checkpointer(folder, settings, parts, Progress()).save()
+        Checkpointer(folder, settings, parts, Progress(), None).save()
         times.append(time.perf_counter())
         files.read(checkpoints(folder.path)[-1], KIND)
         times.append(time.perf_counter())
@@ -188,34 +156,28 @@ def main(argv: list[str]) -> int:
     for name, (recorded_ms, *plain_ms) in update_times(settings).items():
         plain = "".join(f"; {ms:.2f} ms with its kernels launched one by one" for ms in plain_ms)
         print(f"update of {name:<9}{recorded_ms:>12.2f} ms{plain}")
-    replay, generator = filled_replay(settings, agent), torch.Generator(run.device).manual_seed(0)
-    batch = next(agent.batches(replay, generator))
-    with Products() as products:
-        D2SAC.update(agent, batch)
-    alone = products.alone(run.device)
-    both = [(seconds_per_call(lambda: agent.update(batch), 1.0), seconds_per_call(alone, 0.5)) for _ in range(8)]
-    update_ms, alone_ms = (1e3 * float(np.median(column)) for column in zip(*both, strict=True))
-    ratio = np.median([a / b for a, b in both])
-    print(f"update, B = {config.batch_size:<8}{update_ms:>12.2f} ms; its {len(products.layouts)} matrix products alone "
-          f"{alone_ms:.2f} ms; ratio {ratio:.2f}")  # fmt: skip
     parts_s = shares(settings)
     print("an epoch: " + ", ".join(f"{part} {s:.3f} s" for part, s in parts_s.items()))
     megabytes, save_s, read_s = save_full_state(settings)
     peak_gb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e9
-    print(f"state of a run with {config.buffer_size:,} transitions: {megabytes:.0f} MB, saved in {save_s:.2f} s, read "
-          f"in {read_s:.2f} s; peak memory so far {peak_gb:.2f} GB\n")  # fmt: skip
-
-    p_d, p_c = complexity.parameter_count(agent.actor), complexity.parameter_count(agent.critics)
-    steps = config.d2sac_denoising_steps
-    update_adds = complexity.update_cost(agent.actor, steps, config.batch_size)
-    printed = complexity.printed_cost(steps, p_d, p_d, p_c)
-    print(f"parameters: actor {p_d:,}, critics {p_c:,}")
-    print(
-        f"multiply-adds of a decision: {complexity.chain_cost(agent.actor, steps):,} (paper: K P_d = {steps * p_d:,})"
-    )
-    print(f"multiply-adds of an update: {update_adds:,}, {update_adds // config.batch_size:,} a sample "
-          f"(Eq. 27: {printed:,}, without batch, target chain and backward pass)")  # fmt: skip
+    print(f"state of a run with {config.buffer_size:,} transitions: {megabytes:.0f} MB, saved in {save_s:.2f} s")
+    print(f"and read in {read_s:.2f} s; peak memory so far {peak_gb:.2f} GB\n")
+    print("\n".join(counts(agent)))
     return 0
+
+
+def counts(agent: D2SAC) -> list[str]:
+    """Return lines on what Eq. (27) counts and what it leaves out: batch, target chain and backward pass."""
+    steps, batch = agent.config.d2sac_denoising_steps, agent.config.batch_size
+    p_d, p_c = complexity.parameter_count(agent.actor), complexity.parameter_count(agent.critics)
+    lines = [f"parameters: actor {p_d:,}, critics {p_c:,}"]
+    try:
+        decision, update = complexity.chain_cost(agent.actor, steps), complexity.update_cost(agent.actor, steps, batch)
+    except ConfigError as error:  # of a shared network
+        return [*lines, str(error)]
+    printed = complexity.printed_cost(steps, p_d, p_d, p_c)
+    lines.append(f"multiply-adds of a decision: {decision:,} (paper: K P_d = {steps * p_d:,})")
+    return [*lines, f"multiply-adds of an update: {update:,}, {update // batch:,} a sample (Eq. 27: {printed:,})"]
 
 
 if __name__ == "__main__":

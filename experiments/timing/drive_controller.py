@@ -1,6 +1,6 @@
-"""Play episodes through the controller, as a client: `python -m experiments.timing.drive_controller RUN`.
+"""Play episodes through the controller, as a client: `python -m experiments.timing.drive_controller NAME`.
 
-The flows of a slot go to `python -m edgediff.control RUN` in one line, in several if there are too many. What it
+The flows of a slot go to `python -m edgediff.control NAME` in one line, in several if there are too many. What it
 decides must be, to the flow, what `evaluate` finds with the same mode and the same noise; one episode is
 `evaluate --final-episodes 1`.
 """
@@ -10,14 +10,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import fields
 
 import numpy as np
 
 from edgediff.control.controller import Controller
-from edgediff.control.request import DEMAND, MAX_FLOWS, OPTIONAL
+from edgediff.control.messages import MAX_FLOWS, Demand
 from edgediff.errors import ConfigError
+from edgediff.learner.agent import Agent
 from edgediff.run.commandline import Parser
-from edgediff.run.process import run_program
+from edgediff.run.process import run_program, set_up_torch
 from edgediff.run.scores import agent_policy
 from edgediff.world.decision import LEVEL_FACTORS, View
 from edgediff.world.rollout import rollout
@@ -59,7 +61,7 @@ class Program:
 
 def request(view: View, flows: np.ndarray) -> dict:
     """Return the line that reports what is known in one environment, and asks for some flows."""
-    demands = [{name: flow[name].item() for name in (*DEMAND, *OPTIONAL)} for flow in flows]
+    demands = [{f.name: flow[f.name].item() for f in fields(Demand)} for flow in flows]
     return {"available_bps": view.available_bps[0].tolist(), "backlog_bits": view.backlog_bits[0].tolist(),
             "available_tflops": view.available_tflops[0].item(), "load": view.load[0].item(),
             "flows": demands}  # fmt: skip
@@ -86,21 +88,23 @@ def drive(ask: Callable[[dict], dict], simulator: Simulator, seed: int = HELD_OU
 
 def main(argv: list[str]) -> int:
     """Play held-out episodes through the controller; count the flows that `evaluate` decides in another way."""
-    parser = Parser("python -m experiments.timing.drive_controller RUN", main.__doc__)
-    parser.add_argument("run", metavar="RUN", help="folder of a run")
+    parser = Parser("python -m experiments.timing.drive_controller RUN|RULE", main.__doc__)
+    parser.add_argument("name", metavar="RUN|RULE", help="folder of a run, or the name of a rule")
     parser.add_argument("--episodes", metavar="X", default="1", help="how many, 1 to 1000 [1]")
     parser.add_argument("--mode", metavar="X", help="mean, argmax or sample [as in evaluate]")
     args = parser.parse(argv)
     if not args.episodes.isascii() or not args.episodes.isdigit() or not 1 <= int(args.episodes) <= 1000:
         raise ConfigError(f"episodes: {args.episodes!r} is not a whole number from 1 to 1000")
-    controller = Controller.load(args.run, mode=args.mode or "")
-    settings = controller.settings._replace(world=controller.world.at_load(controller.world.load))
-    label, policy = agent_policy(controller.agent, controller.settings.run, controller.mode)
-    completed, differ = [], 0
-    with Program(args.run, "--mode", controller.mode) as program:
+    controller = Controller.load(args.name, mode=args.mode or "")
+    scheduler, settings = controller.scheduler, controller.settings
+    set_up_torch(settings.run)
+    agent = isinstance(scheduler, Agent)
+    label, policy = agent_policy(scheduler, settings.run, controller.mode) if agent else (args.name, scheduler)
+    world, completed, differ = settings.world.at_load(settings.world.load), [], 0
+    with Program(args.name, *(["--mode", args.mode] if args.mode else [])) as program:
         for episode in range(int(args.episodes)):
-            driven = drive(program.ask, Simulator.of(settings, first_env=episode))
-            wanted = rollout(Simulator.of(settings, first_env=episode), policy, HELD_OUT + 1)
+            driven = drive(program.ask, Simulator(world, first_env=episode, state_of_view=None))
+            wanted = rollout(Simulator(world, first_env=episode, state_of_view=None), policy, HELD_OUT + 1)
             differ += int(np.any([driven[name] != wanted[name] for name in KEPT], axis=0).sum())
             completed.append(driven["completed"])
     flows = np.concatenate(completed)

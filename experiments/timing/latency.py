@@ -19,8 +19,7 @@ from edgediff.learner.agent import Agent
 from edgediff.learner.agents import AGENTS
 from edgediff.learner.replay import Replay
 from edgediff.run.commandline import Parser
-from edgediff.run.process import run_program
-from edgediff.run.start import set_up_torch
+from edgediff.run.process import run_program, set_up_torch
 from edgediff.run.weights import new_agent
 from experiments import RESULTS
 from experiments.timing.benchmark import seconds_per_call

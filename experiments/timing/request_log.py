@@ -16,8 +16,8 @@ from edgediff.config import WorldConfig
 from edgediff.errors import ConfigError
 from edgediff.run.commandline import Parser
 from edgediff.run.process import run_program
-from edgediff.world.trace import load_trace
-from edgediff.world.windows import close_circle, describe_log, largest_window
+from edgediff.world.log import load_log
+from edgediff.world.windows import close_log, describe_log, largest_episode
 from edgediff.world.workload import HELD_OUT, draw_traffic
 
 WEEK_S, PART = 7 * 86400, 100_000
@@ -66,11 +66,11 @@ def main(argv: list[str]) -> int:
         path = Path(folder) / "week.csv"
         write_log(path, int(text))
         print(f"{int(text):,} requests, {path.stat().st_size / 1e9:.2f} GB")
-        log = measured("read", lambda _: load_trace(str(path)))
-    circle = measured("means", lambda _: close_circle(world, log))
-    measured("largest episode", lambda _: largest_window(world, log))
+        log = measured("read", lambda _: load_log(str(path)))
+    closed = measured("means", lambda _: close_log(world, log))
+    measured("largest episode", lambda _: largest_episode(world, log))
     print(measured("description", lambda _: describe_log(world, log)))
-    measured("one episode", lambda k: draw_traffic(world, HELD_OUT, 0, k, circle), 200)
+    measured("one episode", lambda k: draw_traffic(world, HELD_OUT, 0, k, closed), 200)
     return 0
 
 

@@ -1,22 +1,19 @@
 import json
 
 import pytest
-from lines import encoded
-from tiny import TINY
+from lines import encoded, write_run
 
-from edgediff import train
+from edgediff.config import LearnerConfig, RunConfig, Settings, WorldConfig
 from edgediff.control.controller import Controller
 from edgediff.control.protocol import LineProtocol
-from edgediff.run.process import run_program
 
 
 @pytest.fixture(scope="session")
 def busy(tmp_path_factory):
-    """Make a run on busy traffic, with several flows in most slots."""
-    folder = tmp_path_factory.mktemp("control") / "a"
-    flags = ["--run", str(folder), *TINY, "--num-slots", "60", "--load", "3"]
-    assert run_program("edgediff.train", train.main, flags) == 0
-    return folder
+    """Return a run with drawn weights on busy traffic, with several flows in most slots."""
+    learner = LearnerConfig(hidden=8, d2sac_denoising_steps=2)
+    settings = Settings(WorldConfig(num_slots=60, load=3.0), learner, RunConfig(final_episodes=2))
+    return write_run(tmp_path_factory.mktemp("control") / "a", settings)
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
-"""Lines that the tests of the controller send."""
+"""Lines that the tests of the controller send, and runs that need no training."""
 
 import json
+
+from edgediff.run.weights import new_agent, write_weights
 
 FLOW = {"data_bits": 4.13e6, "work_tflop": 4.13, "priority": 3, "deadline_s": 0.51}
 REPORT = {
@@ -14,3 +16,11 @@ GOOD = REPORT | {"flow": FLOW}
 def encoded(*lines: dict) -> bytes:
     """Return objects as lines."""
     return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+
+
+def write_run(folder, settings):
+    """Write weights as they are drawn at the start of a run; return the folder."""
+    folder.mkdir(exist_ok=True)
+    for name in ("last", "best"):
+        write_weights(folder / f"{name}.pt", settings, "", 0, new_agent(settings, 5).weights())
+    return folder

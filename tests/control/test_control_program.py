@@ -1,4 +1,4 @@
-"""The program: `python -m edgediff.control RUN` on standard input, on a socket, under signals and with bad flags."""
+"""The program: `python -m edgediff.control NAME` on standard input, on a socket, under signals and with bad flags."""
 
 import contextlib
 import fcntl
@@ -26,13 +26,14 @@ CONTROL = [sys.executable, "-m", "edgediff.control"]
 
 
 @pytest.fixture
-def start(busy):
-    """Start the program; what still runs in the end is ended."""
+def start():
+    """Start the program, with a rule unless a name is given; what still runs in the end is ended."""
     started = []
 
     def _start(*flags, **options):
         pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-        started.append(subprocess.Popen([*CONTROL, str(busy), *map(str, flags)], **pipes | options))
+        name = options.pop("name", "greedy")
+        started.append(subprocess.Popen([*CONTROL, str(name), *map(str, flags)], **pipes | options))
         return started[-1]
 
     yield _start
@@ -93,9 +94,9 @@ def full_pipe():
 # Standard input and output
 
 
-def test_lines_in_lines_out_until_the_end_of_the_input(start):
+def test_lines_in_lines_out_until_the_end_of_the_input(start, busy):
     lines = encoded(GOOD | {"id": 1}) + b"\n" + b"x" * 10_000_000 + b"\nhello\n" + encoded(GOOD | {"id": 2})[:-1]
-    process = start("--probabilities", "--mode", "argmax", "--eval-draws", 2)
+    process = start("--probabilities", "--mode", "argmax", "--eval-draws", 2, name=busy)
     out, err = process.communicate(lines, timeout=60)
     first, long, bad, last = map(json.loads, out.splitlines())
     assert (first["id"], last["id"]) == (1, 2) and len(last["probabilities"]) == 8
@@ -202,7 +203,7 @@ def test_a_unix_socket_serves_and_is_removed_in_the_end(listen, start, tmp_path)
     other = start("--listen", f"unix:{tmp_path}/s")
     with connect() as client:
         assert asked(client)
-    assert other.wait(60) == 2 and b"is in use by another server\n" in other.stderr.read()
+    assert other.wait(60) == 2 and other.stderr.read().count(b"\n") == 1
     process.terminate()
     assert process.wait(60) == 0 and list(tmp_path.iterdir()) == []
     assert process.stderr.read().startswith(b"decisions: 1, lines refused: 0;")
@@ -281,30 +282,100 @@ def test_without_free_descriptors_it_waits_and_recovers(listen):
     wait_for(lambda: used() == before)
 
 
+def test_more_than_a_thousand_descriptors_do_no_harm(listen, start):
+    def inherit():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (1500, hard))
+        for _ in range(1100):
+            os.set_inheritable(os.dup(0), True)
+
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    many = {"preexec_fn": inherit, "close_fds": False}
+    out, err = start(**many).communicate(encoded(GOOD), timeout=60)
+    assert b"gateway" in out and err.count(b"\n") == 1
+    process, connect = listen(**many)
+    with connect() as client:
+        assert asked(client)
+    process.terminate()
+    assert process.wait(60) == 0 and process.stderr.read().count(b"\n") == 1
+
+
+# Errors
+
+
+WRONG = """
+import sys
+from edgediff.control import __main__ as control, protocol
+def fail(self, line):
+    raise ZeroDivisionError("unforeseen")
+protocol.LineProtocol.answer = fail
+sys.exit(control.run_program("edgediff.control", control.main, sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("socket_too", (False, True))
+def test_an_error_that_nobody_has_foreseen_ends_the_program(tmp_path, socket_too):
+    flags = ["--listen", f"unix:{tmp_path}/s"] if socket_too else []
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen([sys.executable, "-c", WRONG, "greedy", *flags], **pipes) as process:
+        if socket_too:
+            process.stdout.readline()
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(f"{tmp_path}/s")
+                client.sendall(encoded(GOOD))
+                wait_for(lambda: process.poll() is not None)
+        else:
+            process.stdin.write(encoded(GOOD))
+            process.stdin.flush()
+            wait_for(lambda: process.poll() is not None)
+        assert process.returncode == 1 and b"ZeroDivisionError: unforeseen" in process.stderr.read().splitlines()[-1]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="needs /proc")
+def test_a_signal_for_latencies_while_it_starts_is_harmless(start):
+    process = start()
+    state, bit = Path(f"/proc/{process.pid}"), 1 << signal.SIGUSR1 - 1
+    wait_for(lambda: int((state / "status").read_text().split("SigCgt:")[1].split()[0], 16) & bit)
+    assert "libtorch" not in (state / "maps").read_text()
+    process.send_signal(signal.SIGUSR1)
+    out, err = process.communicate(encoded(GOOD), timeout=60)
+    assert process.returncode == 0 and b"gateway" in out and err.startswith(b"decisions: 1,")
+
+
 # Flags
 
 
 @pytest.mark.parametrize(
     "argv, message",
     [
-        (["none"], "run: none/last.pt does not exist"),
-        (["a", "--mode", "best"], "mode: 'best' is not one of mean, argmax, sample"),
-        (["a", "--weights", "first"], "weights: 'first' is not one of last, best"),
-        (["a", "--eval-draws", "0"], "eval_draws: 0 is not a whole number from 1 to 1000"),
-        (["a", "--threads", "x"], "threads: 'x' is not a whole number"),
-        (["a", "--listen", "0.0.0.0:80"], "listen: '0.0.0.0:80' is not unix:PATH, 127.0.0.1:PORT or localhost:PORT"),
-        (["a", "--listen", "localhost:70000"], "listen: 'localhost:70000' is not"),
-        (["a", "--listen", "unix:"], "listen: 'unix:' is not"),
-        (["a", "--listen", ""], "listen: the value is empty"),
-        (["a", "--listen", "unix:a/config.json"], "listen: a/config.json exists and is no socket"),
-        (["a", "--listen", "unix:none/s"], "listen: none/s cannot be opened ([Errno 2] No such file"),
+        (["none"], "run: none is neither a folder nor one of round-robin"),
+        (["a", "--mode", "best"], "mode: 'best'"),
+        (["greedy", "--mode", "argmax"], "mode: 'argmax'"),
+        (["a", "--weights", "first"], "weights: 'first'"),
+        (["a", "--eval-draws", "0"], "eval_draws: 0"),
+        (["a", "--threads", "x"], "threads: 'x'"),
+        (["a", "--num-gateways", "4"], "num_gateways: 4 is not 8"),
+        (["greedy", "--num-gateways", "0"], "num_gateways: 0"),
+        (["a", "--listen", "0.0.0.0:80"], "listen: '0.0.0.0:80'"),
+        (["a", "--listen", ""], "listen: "),
+        (["a", "--listen", "unix:a/last.pt"], "listen: a/last.pt exists and is no socket"),
+        (["a", "--listen", "unix:none/s"], "listen: none/s cannot be opened"),
         (["a", "--listen", "unix:" + "x" * 200], "cannot be opened (AF_UNIX path too long)"),
-        (["a", "--load", "2"], "unknown setting --load"),
-        ([], "RUN"),
+        (["a", "--hidden", "2"], "unknown setting --hidden"),
+        ([], "NAME"),
     ],
 )
 def test_a_mistake_in_the_flags_is_one_line(finished, refused, argv, message):
     refused(control, message, *argv)
+
+
+@pytest.mark.parametrize("name, flag", [("stdin", "<&-"), ("stdout", ">&-")])
+def test_a_closed_standard_stream_is_named(name, flag):
+    done = subprocess.run(
+        ["bash", "-c", f"{' '.join(CONTROL)} greedy {flag}"], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 2 and done.stderr.startswith(f"edgediff.control: {name}: closed")
+    assert done.stderr.count("\n") == 1
 
 
 WITHOUT = """

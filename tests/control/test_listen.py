@@ -1,13 +1,15 @@
 """Where a server listens: for its owner only, never in the place of another."""
 
+import contextlib
 import fcntl
 import os
 import socket
 import stat
+import tempfile
+import threading
 
 import pytest
 
-from edgediff.control import listen as module
 from edgediff.control.listen import check_address, listening
 from edgediff.errors import ConfigError
 
@@ -57,48 +59,59 @@ def test_listening_leaves_a_live_socket_alone(tmp_path):
     path = str(tmp_path / "s")
     with listening(path):
         made = os.lstat(path)
-        with pytest.raises(ConfigError, match="is in use by another server"), listening(path):
+        with pytest.raises(ConfigError, match="^listen: .* in use"), listening(path):
             pass
         assert os.path.samestat(made, os.lstat(path)) and made.st_ctime_ns == os.lstat(path).st_ctime_ns
 
 
-def test_listening_gives_back_what_another_server_has_put_there_meanwhile(dead, monkeypatch):
-    """Both have found the dead socket; the other one was faster."""
-    with socket.socket(socket.AF_UNIX) as other:
+@pytest.mark.slow
+def test_of_several_that_start_at_once_at_a_dead_socket_one_listens(dead):
+    for _ in range(20):
+        together, found = threading.Barrier(6), []
 
-        def be_late(path):
-            if path == dead:
-                require_dead(path)
-                os.unlink(path)
-                other.bind(path)
-                other.listen()
-            else:
-                require_dead(path)
+        def start(together=together, found=found):
+            together.wait()
+            with contextlib.suppress(ConfigError), listening(dead):
+                found.append(dead)
+                return together.wait()  # it listens until all have tried
+            together.wait()
 
-        require_dead = module._require_dead
-        monkeypatch.setattr(module, "_require_dead", be_late)
-        with pytest.raises(ConfigError, match="is in use by another server"), listening(dead):
-            pass
-        with socket.socket(socket.AF_UNIX) as client:
-            client.connect(dead)
-    assert os.listdir(os.path.dirname(dead)) == ["s"]
+        threads = [threading.Thread(target=start, daemon=True) for _ in range(6)]
+        [thread.start() for thread in threads]
+        [thread.join(20) for thread in threads]
+        assert found == [dead] and os.listdir(os.path.dirname(dead)) == []
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(dead)
+
+
+@pytest.mark.parametrize("length", (101, 103, 107))
+def test_listening_replaces_a_dead_socket_with_a_path_as_long_as_they_may_be(length):
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        path = os.path.join(folder, "s" * (length - len(folder) - 1))
+        for _ in range(2):
+            with socket.socket(socket.AF_UNIX) as server:
+                server.bind(path)
+            with listening(path) as (_, address):
+                assert address == f"unix:{path}" and len(path) == length
+            assert os.listdir(folder) == []
 
 
 def test_listening_refuses_what_is_no_socket(tmp_path):
     path = tmp_path / "s"
     path.write_text("mine")
-    with pytest.raises(ConfigError, match="exists and is no socket"), listening(str(path)):
+    with pytest.raises(ConfigError, match="^listen: .* no socket"), listening(str(path)):
         pass
     assert path.read_text() == "mine"
     path.unlink()
     path.symlink_to("elsewhere")
-    with pytest.raises(ConfigError, match="exists and is no socket"), listening(str(path)):
+    with pytest.raises(ConfigError, match="^listen: .* no socket"), listening(str(path)):
         pass
     assert path.is_symlink()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("in_time")
-def test_listening_waits_for_no_lock(dead):
+def test_listening_waits_for_no_lock_of_another_program(dead):
     folder = os.open(os.path.dirname(dead), os.O_RDONLY)
     fcntl.flock(folder, fcntl.LOCK_EX)
     with listening(dead):
@@ -125,5 +138,5 @@ def test_listening_says_that_a_port_is_in_use():
 def test_check_address_takes_paths_and_ports_of_the_loopback():
     assert [check_address(a) for a in ("unix:a b", "127.0.0.1:0", "localhost:65535")] == ["a b", 0, 65535]
     for address in ("unix:", "0.0.0.0:80", "localhost:65536", "localhost:", "localhost:-1", ":80", "[::1]:80", "80"):
-        with pytest.raises(ConfigError, match="is not unix:PATH, 127.0.0.1:PORT or localhost:PORT"):
+        with pytest.raises(ConfigError, match="^listen: "):
             check_address(address)

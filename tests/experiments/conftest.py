@@ -35,10 +35,10 @@ def write_result():
 @pytest.fixture
 def no_network(monkeypatch, tmp_path):
     """Let no test of the testbed build a network, and keep the files of all in a folder that is empty at the end."""
-    from experiments.testbed import network  # not on every system
+    from experiments.testbed import namespaces  # not on every system
 
-    monkeypatch.setattr(network, "NETNS", tmp_path / "netns")
-    monkeypatch.setattr(network, "run", lambda command: pytest.fail(f"{command} was run"))
+    monkeypatch.setattr(namespaces, "NETNS", tmp_path / "netns")
+    monkeypatch.setattr(namespaces, "run", lambda command: pytest.fail(f"{command} was run"))
     folder = tmp_path / "files"
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))

@@ -9,8 +9,9 @@ import pytest
 pytest.importorskip("latex2mathml", reason="needs the extra `experiments`")
 
 from edgediff.errors import ConfigError
+from experiments.html import markup
 from experiments.page import __main__ as annotate
-from experiments.page import markup, paper_text, sources
+from experiments.page import paper_text, sources
 from experiments.page.deviations import PLAIN
 
 VOID = {"meta", "link", "img", "br", "mspace", "wbr"}
@@ -156,11 +157,13 @@ def test_every_deviation_is_shown(read):
 
 
 def test_a_row_of_the_table_of_deviations_finds_its_place():
-    rows = sources.deviations("## Deviations from the paper\n| a | b | c | d |\n|---|---|---|---|\n"
-                              "| Eqs. 12, 26 | x | y | `test_z` |\n| Section 4.1, line 17 | x | y | |\n"
-                              "| Algorithm 1, lines 3-4 | x | y | |\n\n## End\n| no | row | of | it |\n")  # fmt: skip
+    rows = sources.deviations("## Deviations from the paper\n| a | b | c | d | e |\n|---|---|---|---|---|\n"
+                              "| Eqs. 12, 26 | x | y | misprint | `test_z` |\n"
+                              "| Section 4.1, line 17 | x | y | own choice | |\n"
+                              "| Algorithm 1, lines 3-4 | x | y | gap filled | |\n\n"
+                              "## End\n| no | row | of | it |\n")  # fmt: skip
     assert [(row.equations, row.lines) for row in rows] == [({12, 26}, set()), (set(), {17}), (set(), {3, 4})]
-    assert rows[0].tests == "`test_z`"
+    assert rows[0].tests == "`test_z`" and [row.kind.name for row in rows] == ["misprint", "choice", "gap"]
 
 
 def test_every_line_of_algorithm_1_has_code_or_a_reason():
@@ -217,7 +220,8 @@ def test_every_picture_is_inside_the_page_in_its_own_size(page, results, tmp_pat
 def test_mistakes_are_one_line(results, tmp_path, capsys):
     with pytest.raises(ConfigError, match="network.svg cannot be read"):
         annotate.page(tmp_path)
-    with pytest.raises(ConfigError, match="not one path"):
-        annotate.main(["--help-me"])
-    assert annotate.run_program("annotate", annotate.main, ["a", "b"]) == 2
-    assert capsys.readouterr().err.count("\n") == 1
+    for argv in (["--help-me"], ["a.html", "b.html"], [str(tmp_path)], [str(tmp_path / "none/a.html")]):
+        assert annotate.run_program("annotate", annotate.main, argv) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+    with pytest.raises(ConfigError, match="python -m experiments.look RUN"):
+        annotate.main([str(tmp_path)])

@@ -14,7 +14,7 @@ CASES = [
     ("analysis.figures", "pandas", "experiments"),
     ("analysis.gateways", "pandas", "experiments"),
     ("analysis.deployed", "pandas", "experiments"),
-    ("testbed.figure", "pandas", "experiments"),
+    ("analysis.testbed_figure", "pandas", "experiments"),
     ("page", "latex2mathml", "experiments"),
     ("cartpole", "gymnasium", "gym"),
 ]

@@ -20,7 +20,7 @@ from experiments.grid import __main__ as runner
 from experiments.grid import job as jobs
 from experiments.grid.grid import OWNER, Variant
 from experiments.grid.grids import GRIDS
-from experiments.grid.record import made_with, write_record
+from experiments.grid.record import write_record
 from experiments.grid.results import IDENTITY, TRAINING, identities, locked
 from experiments.variants.agents import Mish, PrintedEq21
 from experiments.variants.observations import with_ratios
@@ -77,7 +77,7 @@ def test_a_grid_from_the_command_line_to_the_files(write_result, tmp_path, capsy
     rule = "round_robin__level_2-0"
     for name in set(given) - {"sac-0", rule}:
         write_result(folder / f"{name}.csv", given[name])
-    write_record(folder / "grid.json", {name: made_with(job) for name, job in given.items()})
+    write_record(folder / "grid.json", given)
     assert runner.main(["smoke", "--results", str(tmp_path)]) == 0
     assert capsys.readouterr().out == f"6 of 6 jobs are in {folder}\n"
     assert sorted(os.listdir(folder)) == sorted([*(f"{name}.csv" for name in given), "grid.json"])
@@ -186,7 +186,7 @@ def test_run_grid_never_takes_a_broken_result_for_a_job_that_is_done(stubbed, ti
     broken = folder / "random-0.csv"
     broken.write_text("")
     status, out, err = stubbed(tiny(agents=RULES))
-    assert status == 2 and out == "" and err.count("\n") == 1 and f"{broken} is empty" in err
+    assert status == 2 and out == "" and err.count("\n") == 1 and f"{broken} does not begin" in err
     assert broken.read_text() == ""
     broken.rename(tmp_path / "away.csv")
     assert stubbed(tiny(agents=RULES))[0] == 0 and broken.exists()
@@ -271,7 +271,7 @@ def test_a_signal_ends_the_grid_and_its_jobs_at_once(stubbed, tiny, tmp_path, nu
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_job_dies_of_the_signal_that_stops_it(monkeypatch, tmp_path, number):
-    def stopped(_):
+    def stopped(*_):
         raise jobs.Stop(number)
 
     monkeypatch.setattr(jobs, "run_job", stopped)

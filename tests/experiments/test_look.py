@@ -15,21 +15,23 @@ from edgediff.config import preset_settings
 from edgediff.run.process import run_program
 from edgediff.run.scores import agent_policy
 from edgediff.run.weights import new_agent, write_weights
+from edgediff.world.laws import mean_data_bits
 from edgediff.world.rules import all_rules
 from edgediff.world.simulator import Simulator
-from edgediff.world.state import state_dim, state_of
+from edgediff.world.state import state_dim, state_of, state_scale
 from edgediff.world.workload import HELD_OUT
-from experiments.look import data, inside, page
+from experiments.look import __main__ as page
+from experiments.look import data, inside, states
 from experiments.look.equations import EQUATIONS
-from experiments.page import __main__ as annotate
 
 INFINITE = 2**31 - 1
 
 
 def small(agent="d2sac", network="mlp", **world):
-    kind = dict(network="shared", critic="priced") if network == "priced" else dict(network=network)
+    """Return settings and an untrained agent; "priced" is a shared network whose critics learn prices."""
+    form = dict(network="shared", critic="priced") if network == "priced" else dict(network=network)
     given = {"world": dict(num_slots=60, num_gateways=3) | world, "run": dict(eval_draws=3),
-             "learner": dict(agent=agent, **kind, d2sac_denoising_steps=4, hidden=16)}  # fmt: skip
+             "learner": dict(agent=agent, d2sac_denoising_steps=4, hidden=16) | form}  # fmt: skip
     settings = preset_settings("quick", given)
     return settings, new_agent(settings)
 
@@ -41,7 +43,7 @@ def write(folder, settings, agent):
 
 
 def run(*argv):
-    return run_program("annotate", annotate.main, [*map(str, argv)])
+    return run_program("look", page.main, [*map(str, argv)])
 
 
 def known(text):
@@ -134,13 +136,46 @@ def test_value_and_prices_make_the_values_of_a_critic_with_prices():
     for critic in (agent.networks["critics"].q1, agent.networks["critics"].q2):
         torch.nn.init.normal_(critic.prices[-1].weight)  # they start at 0
     found = data.play(settings, agent)
-    own = found["state"][:, 6:].reshape(len(found["state"]), 3, 12)[:, :, 3:].reshape(-1, 1, 9, 3)
-    value, of_bandwidth, of_compute = found["prices"][..., None, :].transpose(3, 0, 1, 2)
-    held = of_bandwidth * own[..., 1] + of_compute * own[..., 2]
+    places = np.array(states.entries(settings.world, "priced")["levels"])  # (level, r and what is held, gateway)
+    own = found["state"][:, None, places.transpose(2, 0, 1).reshape(9, -1)]  # (flow, 1, action, ...)
+    value, price = found["prices"][..., :1], found["prices"][:, :, None, 1:]
+    held = (price * own[..., 1:]).sum(axis=-1)
     assert np.abs(held).max() > 0.01
     assert np.allclose(found["values"], value + own[..., 0] - held, atol=1e-4)
-    assert data.play(*small("dqn", "priced"))["prices"].shape[1:] == (1, 3)
-    assert data.play(*small("d2sac"))["prices"].shape[1:] == (0, 3)
+    assert data.play(*small("dqn", "priced"))["prices"].shape[1:] == (1, price.shape[-1] + 1)
+    assert data.play(*small("d2sac"))["prices"].shape[1:] == (0, price.shape[-1] + 1)
+
+
+@pytest.mark.parametrize("network", ["mlp", "shared"])
+def test_the_names_of_the_state_are_those_of_its_entries(network):
+    """Beside numbers of the simulator: two entries of a flow, both of a gateway, and the reward of every level."""
+    world = small()[0].world
+    simulator = Simulator(world, state_of_view=state_of(network))
+    simulator.reset(0)
+    for _ in range(20):
+        state, *_ = simulator.step(np.array([4]))
+    view, found = simulator.view(), states.entries(world, network)
+    centre, unit = state_scale(world)
+    gain = 2 if network == "mlp" else 1
+    common = {name: state[0, place] for name, place in found["common"]}
+    assert common["p"] == pytest.approx(gain * (view.flow["priority"][0] - centre[2]) / unit[2], rel=1e-5)
+    assert common["F_avail"] == pytest.approx(gain * (view.available_tflops[0] - centre[-1]) / unit[-1], rel=1e-5)
+    gateway = {name: state[0, places] for name, places in found["gateway"]}
+    raw = np.concatenate([view.backlog_bits[0] / mean_data_bits(world), view.available_bps[0] / view.capacity_bps])
+    shown = np.concatenate([gateway["Q"], gateway["R_avail"]])
+    assert np.allclose(shown, gain * (raw - centre[4:-1]) / unit[4:-1], atol=1e-5)
+    rewards = [state[0, places[0]] for places in found["levels"]]
+    assert not rewards if network == "mlp" else np.allclose(rewards, simulator.outcomes().reward.reshape(3, 3).T)
+
+
+def test_what_is_held_may_be_more_than_two_things(monkeypatch):
+    """With four things all entries move; every place is still named once."""
+    monkeypatch.setattr(states, "LEVEL_ENTRIES", ("r", "h_b", "q", "D", "h_c"))
+    found = states.entries(small()[0].world, "priced")
+    assert [name for name, _ in found["held"]] == ["h_b", "q", "D", "h_c"]
+    assert found["levels"][1][2] == [6 + 18 * g + 3 + 5 + 2 for g in range(3)]
+    places = [place for _, place in found["common"]] + [place for _, each in found["gateway"] for place in each]
+    assert sorted(places) == list(range(6 + 3 * 18))
 
 
 def test_the_parts_of_an_action_add_up():
@@ -223,7 +258,7 @@ def test_every_equation_links_to_the_annotated_paper(write_page):
     path = write_page()
     links = re.findall(r'href="([^"]+annotated_paper.html)(#eq\d+)?"', path.read_text())
     assert [place for _, place in links] == ["", *(f"#eq{number}" for number, *_ in EQUATIONS)]
-    assert {path.parent.joinpath(file).resolve() for file, _ in links} == {annotate.PAGE}
+    assert {path.parent.joinpath(file).resolve() for file, _ in links} == {page.PAPER}
 
 
 def test_mistakes_are_one_line_and_change_nothing(tmp_path, capsys):

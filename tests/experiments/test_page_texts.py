@@ -12,35 +12,30 @@ from html import unescape
 
 from edgediff.learner.diffusion import variance_schedule
 from edgediff.learner.losses import actor_objective, clean_latent
-from experiments.page import font, markup, sources
-from experiments.page.deviations import KINDS, LATEX, PLAIN, kind_of, typeset
-from experiments.page.discussion import DISCUSSION
-from experiments.page.equations import Equation
+from experiments.html import font, markup
+from experiments.page import sources
+from experiments.page.deviations import KINDS, LATEX, PLAIN, typeset
 from experiments.page.paper_text import ALGORITHM, EQUATIONS, TABLE_1
+from experiments.page.prose import FORMULA, Equation, sections
 from experiments.page.writer import DERIVATIONS, deviation
 
 
 def all_latex():
     """Return every formula that is written for the page."""
     texts = [text for each in DERIVATIONS for text in (each.title, *each.parts)]
-    texts += [text for part in DISCUSSION.values() for text in part] + [*ALGORITHM]
+    texts += [text for part in sections("discussion.md").values() for text in part] + [*ALGORITHM]
     texts += [equation.words for equation in EQUATIONS.values()]
     inline = [latex for text in texts for latex in re.findall(r"\\\((.*?)\\\)", text)]
-    shown = [text[1:] for text in texts if text.startswith("$")]
+    shown = [text.removeprefix(FORMULA) for text in texts if text.startswith(FORMULA)]
     equations = [latex for each in EQUATIONS.values() for latex in (each.printed, each.corrected)]
     return [latex for latex in inline + shown + equations + list(LATEX.values()) + [row[0] for row in TABLE_1] if latex]
 
 
-def test_every_deviation_has_one_kind_and_every_kind_names_deviations():
-    rows = [row.printed for row in sources.deviations()]
-    named = [printed for listed in KINDS.values() for printed in listed]
-    assert sorted(rows) == sorted(named)
-
-
-def test_a_deviation_without_a_kind_is_named():
-    row = sources.deviations()[0]._replace(where="Eq. 99", printed="something new")
-    with pytest.raises(LookupError, match="Eq. 99: 'something new'"):
-        kind_of(row)
+def test_every_kind_names_deviations_and_another_word_is_no_kind():
+    assert {row.kind for row in sources.deviations()} == set(KINDS)
+    row = "| Eq. 99 | something new | x | mistake | |"
+    with pytest.raises(LookupError, match="Eq. 99: the kind 'mistake' is not one of misprint, "):
+        sources.deviations(f"## Deviations from the paper\n|\n|\n{row}\n")
 
 
 def test_a_kind_is_told_by_its_word_and_by_its_colour():

@@ -1,4 +1,4 @@
-"""The pictures: what they show is what the package computes; another agent or a missing run is one line."""
+"""The pictures: what they show is what the package computes; every agent has some; a missing run is one line."""
 
 import re
 from pathlib import Path
@@ -20,7 +20,8 @@ from edgediff.world.workload import HELD_OUT
 from experiments.page.index import ROWS
 from experiments.pictures import __main__ as pictures
 from experiments.pictures import agent as agent_picture
-from experiments.pictures import choices, denoising, network, schedule, timelines
+from experiments.pictures import choices, denoising, schedule, timelines
+from experiments.pictures.drawing import plt
 
 RESULTS = Path(pictures.__file__).parents[1] / "results"
 
@@ -37,39 +38,67 @@ def small(agent="d2sac", network="mlp"):
     return settings, new_agent(settings)
 
 
-@pytest.fixture(params=["mlp", "priced"])
-def run(tmp_path, request):
-    settings, agent = small(network=request.param)
-    write_weights(tmp_path / "last.pt", settings, "", 0, agent.weights())
-    return tmp_path
+@pytest.fixture
+def run(tmp_path):
+    def _run(*which):
+        settings, agent = small(*which)
+        write_weights(tmp_path / "last.pt", settings, "", 0, agent.weights())
+        return tmp_path
+
+    return _run
 
 
 @pytest.mark.slow
-def test_pictures_are_drawn_into_the_folder_of_the_run(run, monkeypatch):
-    """Or into another one; never over those that are committed."""
+@pytest.mark.parametrize("which", [("d2sac", "mlp"), ("d2sac", "shared"), ("sac", "shared"), ("dqn",), ("ppo",)])
+def test_pictures_are_drawn_into_the_folder_of_the_run(run, which, monkeypatch):
+    """Or into another one; never over those that are committed. Only d2sac has a chain to draw."""
     monkeypatch.setattr(choices, "LOADS", (1.0, 2.0))
     monkeypatch.setattr(choices, "ENVIRONMENTS", 1)
-    committed = {path: path.stat().st_mtime_ns for path in drawn_files()}
-    for flags, output in (((), run / "pictures"), (("--output", str(run / "drawn/here")), run / "drawn/here")):
-        assert pictures.run_program("pictures", pictures.main, [str(run), *flags]) == 0
-        assert {path.name for path in output.iterdir()} == {*pictures.NAMES}
+    folder, committed = run(*which), {path: path.stat().st_mtime_ns for path in drawn_files()}
+    chain = {"denoising.png", "schedule.svg"} if which[0] == "d2sac" else set()
+    for flags, output in (((), folder / "pictures"), (("--output", str(folder / "drawn/here")), folder / "drawn/here")):
+        assert pictures.run_program("pictures", pictures.main, [str(folder), *flags]) == 0
+        assert {path.name for path in output.iterdir()} == {"network.svg", "timelines.png", "choices.png"} | chain
     assert {path: path.stat().st_mtime_ns for path in drawn_files()} == committed
 
 
-def test_network_and_agent_are_drawn_into_the_current_folder(tmp_path, monkeypatch):
+@pytest.mark.slow
+def test_the_agent_is_drawn_into_the_current_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    network.main([])
     agent_picture.main([])
-    assert {path.name for path in tmp_path.iterdir()} == {"network.svg", "agent.svg"}
+    assert {path.name for path in tmp_path.iterdir()} == {"agent.svg"}
 
 
-def test_mistakes_are_one_line(tmp_path, capsys):
-    settings, agent = small("sac")
-    write_weights(tmp_path / "last.pt", settings, "", 0, agent.weights())
-    for argv in ([str(tmp_path)], [str(tmp_path / "none")], [], [str(tmp_path), "more"]):
+def test_mistakes_are_one_line(run, tmp_path, capsys):
+    run()
+    (tmp_path / "file").write_text("")
+    for argv in ([str(tmp_path), "--output", str(tmp_path / "file")], [str(tmp_path / "none")], [], ["a", "more"]):
         assert pictures.run_program("pictures", pictures.main, argv) == 2
         message = capsys.readouterr().err
         assert message.startswith("pictures: ") and message.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_gateway_0_is_on_top():
+    """As in the page of a decision: its name, its queue and its marks. Here all flows and all bits are at gateway 0."""
+    settings, _ = small()
+    episode = timelines.record(settings.world, RoundRobin(2))
+    figure, axes = plt.subplots()
+    timelines.lanes(
+        axes,
+        episode._replace(gateway=0 * episode.gateway, backlog_bits=np.eye(3)[:1] * np.ones((len(episode.time_s), 1))),
+        np.ones(3),
+        1.0,
+        "",
+    )
+    first, second, third = axes.get_yticks()
+    assert [text.get_text()[0] for text in axes.get_yticklabels()] == ["0", "1", "2"] and first > second > third
+    (queue,) = [
+        line.get_ydata() for line in axes.lines if len(line.get_ydata()) > 2 and not np.isnan(line.get_ydata()).all()
+    ]
+    marks = np.concatenate([each.get_offsets()[:, 1] for each in axes.collections])
+    assert (queue > first).all() and (marks[marks != 0] > first).all() and (marks != 0).any()
+    plt.close(figure)
 
 
 @pytest.mark.parametrize("network", ["mlp", "shared"])

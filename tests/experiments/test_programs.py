@@ -26,7 +26,7 @@ OPTIONS["look"] = ["--output", "page.html"]
 
 def may_refuse(program, kind):
     """Tell which runs a program is not made for; it says so in one line."""
-    return "transfer" in program and "mlp" in kind or "pictures" in program and "d2sac" not in kind
+    return "transfer" in program and "mlp" in kind
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def prepared(monkeypatch, tmp_path):
             def play(*_):
                 raise ConfigError("here the flows would be played")
 
-            monkeypatch.setattr(module.network, "enter", lambda: "nowhere")
+            monkeypatch.setattr(module.namespaces, "enter", lambda: "nowhere")
             monkeypatch.setattr(module, "play", play)
         return module
 
@@ -69,7 +69,7 @@ def prepared(monkeypatch, tmp_path):
 
 
 def test_the_programs_are_found():
-    assert len(PROGRAMS) >= 8 and {"edgediff.evaluate", "experiments.analysis.transfer"} <= {*PROGRAMS}
+    assert len(PROGRAMS) >= 8 and {"edgediff.evaluate", "edgediff.control.__main__"} <= {*PROGRAMS}
 
 
 @pytest.mark.slow

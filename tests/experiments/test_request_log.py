@@ -3,17 +3,17 @@
 import numpy as np
 import pytest
 
-from edgediff.world import trace
-from edgediff.world.trace import load_trace
+from edgediff.world import log_rows
+from edgediff.world.log import load_log
 from experiments.timing import request_log
 
 
 def test_the_log_has_the_format_of_azure_and_the_length_of_a_week_and_is_read_quickly(tmp_path, monkeypatch):
     """Otherwise the times would say nothing about the real one."""
     monkeypatch.setattr(request_log, "PART", 50)  # as short a share of a week as with 27 million requests
-    monkeypatch.setattr(trace, "read_exactly", lambda *_: pytest.fail("read line by line"))
+    monkeypatch.setattr(log_rows, "read_exactly", lambda *_: pytest.fail("read line by line"))
     request_log.write_log(tmp_path / "week.csv", 20_000)
-    log = load_trace(str(tmp_path / "week.csv"))
+    log = load_log(str(tmp_path / "week.csv"))
     assert log.source == "Azure" and (log.time_s.size, log.failed) == (20_000, 0)
     assert log.time_s[-1] / 86400 == pytest.approx(7, abs=0.5)
     by_hour = np.histogram(log.time_s % 86400, 24, (0, 86400))[0]

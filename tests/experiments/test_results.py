@@ -11,7 +11,7 @@ from experiments.grid import record
 from experiments.grid.grid import Variant
 from experiments.grid.grids import GRIDS
 from experiments.grid.record import difference, made_with, read_record, write_record
-from experiments.grid.results import check_results, locked, read_result
+from experiments.grid.results import check_results, fault, locked
 from experiments.variants.agents import Mish
 from experiments.variants.observations import Standardised, with_ratios
 
@@ -28,7 +28,7 @@ def results(tiny, write_result, tmp_path):
     jobs = tiny(agents=("d2sac", "random")).jobs()
     for name, each in jobs.items():
         write_result(tmp_path / f"{name}.csv", each)
-    write_record(tmp_path / "grid.json", {name: made_with(each) for name, each in jobs.items()})
+    write_record(tmp_path / "grid.json", jobs)
     return tmp_path, jobs
 
 
@@ -53,15 +53,15 @@ def without_the_last_row(text):
 
 
 FAULTS = [
-    (lambda text: "", "is empty"),
+    (lambda text: "", "does not begin with the names of the columns"),
     (lambda text: text[:40], "does not begin with the names of the columns"),
     (lambda text: "a,b\n1,2\n", "does not begin with the names of the columns"),
     (cut_in_a_line, "is cut"),
     (cut_in_the_last_number, "is cut"),
-    (without_the_last_row, "has 7 rows, and its job 8"),
-    (lambda text: text + text.splitlines(keepends=True)[-1], "has 9 rows, and its job 8"),
-    (lambda text: text.replace('"d2sac","0"', '"d2sac","1"'), "holds the result of another job"),
-    (lambda text: text.replace("held-out", "training"), "holds the result of another job"),
+    (without_the_last_row, "has not the 8 rows of its job"),
+    (lambda text: text + text.splitlines(keepends=True)[-1], "has not the 8 rows of its job"),
+    (lambda text: text.replace('"d2sac","0"', '"d2sac","1"'), "has not the 8 rows of its job"),
+    (lambda text: text.replace("held-out", "training"), "has not the 8 rows of its job"),
     (lambda text: "\0" + text, ""),
     (lambda text: b"\x89PNG\xff\x00".decode("latin-1"), "cannot be read"),
 ]
@@ -74,7 +74,7 @@ def test_check_results_names_a_file_that_is_not_whole(results, tiny, write_resul
     jobs = tiny(agents=("d2sac", "random"), evaluate=(dict(load=1.0), dict(load=2.0))).jobs()
     write_result(path, jobs["d2sac-0"])
     write_result(folder / "random-0.csv", jobs["random-0"])
-    write_record(folder / "grid.json", {name: made_with(each) for name, each in jobs.items()})
+    write_record(folder / "grid.json", jobs)
     assert len(check_results(folder, jobs)) == 2
     path.write_bytes(change(path.read_text()).encode("latin-1"))
     before = path.read_bytes()
@@ -93,17 +93,19 @@ def test_check_results_names_all_faults_at_once(results):
     (folder / "d2sac-7.csv").write_text("x")
     with pytest.raises(ConfigError) as error:
         check_results(folder, jobs)
-    for part in ("d2sac-0.csv is empty; ", "random-0.csv cannot be read", "d2sac-7.csv is the result of no job"):
+    for part in ("d2sac-0.csv does not begin", "random-0.csv cannot be read", "d2sac-7.csv is the result of no job"):
         assert part in str(error.value)
 
 
-def test_read_result_takes_a_result_without_the_curve_of_training(results):
+def test_a_result_without_the_curve_of_training_is_whole(results):
     """As 20 committed results of the grid `state` are."""
     folder, jobs = results
     path = folder / "d2sac-0.csv"
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join(line for line in lines if "training" not in line))
-    assert [row["phase"] for row in read_result(path, jobs["d2sac-0"])] == ["held-out"] * 2 + ["frozen"]
+    assert fault(path, jobs["d2sac-0"]) == ""
+    path.write_text("".join(line for line in lines if "held-out" not in line))
+    assert fault(path, jobs["d2sac-0"])
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"jobs": {}}', '{"settings": {}, "jobs": {"d2sac-0": 1}}', "\0"])
@@ -128,13 +130,13 @@ def test_a_new_setting_does_not_invalidate_a_result(job, monkeypatch):
         del stored[name]
     assert difference(stored, job) == ""
     monkeypatch.setitem(record.DEFAULTS, "learner.gamma", 0.9)  # today's job has 0.95
-    assert difference(stored, job) == "no learner.gamma, which is 0.95 now"
+    assert difference(stored, job) == "learner.gamma 0.9, which is 0.95 now"
 
 
 def test_a_new_setting_that_a_job_changes_invalidates_its_result(job):
     stored = made_with(job)
     del stored["learner.hidden"]  # 16 in this grid
-    assert difference(stored, job) == "no learner.hidden, which is 16 now"
+    assert difference(stored, job) == "learner.hidden 256, which is 16 now"
 
 
 @pytest.mark.parametrize("name, now", [("world.penalty", "1.0"), ("learner.tau", "0.005"), ("run.eval_draws", "8")])
@@ -143,7 +145,7 @@ def test_a_changed_default_invalidates_a_result(job, name, now):
 
 
 def test_a_setting_that_is_gone_invalidates_a_result(job):
-    assert difference(made_with(job) | {"learner.old": 7}, job) == "learner.old 7, which no longer exists"
+    assert difference(made_with(job) | {"learner.old": 7}, job) == "learner.old 7, which is gone now"
 
 
 def test_settings_of_other_agents_do_not_count(tiny):
@@ -169,13 +171,12 @@ def test_forms_of_the_state_have_names_that_tell_them_apart(job):
 
 def test_write_record_is_read_back(tmp_path):
     """Settings that the jobs share stand once."""
-    made = {name: made_with(job) for name, job in GRIDS["ablation"].jobs().items()}
-    path = tmp_path / "grid.json"
-    write_record(path, made)
-    assert read_record(path) == made
+    jobs, path = GRIDS["ablation"].jobs(), tmp_path / "grid.json"
+    write_record(path, jobs)
+    assert read_record(path) == {name: made_with(job) for name, job in jobs.items()}
     assert path.read_text().count("world.num_gateways") == 1
     before = path.stat().st_mtime_ns
-    write_record(path, made)
+    write_record(path, jobs)
     assert path.stat().st_mtime_ns == before
 
 

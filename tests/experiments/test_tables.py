@@ -67,6 +67,21 @@ def test_seeds_are_paired(results, capsys):
     assert "| random | +1.500 [+0.900, +1.800] 1.00 |" in lines
 
 
+def test_rows_may_be_chosen(results, capsys):
+    """By agent, or by the short name of a rule; without d2sac there are no differences from it."""
+    rows = [line.split(" | ")[0] for line in printed(capsys, results, "some", "reward", "1", "sac,random")]
+    assert rows == ["| scheduler", "|---|---|---|", "| sac", "| random"]
+    assert "| sac | +0.033 [-0.100, +0.200] 0.50 |" in printed(capsys, results, "some", "reward", "1", "sac,d2sac")
+
+
+def test_differences_are_from_the_first_variant_of_d2sac(results):
+    for agent in ("d2sac", "sac"):
+        write_csv(results / f"more/{agent}-x-0.csv", job(agent, 0, REWARDS[agent][0], variant="x"))
+        write_csv(results / f"more/{agent}-x-1.csv", job(agent, 1, REWARDS[agent][1], variant="x"))
+    lines = tables.made("differences more reward 1", results).splitlines()
+    assert lines[2:] == ["| sac, x | +0.100 [+0.000, +0.200] 0.75 |"]
+
+
 def test_paired_takes_the_seeds_that_both_have():
     """Ours has the seeds 2, 0, 1, theirs 1, 2, 3: of seed 1, 10 - 1; of seed 2, 20 - 2."""
     values = {("a", 2): 20.0, ("a", 0): 5.0, ("a", 1): 10.0, ("b", 1): 1.0, ("b", 2): 2.0, ("b", 3): 3.0}
@@ -99,11 +114,18 @@ def test_several_grids_make_one_table(results, capsys):
     assert "| sac, n = 1 | 2 | -0.500 [-0.500, -0.500] |" in lines
 
 
-def test_rows_are_in_the_order_of_numbers():
-    names = ["N = 10", "sac", "N = 2", "random", "d2sac", "lambda"]
+def test_rows_are_agents_with_their_variants_others_and_rules_in_the_order_of_numbers():
+    names = ["N = 10", "sac", "N = 2", "random", "d2sac", "lambda", "d2sac, n = 10", "d2sac, n = 9", "sac of headline"]
     index = pd.MultiIndex.from_product([names, [0.0]], names=["variant", "seed"])
-    found = score_tables.names_of({"x": pd.Series(0.0, index)})
-    assert [*found] == ["d2sac", "sac", "random", "lambda", "N = 2", "N = 10"]
+    columns = {"x": pd.Series(0.0, index)}
+    others = ["lambda", "N = 2", "N = 10", "sac of headline"]
+    assert [*score_tables.names_of(columns)] == ["d2sac", "d2sac, n = 9", "d2sac, n = 10", "sac", *others, "random"]
+    assert [*score_tables.names_of(columns, ["d2sac", "random"])] == [
+        "d2sac",
+        "d2sac, n = 9",
+        "d2sac, n = 10",
+        "random",
+    ]
 
 
 WRONG = {
@@ -113,6 +135,7 @@ WRONG = {
     "metric: reward@7: no held-out curve has this point; there are [0, 200, 400]": "some reward@7",
     "load: 7 is not in the results; there are 1, 2": "some reward 1,7",
     "load: x is not in the results": "some reward x",
+    "rows: a3c is not in the results; there are d2sac, random, sac": "some reward 1 d2sac,a3c",
 }
 
 
@@ -129,7 +152,7 @@ def test_what_is_not_there_is_one_line(message, results, refused):
     ("<!-- table nowhere -->\n<!-- end -->\n", "no table nowhere; there are run, front, "),
     ("<!-- table some reward 1 -->\n", "table some reward 1: there is no <!-- end -->"),
     ("<!-- table some reward 1 -->\n<!-- table some reward 2 -->\n<!-- end -->\n", "1: there is no <!-- end -->"),
-    ("<!-- table some reward 1 2 -->\n<!-- end -->\n", "a marker names grids, metrics and perhaps loads"),
+    ("<!-- table some reward 1 d2sac 2 -->\n<!-- end -->\n", "a marker names grids, metrics, perhaps loads and rows"),
 ])  # fmt: skip
 def test_a_wrong_marker_is_one_line(text, message, results, refused):
     (results / "README.md").write_text(text)
@@ -262,7 +285,7 @@ def test_steps_to_a_share_of_the_way():
     assert reading.steps_to(0.5, curve) == 10
     assert reading.steps_to(0.95, -curve) == 70  # a curve that falls makes its way back from its lowest point
     assert reading.steps_to(0.95, pd.Series(-steps, steps)) == 70  # one that only falls learned nothing before its end
-    fallen = pd.Series([-0.05, *curve[:-1]], steps)  # a good start that training first spoils does not count
+    fallen = pd.Series([-0.05, *curve.iloc[:-1]], steps)  # a good start that training first spoils does not count
     assert reading.steps_to(0.95, fallen) == 50
 
 

@@ -9,7 +9,7 @@ from measured import FIDELITY, row
 from edgediff.world.workload import HELD_OUT
 from experiments.testbed import alone, compare
 from experiments.testbed.cases import COLUMNS, Case, cases
-from experiments.testbed.processes import PartEnded, Stopped, run_testbed
+from experiments.testbed.child_processes import ProcessEnded, Stopped, run_testbed
 
 FLOWS = {"dropped": np.array([False, True]), "predicted_s": np.array([0.5, 2.0]), "answered_s": np.array([0.6, np.nan])}
 
@@ -26,7 +26,7 @@ def played(monkeypatch, tmp_path):
         return dict.fromkeys(COLUMNS, "0.5") | case._asdict(), FLOWS
 
     monkeypatch.setattr(compare, "measure", measure)
-    monkeypatch.setattr(compare.network, "enter", lambda: "")
+    monkeypatch.setattr(compare.namespaces, "enter", lambda: "")
     monkeypatch.setattr(
         compare, "cases", lambda: [Case("fifo", name, 2.0, 0) for name in ("prices", "greedy", "agent")]
     )
@@ -99,9 +99,9 @@ def test_results_without_a_folder_are_refused_before_anything_is_played(played, 
 
 @pytest.mark.parametrize(
     "content, why",
-    [(b"a,b\n1,2\n", "has other columns than"),
+    [(b"a,b\n1,2\n", "is cut, or has other columns than"),
      (b"\xff\xfe\x00", "is no CSV"),
-     (",".join(compare.COLUMNS).encode() + b"\n1,2\n", "has a line with more or fewer than")],
+     (",".join(compare.COLUMNS).encode() + b"\n1,2\n", "is cut, or has other columns than")],
 )  # fmt: skip
 def test_a_file_that_is_no_result_of_the_comparison_is_not_overwritten(content, why, played, tmp_path, call):
     (tmp_path / "runs.csv").write_bytes(content)
@@ -112,7 +112,7 @@ def test_a_file_that_is_no_result_of_the_comparison_is_not_overwritten(content, 
 
 @pytest.mark.parametrize(
     "error, status, line",
-    [(PartEnded("users: not done in time"), 1, "compare: users: not done in time\n"),
+    [(ProcessEnded("users: not done in time"), 1, "compare: users: not done in time\n"),
      (Stopped(15), 143, "compare: stopped by a signal; the network is taken down\n")],
 )  # fmt: skip
 def test_what_ends_a_comparison_is_one_line_and_the_runs_before_are_kept(

@@ -1,16 +1,21 @@
-"""What the testbed refuses, in one line each, before it touches anything."""
+"""What the testbed refuses before it touches anything, and how it ends: one line each."""
 
+import contextlib
+import errno
 import os
+import shutil
+import signal
+import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
 from edgediff.run.process import StopSignals
 from experiments.testbed import __main__ as testbed
-from experiments.testbed import network
+from experiments.testbed import episode, namespaces
+from experiments.testbed.child_processes import ProcessEnded, Processes, Stopped, run_testbed
 from experiments.testbed.plan import Plan
-from experiments.testbed.processes import Stopped
-from experiments.testbed.scheduler import find
 
 PLAN = Plan("x", [1e6])
 pytestmark = pytest.mark.usefixtures("no_network")
@@ -26,79 +31,95 @@ pytestmark = pytest.mark.usefixtures("no_network")
         (["greedy", "--num-gateways", "257"], "num_gateways: 257 is not a whole number from 1 to 256"),
         (["greedy", "--output", "."], "output: . exists"),
         (["greedy", "--output", "nowhere/a.csv"], "output: nowhere is no folder that can be written to"),
+        (["a", "--num-gateways", "4"], "num_gateways: 4 is not 8, as in the run, whose network is mlp"),
     ],
 )
-def test_bad_flags(call, flags, words):
-    status, out, err = call(testbed, *flags)
-    assert status == 2 and not out and words in err and err.count("\n") == 1
-
-
-def test_a_run_of_another_number_of_gateways(call, finished):
-    status, out, err = call(testbed, finished, "--num-gateways", "4")
-    assert (status, out) == (2, "") and "num_gateways: 4 is not 8, as in the run, whose network is mlp\n" in err
-
-
-def test_a_folder_that_is_no_run(call, tmp_path):
-    status, out, err = call(testbed, tmp_path)
-    assert (status, out, err.count("\n")) == (2, "", 1)
+def test_bad_flags(refused, finished, flags, words):
+    refused(testbed, words, *flags)
 
 
 @pytest.mark.parametrize("missing", ["ip", "tc"])
-def test_a_program_is_missing(call, monkeypatch, missing):
-    monkeypatch.setattr(network.shutil, "which", lambda program: None if program == missing else program)
-    status, out, err = call(testbed, "greedy")
-    assert (status, out) == (2, "")
-    assert err.endswith(f"system: {missing} is missing; the testbed needs Linux, iproute2, procps and util-linux\n")
+def test_a_program_is_missing(refused, monkeypatch, missing):
+    monkeypatch.setattr(shutil, "which", lambda program: None if program == missing else program)
+    refused(testbed, f"system: {missing} is missing; the testbed needs Linux, iproute2,", "greedy")
 
 
-def test_neither_root_nor_user_namespaces(call, monkeypatch):
-    monkeypatch.setattr(network.shutil, "which", lambda program: program)
-    monkeypatch.setattr(network, "_error", lambda command: "unshare: unshare failed: Operation not permitted")
-    status, out, err = call(testbed, "greedy")
-    assert (status, out) == (2, "")
-    assert "system: neither root nor user namespaces may make a network here (unshare: unshare failed" in err
+def test_neither_root_nor_user_namespaces(refused, monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda program: program)
+    monkeypatch.setattr(namespaces, "_error", lambda command: "unshare: unshare failed: Operation not permitted")
+    refused(testbed, "system: neither root nor user namespaces may make a network here (unshare: unshare", "greedy")
 
 
 def test_ctrl_c_does_not_reach_a_command_that_builds_the_network():
     alone = "import os, sys; sys.exit(None if os.getsid(0) == os.getpid() else 'in the session of the testbed')"
-    assert network._error([sys.executable, "-c", alone]) == ""
-    assert network._error([sys.executable, "-c", "import sys; sys.exit('why\\nand how')"]) == "why"
+    assert namespaces._error([sys.executable, "-c", alone]) == ""
+    assert namespaces._error([sys.executable, "-c", "import sys; sys.exit('why\\nand how')"]) == "why"
 
 
 def test_a_process_whose_parent_has_entered_a_user_namespace_has_not(monkeypatch):
-    monkeypatch.setenv(network.INSIDE, str(os.getppid()))
-    monkeypatch.setattr(network.shutil, "which", lambda program: program)
-    monkeypatch.setattr(network, "_error", lambda command: "")
+    monkeypatch.setenv(namespaces.INSIDE, str(os.getppid()))
+    monkeypatch.setattr(namespaces.shutil, "which", lambda program: program)
+    monkeypatch.setattr(namespaces, "_error", lambda command: "")
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    assert network.enter() == "as root"  # `mount` would have failed the test
+    assert namespaces.enter() == "as root"  # `mount` would have failed the test
 
 
-def test_a_signal_ends_the_building_of_the_network(monkeypatch, tmp_path):
+def test_a_signal_ends_the_building_of_the_network(monkeypatch):
     ran, signals = [], StopSignals()
-    monkeypatch.setattr(network, "run", lambda command: (ran.append(command), setattr(signals, "number", 15)))
-    with pytest.raises(Stopped), network.built(PLAN, tmp_path, signals):
+    monkeypatch.setattr(namespaces, "run", lambda command: (ran.append(command), setattr(signals, "number", 15)))
+    with pytest.raises(Stopped), namespaces.built(PLAN, signals):
         pass
     assert ran == PLAN.commands()[:1]
 
 
 def test_a_file_that_comes_while_the_testbed_runs_stays(call, monkeypatch, tmp_path):
-    def play(*_):
-        (tmp_path / "a.csv").write_text("mine")
-        return {"fidelity": {}}
-
-    monkeypatch.setattr(network, "enter", lambda: "as root")
-    for name, value in {
-        "play": play,
-        "merged": lambda *_: {},
-        "breaches": lambda *_: [],
-        "report": lambda *_: "the numbers",
-    }.items():
-        monkeypatch.setattr(testbed, name, value)
+    fakes = {"merged": {}, "breaches": [], "report": "the numbers"}
+    for name, value in fakes.items():
+        monkeypatch.setattr(testbed, name, lambda *_, value=value: value)
+    monkeypatch.setattr(testbed, "play", lambda *_: (tmp_path / "a.csv").write_text("mine") and {"fidelity": {}})
+    monkeypatch.setattr(namespaces, "enter", lambda: "as root")
     status, out, err = call(testbed, "round-robin", "--num-slots", "1", "--output", "a.csv")
-    assert (status, err) == (2, f"{testbed.__name__}: output: a.csv exists\n") and "the numbers" in out
+    assert status == 2 and err.endswith(": output: a.csv exists\n") and "the numbers" in out
     assert (tmp_path / "a.csv").read_text() == "mine"
 
 
-def test_the_controller_uses_no_gpu_even_if_the_run_was_trained_on_one(finished):
-    trained = find(str(finished), {"world": {}, "learner": {}, "run": {"device": "cuda"}})
-    assert trained.module == ("edgediff.control", str(finished), "--device", "cpu")
+def test_the_controller_gets_the_gateways_and_uses_no_gpu_even_if_the_run_was_trained_on_one(finished):
+    trained = episode.find(str(finished), {"world": {}, "learner": {}, "run": {"device": "cuda"}})
+    assert trained.controller_flags() == [str(finished), "--num-gateways", "8", "--device", "cpu"]
+    assert trained.settings.run.device == "cpu"
+    rule = episode.find("greedy", {"world": {"num_gateways": 5}, "learner": {}, "run": {}})
+    assert rule.controller_flags() == ["greedy", "--num-gateways", "5"]
+
+
+def test_an_error_of_the_system_without_a_file_is_one_line(capsys):
+    def main(argv):
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    assert run_testbed("testbed", main, []) == 1
+    assert capsys.readouterr().err == "testbed: system: [Errno 11] Resource temporarily unavailable\n"
+
+
+def test_a_process_that_could_not_even_write_why_it_ended(monkeypatch, tmp_path):
+    processes = Processes(tmp_path, StopSignals())
+    (tmp_path / "users.err").touch()
+    processes.running["users"] = subprocess.Popen([sys.executable, "-c", "import sys; sys.exit(1)"])
+    processes.running["users"].wait()
+    with pytest.raises(ProcessEnded, match=r"users: ended before its time \(it has said nothing\)"):
+        processes.wait_end("users", 1)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=0))
+    with pytest.raises(ProcessEnded, match="it has said nothing; no space is left in"):
+        processes.wait_end("users", 1)
+
+
+def test_a_signal_that_comes_while_the_network_is_taken_down_is_not_lost(monkeypatch, signals_heard, tmp_path):
+    @contextlib.contextmanager
+    def built(*_):
+        yield
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(namespaces, "built", built)
+    monkeypatch.setattr(namespaces, "reserved", lambda _: contextlib.nullcontext(tmp_path))
+    ended = False
+    with pytest.raises(Stopped), episode.testbed(PLAN):
+        ended = True
+    assert ended

@@ -1,16 +1,21 @@
-"""Flows between the users' connections and the edge server, over the loopback device: no privileges are needed."""
+"""Flows between users and edge server, over the loopback device, and the users with a slow controller: all without
+privileges."""
 
 import asyncio
 import contextlib
+import json
 import socket
 import sys
 
+import numpy as np
 import pytest
 
-from experiments.testbed import connections, server
+from edgediff.config import WorldConfig
+from experiments.testbed import connections, edge_server
 from experiments.testbed.connections import Connection, Pool
+from experiments.testbed.edge_server import ANSWERED, ARRIVED
 from experiments.testbed.plan import Link
-from experiments.testbed.wire import ANSWERED, ARRIVED
+from experiments.testbed.users import Users
 
 LOOPBACK, RATE_BPS = Link("lo", "127.0.0.1", "127.0.0.1"), 200e6
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="pacing is an option of sockets of Linux")
@@ -21,14 +26,14 @@ def port(monkeypatch):
     """Give users and server a port that is free here; that of the testbed is free in its namespaces only."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         number = free.getsockname()[1]
-    for module in (server, connections):
+    for module in (edge_server, connections):
         monkeypatch.setattr(module, "PORT", number)
 
 
 @contextlib.asynccontextmanager
 async def serving(total_tflops):
     """Serve in the background."""
-    task = asyncio.create_task(server.serve(total_tflops))
+    task = asyncio.create_task(edge_server.serve(total_tflops))
     await asyncio.sleep(0)  # until it listens
     yield
     task.cancel()
@@ -67,7 +72,7 @@ def test_the_server_ends_if_more_compute_is_asked_for_than_it_has():
 
 
 def test_compute_that_is_free_again_can_be_held_again():
-    compute = server.Compute(100.0)
+    compute = edge_server.Compute(100.0)
     for _ in range(3):
         compute.hold(60.0)
         compute.hold(40.0)
@@ -106,3 +111,46 @@ def test_users_hear_that_the_server_has_ended():
         connection.close()
 
     asyncio.run(end())
+
+
+FLOW = {"slot": 0, "kind": 1, "data_bits": 1e6, "work_tflop": 1.0, "deadline_s": 0.5}
+ANSWER = {"gateway": 1, "level": 0, "rate_bps": 2e6, "compute_tflops": 8.0, "dropped": True, "delay_s": 0.6}
+
+
+class Network:
+    """Gateways that report what was set."""
+
+    def __init__(self):
+        self.available_bps = [5e6, 8e6]
+
+    def measured(self):
+        return {"unsent_bits": np.zeros(2), "fifo_bits": np.zeros(2), "available_bps": np.array(self.available_bps)}
+
+    def report(self, measured):
+        return {"available_bps": measured["available_bps"].tolist()}
+
+
+class Controller:
+    """A controller during whose decision the next slot begins, with less bandwidth."""
+
+    def __init__(self, network):
+        self.network, self.told = network, []
+
+    def write(self, line):
+        self.told.append(json.loads(line))
+
+    async def readline(self):
+        self.network.available_bps = [5e6, 0.0]
+        return json.dumps(ANSWER).encode() + b"\n"
+
+
+def test_a_flow_is_noted_with_what_its_decision_was_made_on():
+    users = Users.__new__(Users)
+    network = Network()
+    users.world, users.first, users.job = WorldConfig(num_gateways=2), [0, 1], {}
+    users.gateways, users.rows, users.asked_ms, users.start_s = network, {}, [], 0.0
+    users.reader = users.writer = controller = Controller(network)
+    asyncio.run(users._decide(0, FLOW))
+    assert controller.told[0]["flow"] == {"data_bits": 1e6, "work_tflop": 1.0, "deadline_s": 0.5}
+    assert controller.told[0]["available_bps"] == [5e6, 8e6] and network.available_bps == [5e6, 0.0]
+    assert users.rows[0]["available_bps"] == 8e6 and users.rows[0]["gateway"] == 1

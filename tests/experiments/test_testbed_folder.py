@@ -1,6 +1,8 @@
 """The folder of a testbed, which keeps its name for it: what is in the way is refused, and left as it is."""
 
 import fcntl
+import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -8,106 +10,89 @@ from pathlib import Path
 import pytest
 
 from edgediff.errors import ConfigError
-from experiments.testbed import network
+from experiments.testbed import namespaces
 from experiments.testbed.plan import Plan
 
 PLAN = Plan("x", [1e6])
-pytestmark = pytest.mark.usefixtures("no_network")
 
 
-def test_a_name_that_a_running_testbed_has(tmp_path):
+@pytest.fixture
+def folder(no_network, tmp_path):
+    """Return where the folder of the plan will be."""
     folder = tmp_path / "files/x-testbed"
-    folder.mkdir()
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(ConfigError, match="name: 'x' is taken by a testbed that runs"), network.reserved(PLAN):
-            pass
-        assert (folder / "lock").exists()  # it is not disturbed
-        (folder / "lock").unlink()
-    folder.rmdir()
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.unlink(missing_ok=True)
 
 
-def test_a_name_that_somebody_elses_namespace_has(tmp_path):
-    (tmp_path / "netns").mkdir()
-    (tmp_path / "netns/x-server").touch()
-    words = "name: a network namespace x-server exists, which no testbed .* remove it: ip netns delete x-server"
-    with pytest.raises(ConfigError, match=words), network.reserved(PLAN):
+def refused(words: str) -> None:
+    with pytest.raises(ConfigError, match=words), namespaces.reserved(PLAN):
         pass
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux lists namespaces in /proc")
-def test_a_leftover_namespace_that_this_process_runs_in_is_not_removed(tmp_path):
-    """Its processes would be killed: also this one, and the shell that has started it."""
+def test_a_name_that_a_running_testbed_has(folder):
+    with namespaces.reserved(PLAN):
+        refused("name: 'x' is taken by a testbed that runs")
+        assert (folder / "made").exists()  # it is not disturbed
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    "make, words",
+    [
+        (lambda folder: folder.symlink_to(folder.parent), "belongs to somebody else"),
+        (lambda folder: folder.write_text("mine"), "belongs to somebody else"),
+        (lambda folder: (folder / "notes").mkdir(parents=True), "no testbed has made .*/x-testbed"),
+    ],
+)
+def test_what_no_testbed_has_made_is_not_touched(folder, make, words):
+    make(folder)
+    before = sorted(folder.parent.rglob("*"))
+    refused(words)
+    assert before and sorted(folder.parent.rglob("*")) == before
+
+
+@pytest.mark.parametrize("own", [False, pytest.param(True, marks=pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="Linux lists namespaces in /proc"))])  # fmt: skip
+def test_a_namespace_that_must_not_be_removed(folder, tmp_path, own):
+    """Its processes would be killed: those of somebody else, or this one, and the shell that has started it."""
     (tmp_path / "netns").mkdir()
     (tmp_path / "netns/x-users").symlink_to("/proc/self/ns/net")
-    folder = tmp_path / "files/x-testbed"
+    if own:
+        folder.mkdir()
+        (folder / "made").touch()
+        refused("name: x-users is to be removed, and this process runs in it")
+        assert os.listdir(folder) == ["made"]  # a start from elsewhere needs it
+    else:
+        refused("name: a network namespace x-users exists, which no testbed .* remove it: ip netns delete x-users")
+        assert not folder.exists()
+
+
+def test_files_of_a_testbed_that_was_killed_are_removed_and_at_last_the_one_that_says_whose_they_are(
+    folder, monkeypatch
+):
     folder.mkdir()
-    for name in ("lock", "made"):
+    for name in ("made", "controller.sock"):
         (folder / name).touch()
-    with pytest.raises(ConfigError, match="name: x-users is to be removed, and this process runs in it"):
-        with network.reserved(PLAN):
-            pass
-    assert {path.name for path in folder.iterdir()} == {"lock", "made"}  # a start from elsewhere needs them
-    for path in folder.iterdir():
-        path.unlink()
-    folder.rmdir()
+    with namespaces.reserved(PLAN) as given:
+        assert given == folder and os.listdir(folder) == ["made"]
+        removed, right = [], Path.unlink
+        monkeypatch.setattr(Path, "unlink", lambda path, **_: (removed.append(path.name), right(path)))
+        for name in ("a", "z"):
+            (folder / name).touch()
+    assert len(removed) == 3 and removed[-1] == "made" and not folder.exists()
+    monkeypatch.undo()
 
 
-def test_a_folder_that_is_a_link(tmp_path):
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    link = Path(tempfile.gettempdir()) / "x-testbed"
-    link.symlink_to(elsewhere)
-    with pytest.raises(ConfigError, match="belongs to somebody else"), network.reserved(PLAN):
-        pass
-    link.unlink()
-
-
-def test_files_of_a_testbed_that_was_killed_are_removed_and_the_folder_goes_in_the_end(tmp_path):
-    folder = tmp_path / "files/x-testbed"
-    folder.mkdir()
-    (folder / "lock").touch()
-    (folder / "controller.sock").touch()
-    with network.reserved(PLAN) as given:
-        assert given == folder and [path.name for path in folder.iterdir()] == ["lock"]
-
-
-def test_a_folder_that_no_testbed_has_made_is_not_touched(tmp_path):
-    notes = tmp_path / "files/x-testbed/notes.txt"
-    notes.parent.mkdir()
-    notes.write_text("mine")
-    with pytest.raises(ConfigError, match="no testbed has made .*/x-testbed"), network.reserved(PLAN):
-        pass
-    assert notes.read_text() == "mine"
-    notes.unlink()
-    notes.parent.rmdir()
-
-
-def test_a_file_with_the_name_of_the_folder_is_not_touched(tmp_path):
-    (tmp_path / "files/x-testbed").write_text("mine")
-    with pytest.raises(ConfigError, match="belongs to somebody else"), network.reserved(PLAN):
-        pass
-    assert (tmp_path / "files/x-testbed").read_text() == "mine"
-    (tmp_path / "files/x-testbed").unlink()
-
-
-def test_the_lock_of_a_folder_is_removed_after_all_else(monkeypatch):
-    removed, right = [], Path.unlink
-    monkeypatch.setattr(Path, "unlink", lambda path: (removed.append(path.name), right(path)))
-    with network.reserved(PLAN) as folder:
-        (folder / "a").touch()
-        (folder / "z").touch()
-    assert len(removed) == 3 and removed[-1] == "lock"
-
-
-def test_a_temporary_folder_that_is_too_long_for_a_socket(monkeypatch, tmp_path):
-    monkeypatch.setattr(tempfile, "tempdir", "/" + "a" * 120)
-    with pytest.raises(ConfigError, match="TMPDIR: /aaa.*-testbed is too long"), network.reserved(PLAN):
-        pass
-
-
-def test_no_temporary_folder(monkeypatch):
-    monkeypatch.setattr(tempfile, "tempdir", None)
+@pytest.mark.parametrize(
+    "temporary, words", [("/" + "a" * 120, "TMPDIR: /aaa.*-testbed is too long"), (None, "TMPDIR: No usable temporary")]
+)
+def test_no_temporary_folder_that_can_be_used(monkeypatch, temporary, words):
+    monkeypatch.setattr(tempfile, "tempdir", temporary)
     monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: ["/nowhere"])
-    with pytest.raises(ConfigError, match="TMPDIR: No usable temporary directory"), network.reserved(PLAN):
-        pass
+    refused(words)
+
+
+def test_a_folder_that_is_removed_by_the_one_before_while_this_one_waits(folder, monkeypatch):
+    monkeypatch.setattr(fcntl, "flock", lambda *_: folder.rmdir())
+    refused("name: 'x' was taken until now; start again")

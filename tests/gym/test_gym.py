@@ -1,6 +1,7 @@
 """The adapter to Gymnasium: it shows the simulator as it is, and nothing but the simulator."""
 
 import copy
+import importlib
 import pickle
 import re
 import sys
@@ -77,7 +78,7 @@ def test_every_observation_lies_in_its_space(load, others):
         observation, _ = envs.reset(seed=1)
         for _ in range(200):
             assert observation in envs.observation_space and all(row in single for row in observation)
-            observation, _, _, _, info = envs.step(rule(observation, envs.simulator))
+            observation, _, _, _, info = envs.step(rule(envs.simulator.world, envs.simulator.view()))
             assert all(row in single for row in info.get("final_obs", []) if row is not None)
 
 
@@ -240,31 +241,33 @@ def test_info_is_the_outcome_of_the_flow_just_decided():
 
 
 @pytest.mark.parametrize(
-    "settings, words",
-    [
-        (dict(laod=2.0), "laod: is not a setting of the world"),
-        (dict(load=0), "load: 0 is not a number from 1e-12 to 100"),
-        (dict(num_gateways=2.5), "num_gateways: 2.5 is not a whole number from 1 to 256"),
-        (
-            dict(trace="no such file"),
-            "trace: no such file: No such file or directory; "
-            "a relative path counts from the current folder, give --trace PATH",
-        ),
-        (dict(first_env=-1), "first_env: -1 is not a whole number from 0"),
-        (dict(render_mode="ansi"), "render_mode: 'ansi' is not one of human, rgb_array"),
-    ],
-)
+    "settings",
+    [dict(laod=2.0), dict(load=0), dict(num_gateways=2.5), dict(trace="no such file"), dict(first_env=-1),
+     dict(first_env=np.bool_(1)), dict(render_mode="ansi")], ids=str)  # fmt: skip
 @pytest.mark.filterwarnings("ignore:.*render_mode='ansi'")
-def test_a_keyword_that_cannot_be_used_is_named_in_one_line(settings, words):
-    with pytest.raises(ConfigError) as caught:
+def test_a_keyword_that_cannot_be_used_is_named_in_one_line(settings):
+    with pytest.raises(ConfigError, match=f"^{[*settings][0]}: .*{[*settings.values()][0]}|is not a setting") as caught:
         gymnasium.make(gym.ID, **settings)
-    assert str(caught.value) == words
+    assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("num_envs", [0, -3, 2.0, True])
+@pytest.mark.parametrize("num_envs", [0, -3, 2.0, True, np.float64(2), np.array([2])])
 def test_the_size_of_a_batch_is_a_whole_number_from_1(num_envs):
-    with pytest.raises(ConfigError, match=f"^num_envs: {num_envs} is not a whole number from 1$"):
+    with pytest.raises(ConfigError, match="^num_envs: .* is not a whole number from 1$"):
         EdgeNetworkVectorEnv(num_envs)
+
+
+def test_numbers_of_numpy_are_numbers():
+    envs = gymnasium.make_vec(gym.ID, num_envs=np.int64(2), first_env=np.uint8(3), load=np.float32(2))
+    ours = EdgeNetworkVectorEnv(2, first_env=3, load=2.0)
+    assert np.array_equal(envs.reset(seed=np.int64(5))[0], ours.reset(seed=5)[0])
+    assert (type(envs.num_envs), type(envs.simulator.world.load)) == (int, float)
+
+
+def test_without_gymnasium_one_line_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "gymnasium", None)
+    with pytest.raises(ImportError, match=r'pip install "edgediff\[gym\]"'):
+        importlib.reload(gym)
 
 
 @pytest.mark.parametrize("action", [-1, 24, 1.0, np.array([1, 2]), None])
@@ -281,7 +284,7 @@ def test_a_scene_adds_up_to_the_capacity():
     simulator, rule = Simulator(WorldConfig(load=4.0), 2), RoundRobin(2)
     simulator.reset(0)
     for _ in range(100):
-        simulator.step(rule(None, simulator))
+        simulator.step(rule(simulator.world, simulator.view()))
         for env in range(2):
             seen = scene(simulator, env)
             total = seen.background + seen.held + seen.free
@@ -332,7 +335,7 @@ def test_a_copy_renders_after_the_original_did(duplicate):
 def test_a_missing_matplotlib_is_one_line(monkeypatch, mode, part):
     monkeypatch.setitem(sys.modules, f"matplotlib.{part}", None)
     env = EdgeNetworkEnv(render_mode=mode)  # a program that asks for pictures and never looks at one can go on
-    with pytest.raises(ConfigError, match="^render_mode: needs matplotlib, which is not installed$"):
+    with pytest.raises(ConfigError, match="^render_mode: needs matplotlib"):
         env.reset(seed=0)
         env.render()
 

@@ -1,12 +1,17 @@
 """A run whose terminal, pipe or output is lost goes on."""
 
+import io
 import os
 import signal
+import sys
+import threading
+import time
 
 import pytest
 from tiny import TINY, complete, outcome, shell, start
 
 from edgediff import evaluate, train
+from edgediff.run.process import Display, run_program
 
 
 @pytest.mark.slow
@@ -17,10 +22,10 @@ def test_a_run_goes_on_when_its_pipe_closes(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("lost", ["<&- >&- 2>&-", ">/dev/full 2>/dev/full"])
-def test_a_run_without_a_display_ends_like_any_other(finished, lost):
+@pytest.mark.parametrize("lost, status", [("<&- >&- 2>&-", 0), (">/dev/full 2>/dev/full", 1)])
+def test_a_run_without_a_display_is_saved_like_any_other(finished, lost, status):
     done = shell(finished.parent, f"$TRAIN --run r $TINY {lost}")
-    assert done.returncode == 0 and done.stderr == ""
+    assert done.returncode == status and done.stderr == ""
     assert complete(finished.parent / "r") == 4 and outcome(finished.parent / "r") == outcome(finished)
 
 
@@ -29,6 +34,54 @@ def test_scores_that_cannot_be_written_are_an_error(finished):
     done = shell(finished.parent, "$EVALUATE a >/dev/full")
     assert done.returncode == 1
     assert done.stderr == "edgediff.evaluate: the output cannot be written ([Errno 28] No space left on device)\n"
+
+
+@pytest.mark.slow
+def test_a_help_that_cannot_be_written_is_an_error(tmp_path):
+    assert shell(tmp_path, "$TRAIN --help >/dev/full").returncode == 1
+
+
+@pytest.mark.parametrize("unbuffered", [False, True])
+def test_all_is_written_to_a_pipe_that_does_not_block(unbuffered):
+    """The pipe holds less than a page of text, and its reader comes late."""
+    inlet, outlet = os.pipe()
+    os.set_blocking(outlet, False)
+    text, found = "".join(f"line {k} ü\n" for k in range(20_000)), []
+
+    def read():
+        time.sleep(0.1)
+        with open(inlet, encoding="utf-8") as pipe:
+            found.append(pipe.read())
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    binary = open(outlet, "wb", buffering=0 if unbuffered else -1)
+    with io.TextIOWrapper(binary, encoding="utf-8", write_through=unbuffered) as stream:
+        display = Display(stream)
+        display.write(text[:9])
+        display.write(text[9:])
+        assert display.lost is None
+    reader.join()
+    assert found == [text]
+
+
+def test_the_streams_of_a_notebook_or_a_test_are_taken_as_they_are(monkeypatch):
+    """They have no handle, cannot be reconfigured, and come back."""
+    streams = io.StringIO(), io.StringIO()
+    monkeypatch.setattr("sys.stdout", streams[0])
+    monkeypatch.setattr("sys.stderr", streams[1])
+    assert run_program("x", lambda _: print("done") or 0, []) == 0
+    assert run_program("x", evaluate.main, ["none"]) == 2
+    assert (sys.stdout, sys.stderr) == streams and streams[0].getvalue() == "done\n"
+    assert streams[1].getvalue().startswith("x: run: none/last.pt")
+
+
+def test_an_encoding_with_a_mark_has_it_once(tmp_path):
+    with open(tmp_path / "out", "w", encoding="utf-16") as stream:
+        display = Display(stream)
+        display.write("one ")
+        display.write("two")
+    assert (tmp_path / "out").read_text("utf-16") == "one two"
 
 
 def test_a_reader_of_scores_may_leave_early(call, finished, monkeypatch):

@@ -5,6 +5,7 @@ import io
 import json
 import re
 import shlex
+from pathlib import Path
 
 import pytest
 from tiny import TINY
@@ -39,6 +40,10 @@ def test_a_number_that_does_not_exist_is_null_in_json(call, finished):
     assert status == 0 and None in scores.values()
 
 
+def test_one_episode_is_one_episode(call, finished):
+    assert "; 1 held-out episode\n" in call(evaluate, "a", "--final-episodes", 1)[1]
+
+
 def test_several_runs_stand_in_one_table_with_the_rules_once(call, finished):
     assert call(train, "--run", "my run", *TINY, "--agent", "ppo")[0] == 0
     alone = [numbers(call(evaluate, run, "--csv")[1]) for run in ("a", "my run")]
@@ -60,7 +65,10 @@ def test_a_run_trained_on_a_range_of_loads_is_scored_at_one(call):
     assert "load 2, Poisson" in call(evaluate, "b", "--load", 2)[1]
 
 
-@pytest.mark.parametrize("flags, message", [(["--csv", "--json"], "csv: cannot be given"), ([""], "runs: the value")])
+@pytest.mark.parametrize(
+    "flags, message",
+    [(["--csv", "--json"], "csv: cannot be given"), ([""], "runs: the value"),
+     (["--json", "e.json"], "--json takes no value; write --json > e.json")])  # fmt: skip
 def test_what_makes_no_sense_is_refused(refused, finished, flags, message):
     refused(evaluate, message, "a", *flags)
 
@@ -71,3 +79,11 @@ def test_train_ends_with_commands_that_can_be_pasted(call):
     following = [words for words in commands if words and words[0] in ("python", "tensorboard")]
     assert status == 0 and len(following) == 4 and all("my run" in words for words in following)
     assert call(evaluate, *following[0][3:])[0] == 0
+
+
+def test_a_run_advises_only_what_is_there(monkeypatch):
+    """A wheel holds no experiments."""
+    assert "experiments.pictures" in train.next_steps(Path("r"))
+    monkeypatch.setattr(train, "find_spec", lambda _: None)
+    lines = train.next_steps(Path("r")).splitlines()
+    assert len(lines) == 3 and not any("experiments" in line for line in lines)

@@ -51,6 +51,17 @@ def test_a_name_that_no_file_can_have_is_one_line(refused, name):
     refused(evaluate, "run: ", name)
 
 
+def test_a_folder_that_cannot_be_locked_is_taken_away_again(refused, monkeypatch):
+    """As on a network file system without locks: the next try meets the same error, not a folder that exists."""
+
+    def refuse(*_):
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    for _ in range(2):
+        refused(train, "run: r cannot be locked ([Errno 37] No locks available)", "--run", "r", *TINY)
+
+
 def test_two_runs_that_start_in_the_same_second_get_two_folders(call, tmp_path, monkeypatch):
     now = starting.datetime.now()
     monkeypatch.setattr(starting, "datetime", type("Stopped", (), {"now": lambda: now}))
