@@ -60,7 +60,7 @@ def test_section_5_1():
         (LearnerConfig, dict(d2sac_beta_min=5.0, d2sac_beta_max=1.0),
          "d2sac_beta_min: 5.0 is not at most d2sac_beta_max (1.0)"),
         (LearnerConfig, dict(d2sac_denoising_steps=1, d2sac_beta_max=100.0),
-         "d2sac_beta_max: 100.0 is too large for 1 denoising steps: the last beta_i would be 1"),
+         "d2sac_beta_max: 100.0 is too large for 1 denoising steps: beta_N would be 1"),
         (WorldConfig, dict(deadline_low_s=0.9, deadline_high_s=0.5),
          "deadline_low_s: 0.9 is not at most deadline_high_s (0.5)"),
         (WorldConfig, dict(max_delay_s=0.5), "deadline_high_s: 1.0 is not at most max_delay_s (0.5)"),

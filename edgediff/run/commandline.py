@@ -6,7 +6,7 @@ import re
 from dataclasses import fields
 from typing import NoReturn
 
-from edgediff.config import CONFIGS, describe_allowed
+from edgediff.config import CONFIGS, by_configuration, describe_allowed
 from edgediff.errors import ConfigError
 
 # The settings that people change first, in the order of the help.
@@ -58,12 +58,9 @@ class Parser(argparse.ArgumentParser):
 
 def given_settings(args: argparse.Namespace) -> dict[str, dict]:
     """Return the settings on the command line by configuration: {"world": {...}, "learner": {...}, "run": {...}}."""
-    given: dict[str, dict] = {name: {} for name in CONFIGS}
-    for name, config_class in CONFIGS.items():
-        for f in fields(config_class):
-            if (text := getattr(args, f.name, None)) is not None:
-                given[name][f.name] = _convert(f, text)
-    return given
+    every = [f for config_class in CONFIGS.values() for f in fields(config_class)]
+    texts = {f: text for f in every if (text := getattr(args, f.name, None)) is not None}
+    return by_configuration({f.name: _convert(f, text) for f, text in texts.items()}, *CONFIGS)
 
 
 def _convert(f, text: str):
