@@ -4,7 +4,6 @@ import contextlib
 import csv
 import io
 import math
-import os
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -76,7 +75,6 @@ class Report(contextlib.AbstractContextManager):
     def __init__(self, folder: Path, settings: Settings, metrics: tuple[str, ...], progress: Progress):
         self.folder, self.progress, self.epochs = folder, progress, settings.learner.epochs
         self.evaluations = self.epochs // settings.run.eval_every
-        self.run, self.anew = settings.run, progress.epoch == 0
         self.columns = {"train": (*COUNTS, *OUTCOMES, *metrics), "evaluation": (*COUNTS, *SCORES)}
         self.complaints: set[str] = set()
         for old in (folder / "tensorboard").glob("events.out.tfevents.*.edgediff"):
@@ -122,11 +120,7 @@ class Report(contextlib.AbstractContextManager):
         text = f"an epoch takes {epoch_s:.1f} s here"
         if self.evaluation_s:  # none yet in a run that goes on
             text += f", an evaluation {self.evaluation_s:.1f} s"
-        text += f": {clock(seconds)} to go"
-        idle = int((os.cpu_count() or 1) - os.getloadavg()[0]) if hasattr(os, "getloadavg") else 0
-        if self.anew and idle > 0 and self.run.threads == 1 and self.run.device == "cpu":
-            text += f"; {idle} more {'core is' if idle == 1 else 'cores are'} idle: --threads 2 may be faster"
-        return text
+        return f"{text}: {clock(seconds)} to go"
 
     def _log(self, name: str, values: dict[str, float]) -> None:
         counts = {count: getattr(self.progress, count) for count in COUNTS}
