@@ -38,7 +38,7 @@ _AGENT, _REPLAY = 100, 101  # names of the learner's random streams, beside thos
 
 def build(
     settings: Settings,
-    trace: RequestLog | None = None,
+    log: RequestLog | None = None,
     agent_class: type[Agent] | None = None,
     state_of_view: Callable | None = None,
 ) -> Training:
@@ -48,7 +48,7 @@ def build(
     """
     world, config, run = settings
     state_of_view = state_of_view or state_of(config.network)
-    simulator = Simulator(world, config.num_envs, trace=trace, state_of_view=state_of_view)
+    simulator = Simulator(world, config.num_envs, log=log, state_of_view=state_of_view)
     entries = simulator.reset(run.seed).shape[1]
     agent_seed, replay_seed = (np.random.SeedSequence(run.seed, spawn_key=(name,)) for name in (_AGENT, _REPLAY))
     agent = new_agent(settings, agent_seed, agent_class, entries)
@@ -80,8 +80,7 @@ def train(
     parts = parts or build(settings)
     simulator, agent, memory, sampling = parts
     progress = restore(saved, parts) if saved else Progress()
-    episodes, log = settings.run.eval_episodes, simulator.trace
-    held_out = Simulator(held_out_world(settings), episodes, trace=log, state_of_view=None)
+    held_out = Simulator(held_out_world(settings), settings.run.eval_episodes, log=simulator.log, state_of_view=None)
     observation = simulator.observation()  # line 2
     with (
         Checkpointer(folder, settings, parts, progress, signals) as checkpointer,
@@ -119,11 +118,11 @@ def keep_best(held_out: Simulator, parts: Training, settings: Settings, progress
         progress.best = {"reward": found["reward"], "epoch": progress.epoch, "weights": files.to_plain(agent.weights())}
 
 
-def final_table(settings: Settings, agent: Agent, trace: RequestLog | None) -> str:
+def final_table(settings: Settings, agent: Agent, log: RequestLog | None) -> str:
     """Compare the agent with some rules on held-out traffic that no evaluation has used."""
     schedulers = dict([agent_policy(agent, settings.run)])
     schedulers |= {label: rule for label, rule in all_rules().items() if label in SHOWN_RULES}
-    scores = scores_of(schedulers, held_out_world(settings), settings.run.final_episodes, trace)
+    scores = scores_of(schedulers, held_out_world(settings), settings.run.final_episodes, log)
     return f"{scores.heading}; last weights\n{table(scores, num_columns=5)}"
 
 
@@ -150,7 +149,7 @@ def main(argv: list[str]) -> int:
     for flag in ("run", "preset"):
         if args.resume and getattr(args, flag):
             raise ConfigError(f"{flag}: {getattr(args, flag)} cannot be given together with --resume")
-    text, settings, trace, folder, saved = (
+    text, settings, log, folder, saved = (
         resume_run(args.resume, given) if args.resume else start_run(args.preset or "paper", given, args.run or "")
     )
     path, run = folder.path, shlex.quote(str(folder.path))
@@ -158,8 +157,8 @@ def main(argv: list[str]) -> int:
         try:
             set_up_torch(settings.run)
             print(f"{text}\n{budget(settings)}")
-            agent = train(settings, folder, build(settings, trace), saved, signals)
-            print(f"\n{final_table(settings, agent, trace)}")
+            agent = train(settings, folder, build(settings, log), saved, signals)
+            print(f"\n{final_table(settings, agent, log)}")
             print(f"\nlast and best weights, tables and curves are in {path}; next:\n{next_steps(path)}")
         except (KeyboardInterrupt, Stop) as error:
             hint = f"all is saved; go on with: python -m edgediff.train --resume {run}"
