@@ -95,15 +95,9 @@ MISTAKES = [
     ("--no-such-flag 1", "unknown setting --no-such-flag"),
     ("--batch 64", "--batch; did you mean --batch-size?"),  # no abbreviations
     *((flags, flags.split()[0].lstrip("-").replace("-", "_") + ": ") for flags in """--batch-size x
---batch-size 1.5
---d2sac-denoising-steps 0
 --batch-size 600 --buffer-size 500
---n-step 0
---load -1
 --server-tflops 5e-324
 --load-low 2e-6 --load-high 0.0024
---load nan
---gamma 1.5
 --d2sac-beta-max 100 --d2sac-denoising-steps 1
 --preset huge
 --trace none.csv
