@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from edgediff.config import LearnerConfig
-from edgediff.errors import NonFiniteError
+from edgediff.errors import ConfigError, NonFiniteError
 from edgediff.learner import dqn, ppo
 from edgediff.learner.agent import parameters
 from edgediff.learner.agents import AGENTS, build_agent
@@ -39,6 +39,23 @@ def test_advantages_by_hand():
     assert ppo.advantages(reward, value, following, no, cut, 0.5, 0.5).flatten().tolist() == [1.0, 2.0]
     # Termination cuts as well, and takes V(s') out: delta_0 = 1 - 2.
     assert ppo.advantages(reward, value, following, cut, cut, 0.5, 0.5).flatten().tolist() == [-1.0, 2.0]
+
+
+@pytest.mark.parametrize("steps", [0, 4, 9])
+def test_a_ppo_memory_that_holds_no_whole_rollout_is_refused(generator, steps):
+    """A rollout has 6 steps: after 9 the oldest is not in the first row, and after 4 some rows are empty."""
+    agent = ppo.PPO(2, A, replace(CONFIG, agent="ppo", num_envs=3, collect_per_epoch=18, buffer_size=1800))
+    memory, no = agent.memory(), np.zeros(3, bool)
+
+    def add(how_many):
+        for _ in range(how_many):
+            memory.add(np.ones((3, 2)), np.zeros(3, int), np.ones(3), np.ones((3, 2)), no, no)
+
+    add(steps)
+    with pytest.raises(ValueError, match=f"^memory: holds {steps % 6} of the 6 steps of a rollout .*"):
+        next(agent.batches(memory, generator))
+    add(-steps % 6 or 6)
+    assert len(next(agent.batches(memory, generator)).action) == 18
 
 
 @pytest.mark.slow
@@ -131,6 +148,31 @@ def test_acting_takes_observations_as_rows_and_converts_them(name):
         for given in (rows.astype(np.float32), rows, rows.tolist(), torch.tensor(rows))
     ]
     assert found[0] == found[1] == found[2] == found[3]
+
+
+@pytest.mark.parametrize("name", AGENTS)
+def test_acting_takes_a_stream_a_seed_or_nothing(name):
+    """And averages over eight noise draws where nothing else is said."""
+    agent, rows = build_agent(4, 8, LearnerConfig(agent=name, hidden=8)), np.random.default_rng(0).random((50, 4))
+    five, nothing = np.random.SeedSequence(5), agent.evaluation_stream().get_state()
+    for given, number in (((), 0), ((None,), 0), ((np.int64(7),), 7), ((five,), five.generate_state(1, np.uint64)[0])):
+        stream = torch.Generator().manual_seed(int(number))
+        assert number or torch.equal(stream.get_state(), nothing)
+        found, expected = agent.act_with_probabilities(rows, *given), agent.act_with_probabilities(rows, stream, "", 8)
+        assert all(map(np.array_equal, found, expected))
+    if name == "d2sac":
+        assert not np.array_equal(agent.act(rows), agent.act(rows, draws=1))
+
+
+@pytest.mark.parametrize("name", AGENTS)
+def test_an_agent_is_built_from_a_whole_number_or_a_seed_sequence(name):
+    config, rows = LearnerConfig(agent=name, hidden=8), np.random.default_rng(0).random((50, 4))
+    found = [build_agent(4, 8, config, seed).explore(rows) for seed in (3, np.int64(3), np.random.SeedSequence(3), 4)]
+    assert np.array_equal(found[0], found[1]) and np.array_equal(found[0], found[2])
+    assert not np.array_equal(found[0], found[3])
+    for seed in (-1, 0.5, "3", None):
+        with pytest.raises(ConfigError, match="^seed: .* is not a whole number from 0, or a SeedSequence of NumPy$"):
+            build_agent(4, 8, config, seed)
 
 
 @pytest.mark.parametrize("name", AGENTS)

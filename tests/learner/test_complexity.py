@@ -6,10 +6,12 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from edgediff.config import LearnerConfig
+from edgediff.errors import ConfigError
 from edgediff.learner import complexity
 from edgediff.learner.d2sac import D2SAC
 from edgediff.learner.embedding import TIME_DIM
 from edgediff.learner.replay import Batch
+from edgediff.learner.shared import SharedNoiseNetwork, Widths
 
 S, A, H, N, B = 21, 24, 64, 10, 128
 
@@ -45,6 +47,13 @@ def test_cost_of_a_decision_is_what_runs(agent):
     embedding = N * (2 * TIME_DIM * 2 * TIME_DIM + TIME_DIM * H)  # once per batch
     run = counted(lambda: agent.act(np.zeros((B, S), np.float32), agent.act_stream, draws=1))
     assert run - embedding == B * complexity.chain_cost(agent.actor, N)
+
+
+def test_the_cost_of_a_shared_network_is_refused_in_one_line():
+    actor = SharedNoiseNetwork(Widths(6, 3, 3, 3), H, N)
+    for cost in (lambda: complexity.chain_cost(actor, N), lambda: complexity.update_cost(actor, N, B)):
+        with pytest.raises(ConfigError, match="^network: .* for mlp, not for shared$"):
+            cost()
 
 
 @pytest.mark.eq(27)

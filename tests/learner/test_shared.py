@@ -181,8 +181,3 @@ def test_widths_that_do_not_fit_are_one_line(widths, state_dim, num_actions, cri
     with pytest.raises(ConfigError, match=r"^widths: .*") as error:
         build_agent(state_dim, num_actions, replace(CONFIG, critic=critic), widths=widths)
     assert "\n" not in str(error.value)
-
-
-def test_prices_need_a_shared_network():
-    with pytest.raises(ConfigError, match="^critic: priced needs network shared, not mlp$"):
-        LearnerConfig(critic="priced")
