@@ -45,7 +45,8 @@ class Agent:
         widths: Widths | tuple[int, ...] | None = None,
     ):
         self.state_dim, self.num_actions, self.config, self.device = state_dim, num_actions, config, device
-        self.new, self.on_gpu = builders(config, state_dim, num_actions, widths), torch.device(device).type == "cuda"
+        self.on_gpu = torch.device(device).type == "cuda"
+        self.new = builders(config, state_dim, num_actions, widths)
         init, act, learn = (int(s) for s in seed_sequence(seed).generate_state(3, np.uint64))
         with torch.random.fork_rng(devices=[]):
             # The one stream that `build` draws the first weights from; `torch.manual_seed` would reseed a GPU, too.

@@ -182,8 +182,6 @@ def test_a_finished_run_shows_its_table_again(call):
     [
         ("--seed 1", "seed: 1 is not 0, as in the run"),
         ("--threads 2", "threads: 2 is not 1, as in the run"),
-        ("--matmul-precision high", "matmul_precision: high is not highest"),
-        ("--agent ppo", "agent: ppo is not d2sac"),
         ("--load 2", "load: 2.0 is not 1.0"),
         ("--preset quick", "preset: quick cannot be given together with --resume"),
         ("--epochs 3", "epochs: 3 is not at least 4, as in the run"),
