@@ -38,6 +38,6 @@ setup(
         "experiments": ["matplotlib>=3.9", "latex2mathml>=3.80", "pandas>=2.0"],
         # Before 1.4, the statistics of episodes are wrong for a batch that resets in the same step.
         "gym": ["gymnasium>=1.4"],
-        "dev": ["ruff", "mypy", "pre-commit"],
+        "dev": ["ruff", "mypy", "pre-commit", "nbclient", "ipykernel"],
     },
 )

@@ -50,9 +50,9 @@ def compare(
         else:
             raise ConfigError(f"{label}: {scheduler!r} is no function, no rule ({', '.join(RULES)}) and no folder")
     common = next(iter(runs.values())).settings if runs else preset_settings("paper", given)
-    trace = check(common, learning=False)
-    scores = scores_of(policies, common.world, common.run.final_episodes, trace)
-    scores.heading += f"\n{describe_log(common.world, trace)}" if trace else ""
+    log = check(common, learning=False)
+    scores = scores_of(policies, common.world, common.run.final_episodes, log)
+    scores.heading += f"\n{describe_log(common.world, log)}" if log else ""
     return scores
 
 

@@ -37,7 +37,7 @@ _AGENT, _REPLAY = 100, 101  # names of the learner's random streams, beside thos
 
 def build(
     settings: Settings,
-    trace: RequestLog | None = None,
+    log: RequestLog | None = None,
     agent_class: type[Agent] | None = None,
     state_of_view: Callable | None = None,
 ) -> Training:
@@ -47,7 +47,7 @@ def build(
     """
     world, config, run = settings
     simulator = Simulator.of(
-        settings, config.num_envs, trace=trace, **{"state_of_view": state_of_view} if state_of_view else {}
+        settings, config.num_envs, log=log, **{"state_of_view": state_of_view} if state_of_view else {}
     )
     entries = simulator.reset(run.seed).shape[1]
     agent_seed, replay_seed = (np.random.SeedSequence(run.seed, spawn_key=(name,)) for name in (_AGENT, _REPLAY))
@@ -80,9 +80,7 @@ def train(
     parts = parts or build(settings)
     simulator, agent, memory, sampling = parts
     progress = restore(saved, parts) if saved else Progress()
-    held_out = Simulator(
-        held_out_world(settings), settings.run.eval_episodes, trace=simulator.trace, state_of_view=None
-    )
+    held_out = Simulator(held_out_world(settings), settings.run.eval_episodes, log=simulator.log, state_of_view=None)
     observation = simulator.observation()  # line 2
     with (
         Checkpointer(folder, settings, parts, progress, signals) as checkpointer,
@@ -120,12 +118,12 @@ def keep_best(held_out: Simulator, parts: Training, settings: Settings, progress
         progress.best = {"reward": found["reward"], "epoch": progress.epoch, "weights": files.to_plain(agent.weights())}
 
 
-def final_table(settings: Settings, agent: Agent, trace: RequestLog | None) -> str:
+def final_table(settings: Settings, agent: Agent, log: RequestLog | None) -> str:
     """Compare the agent with some rules on held-out traffic that no evaluation has used."""
     world = held_out_world(settings)
     episodes = settings.run.final_episodes
     rules = {label: rule for label, rule in all_rules().items() if label in SHOWN_RULES}
-    scores = scores_of(dict([agent_policy(agent, settings.run)]) | rules, world, episodes, trace)
+    scores = scores_of(dict([agent_policy(agent, settings.run)]) | rules, world, episodes, log)
     return f"{held_out_label(world, episodes)}; last weights\n{table(scores, num_columns=5)}"
 
 
@@ -155,14 +153,14 @@ def main(argv: list[str]) -> int:
     started = (
         resume_run(args.resume, given) if args.resume else start_run(args.preset or "paper", given, args.run or "")
     )
-    text, settings, trace, folder, saved = started
+    text, settings, log, folder, saved = started
     path, run = folder.path, shlex.quote(str(folder.path))
     with folder, StopSignals(stop) as signals:
         try:
             set_up_torch(settings.run)
             print(f"{text}\n{budget(settings)}")
-            agent = train(settings, folder, build(settings, trace), saved, signals)
-            print(f"\n{final_table(settings, agent, trace)}")
+            agent = train(settings, folder, build(settings, log), saved, signals)
+            print(f"\n{final_table(settings, agent, log)}")
             print(f"\nlast and best weights, tables and curves are in {path}; next:\n{next_steps(path)}")
         except (KeyboardInterrupt, Stop) as error:
             hint = f"all is saved; go on with: python -m edgediff.train --resume {run}"

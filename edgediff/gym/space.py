@@ -23,7 +23,7 @@ def observation_space(simulator: Simulator) -> Box:
     flow["deadline_s"][:, 0] = world.deadline_low_s, world.deadline_high_s
     flow["data_bits"] = world.size_fraction * flow["bandwidth_bps"] * flow["deadline_s"]
     flow["work_tflop"] = np.sort(work_per_bit(world))[[0, -1], None] * flow["data_bits"]
-    if simulator.trace is not None:
+    if simulator.log is not None:
         flow["data_bits"][:, 0] = flow["work_tflop"][:, 0] = 0, np.inf
     most_bps = capacity_bps[None] * (1.0 - min(world.quiet_load, world.busy_load))
     queue_bits, tflops = world.max_delay_s * most_bps, np.full(1, world.server_tflops)

@@ -66,7 +66,7 @@ class Checkpointer:
     ):
         self.folder, self.settings, self.parts, self.progress = folder, settings, parts, progress
         self.signals = signals or StopSignals()
-        self.log = fingerprint(parts.simulator.trace)
+        self.log = fingerprint(parts.simulator.log)
 
     def __enter__(self) -> "Checkpointer":
         self.save()

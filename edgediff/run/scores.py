@@ -54,13 +54,13 @@ class Scores(dict[str, dict[str, float]]):
 
 
 def scores_of(
-    schedulers: Mapping[str, Policy], world: WorldConfig, episodes: int, trace: RequestLog | None = None
+    schedulers: Mapping[str, Policy], world: WorldConfig, episodes: int, log: RequestLog | None = None
 ) -> Scores:
     """Score schedulers on the same held-out episodes, which no evaluation in training has used.
 
     `ConfigError` names a scheduler that returns something else than actions, (E,) of integers in 0 .. A - 1.
     """
-    simulator, scores = Simulator(world, episodes, trace=trace, state_of_view=None), Scores()
+    simulator, scores = Simulator(world, episodes, log=log, state_of_view=None), Scores()
     scores.heading = held_out_label(world, episodes)
     for label, scheduler in schedulers.items():
         try:

@@ -31,7 +31,7 @@ class StartedRun(NamedTuple):
 
     text: str
     settings: Settings
-    trace: RequestLog | None
+    log: RequestLog | None
     folder: RunFolder
     saved: dict | None
 
@@ -42,16 +42,16 @@ def check(settings: Settings, learning: bool = True) -> RequestLog | None:
     A run that is only scored needs neither its buffer nor the environments of training.
     """
     check_device(settings.run.device)
-    trace = log_of(settings.world)
-    check_memory(settings, trace, learning)
-    return trace
+    log = log_of(settings.world)
+    check_memory(settings, log, learning)
+    return log
 
 
 class Loaded(NamedTuple):
     """A trained agent, with the settings that it is used with."""
 
     settings: Settings
-    trace: RequestLog | None
+    log: RequestLog | None
     epoch: int
     agent: Agent
 
@@ -64,8 +64,8 @@ def load_run(run: str | Path, weights: str = "last", given: dict[str, dict] | No
     gateways, known = settings.world.num_gateways, trained.world.num_gateways
     if gateways != known and trained.learner.network == "mlp":
         raise ConfigError(f"num_gateways: {gateways} is not {known}, as in the run, whose network is mlp")
-    trace = check(settings, learning=False)
-    return Loaded(settings, trace, epoch, restore_agent(found, settings))
+    log = check(settings, learning=False)
+    return Loaded(settings, log, epoch, restore_agent(found, settings))
 
 
 def check_device(device: str) -> None:
@@ -78,7 +78,7 @@ def check_device(device: str) -> None:
         raise ConfigError(f"device: {device} cannot be used ({first_line(error)}), allowed: cpu") from None
 
 
-def check_memory(settings: Settings, trace: RequestLog | None = None, learning: bool = True) -> None:
+def check_memory(settings: Settings, log: RequestLog | None = None, learning: bool = True) -> None:
     """Raise `ConfigError` if buffer, environments, flows and request log could not fit into this computer's memory."""
     world, learner, run = settings
     transitions = learner.collect_per_epoch if learner.agent == "ppo" else learner.buffer_size
@@ -91,10 +91,10 @@ def check_memory(settings: Settings, trace: RequestLog | None = None, learning: 
         return
     envs = run.final_episodes + learning * (learner.num_envs + run.eval_episodes)
     busiest = world.at_load(world.load_high) if world.load_high else world
-    flows = envs * max(world.largest_episode, largest_episode(busiest, trace) if trace else 0)
+    flows = envs * max(world.largest_episode, largest_episode(busiest, log) if log else 0)
     timelines = envs * (world.num_slots + world.max_delay_s / world.slot_s) * world.num_gateways
-    log = 6 * trace.time_s.size if trace else 0  # three columns, and what `close_log` makes of them
-    numbers = world.num_workshops * world.num_gateways + 3 * timelines + 8 * flows + log
+    of_log = 6 * log.time_s.size if log else 0  # three columns, and what `close_log` makes of them
+    numbers = world.num_workshops * world.num_gateways + 3 * timelines + 8 * flows + of_log
     needed_gb = buffer_gb + 8 * numbers / 1e9
     if needed_gb >= 0.8 * present_gb:
         raise ConfigError(
@@ -126,19 +126,19 @@ def start_run(preset: str = "paper", given: dict[str, dict] | None = None, folde
     Without the name of a folder, a new one is made in `runs`.
     """
     settings = preset_settings(preset, given or {})
-    trace = check(settings)
+    log = check(settings)
     name = folder or f"runs/{settings.learner.agent}-{preset}-{datetime.now():%Y%m%d-%H%M%S}"
     made = create(Path(name), unique=not folder)
     text = (
         f"edgediff, agent {settings.learner.agent}, preset {preset}, seed {settings.run.seed}, "
-        f"{traffic_label(settings.world)}; run folder {made.path}{departures(settings)}{log_read(settings, trace)}"
+        f"{traffic_label(settings.world)}; run folder {made.path}{departures(settings)}{log_read(settings, log)}"
     )
-    return StartedRun(text, settings, trace, made, None)
+    return StartedRun(text, settings, log, made, None)
 
 
-def log_read(settings: Settings, trace: RequestLog | None) -> str:
+def log_read(settings: Settings, log: RequestLog | None) -> str:
     """Return a line of what was read of the request log; "" if there is none."""
-    return f"\n{describe_log(settings.world.at_load(settings.world.load), trace)}" if trace else ""
+    return f"\n{describe_log(settings.world.at_load(settings.world.load), log)}" if log else ""
 
 
 def departures(settings: Settings) -> str:
@@ -159,12 +159,12 @@ def resume_run(run: str | Path, given: dict[str, dict] | None = None) -> Started
     path = Path(run)
     folder, saved = reopen(path)
     settings = extend(stored_settings(saved, path), given or {}, saved["progress"])
-    trace = check(settings)
-    if fingerprint(trace) != saved["trace"]:
+    log = check(settings)
+    if fingerprint(log) != saved["trace"]:
         raise ConfigError(f"trace: {settings.world.trace} is not what it was when the run began")
     lines = [
         f"edgediff, agent {settings.learner.agent}, seed {settings.run.seed}, {traffic_label(settings.world)}; "
-        f"run folder {path} goes on after epoch {saved['progress']['epoch']}{log_read(settings, trace)}",
+        f"run folder {path} goes on after epoch {saved['progress']['epoch']}{log_read(settings, log)}",
         *(f"extended: {line}" for line in saved["progress"]["extended"]),
         *(
             f"note: {name} is now {now}; bit for bit the same only with {before}"
@@ -172,7 +172,7 @@ def resume_run(run: str | Path, given: dict[str, dict] | None = None) -> Started
             if (before := saved["versions"].get(name)) != now
         ),
     ]
-    return StartedRun("\n".join(lines), settings, trace, folder, saved)
+    return StartedRun("\n".join(lines), settings, log, folder, saved)
 
 
 def extend(before: Settings, given: dict[str, dict], progress: dict) -> Settings:

@@ -22,7 +22,6 @@ from edgediff.world.log_formats import COUNT, LATEST_NS, NUMBER, TIME, Format, r
 BLOCK = 2**19  # bytes: what is made of a block fits into the cache of a core
 LONGEST_LINE = 2**26  # bytes
 REQUEST = np.dtype([("time_ns", np.int64), ("sent", np.int32), ("generated", np.int32)])
-_DATE = "S19" if np.__version__ >= "2" else "U19"  # slower; of bytes that are no date, NumPy 1 crashes
 _UNUSED = r'[^,"\r\n\0]{0,9999}'  # a value of another column
 _PLAIN = r"0*[01]?\d{1,9}(?:\.\d{1,6})?"  # of NUMBER: below 2e9, where a float of 64 bits holds every millionth
 
@@ -90,7 +89,8 @@ def read_quickly(block: bytes, layout: Layout, ordinary: re.Pattern[bytes], afte
         date = np.ascontiguousarray(table["f0"])
         digits = date.view(np.uint8).reshape(-1, 29)[:, 20:] - np.uint8(ord("0"))
         digits[digits > 9] = 0  # the zone, whose digits are 0, too, and what is not there
-        time_ns = date.astype(_DATE).astype("datetime64[s]").astype(np.int64) * 10**9  # `ValueError` if 2023-02-30
+        # Text, not bytes: 2023-02-30 is a `ValueError`, and of bytes that are no date, NumPy 1 crashes.
+        time_ns = date.astype("U19").astype("datetime64[s]").astype(np.int64) * 10**9
         time_ns += digits @ 10 ** np.arange(8, -1, -1)
     else:
         time_ns = np.rint(table["f0"] * 1e6).astype(np.int64) * (layout.kind.unit_ns // 10**6)

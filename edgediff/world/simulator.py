@@ -33,12 +33,12 @@ class Simulator:
         world: WorldConfig,
         num_envs: int = 1,
         first_env: int = 0,
-        trace: RequestLog | None = None,
+        log: RequestLog | None = None,
         state_of_view: Callable[[WorldConfig, View], np.ndarray] | None = observe,
     ):
         self.world, self.num_envs, self.first_env, self.state_of_view = world, num_envs, first_env, state_of_view
-        self.trace = log_of(world) if trace is None else trace
-        self._closed_log = close_log(world, self.trace) if self.trace else None
+        self.log = log_of(world) if log is None else log
+        self._closed_log = close_log(world, self.log) if self.log else None
         self.topology = draw_topology(world)
         slots, gateways = world.num_slots + 1, world.num_gateways
         self.reserved_bps = np.zeros(timeline_shape(world, num_envs))

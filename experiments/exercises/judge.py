@@ -15,13 +15,18 @@ from functools import cache
 from pathlib import Path
 from pkgutil import resolve_name
 from types import FunctionType, ModuleType
+from typing import TYPE_CHECKING
 
 from edgediff.errors import ConfigError
 from experiments import ROOT
 from experiments.exercises.sheet import EXERCISES, Exercise
 from experiments.page.index import ROWS, Test, keywords, tests_of
 
+if TYPE_CHECKING:  # it needs torch
+    from experiments.exercises.forms import Watched
+
 JUDGED = "judged_"  # what the names of test modules that are loaded here start with
+UNKNOWN = "is not the number by hand"  # a slip without a name
 OF_LIBRARIES = (
     "Tensor-likes",
     "Scalars are not",
@@ -57,16 +62,18 @@ def tests_that_judge(functions: Sequence[str]) -> list[Test]:
 
 
 @contextmanager
-def in_place(functions: dict[str, FunctionType]) -> Iterator[None]:
-    """Put functions in the place of the package's of these dotted names; put those back at the end."""
-    pairs = [(resolve_name(name), function) for name, function in functions.items()]
+def in_place(functions: dict[str, FunctionType]) -> Iterator[list["Watched"]]:
+    """Put functions in the place of the package's of these dotted names, watched; put those back at the end."""
+    from experiments.exercises.forms import Watched
+
+    watched = [Watched(resolve_name(name), function) for name, function in functions.items()]
     try:
-        for right, yours in pairs:
-            put(right, yours)
-        yield
+        for each in watched:
+            put(each.right, each.function)
+        yield watched
     finally:
-        for right, yours in pairs:
-            put(yours, right)
+        for each in watched:
+            put(each.function, each.right)
 
 
 def put(right: FunctionType, yours: FunctionType) -> None:
@@ -122,42 +129,50 @@ def judge(functions: dict[str, FunctionType], word: str) -> tuple[int, str]:
     held = 0
     tests = [test for test in tests_that_judge([*functions]) if word in keywords(test.equations, test.lines)]
     found = [getattr(loaded(test.path), test.name) for test in tests]
-    with in_place(functions):
+    with in_place(functions) as watched:
         for test in found:
             for given in cases(test):
+                error = None
                 try:
                     test(**given)
-                except (Exception, pytest.fail.Exception) as error:
-                    return held, explain(error, test, [*functions.values()])
+                except (Exception, pytest.fail.Exception) as caught:
+                    error = caught
+                if why := explain(error, test, watched):
+                    return held, why
                 held += 1
     return held, ""
 
 
-def explain(error: BaseException, test: FunctionType, functions: list[FunctionType]) -> str:
-    """Say in a few lines what a test found and what it asks."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = {function.__code__.co_filename for function in functions}
-    mine = [frame for frame in frames if frame.filename in own]
-    name = functions[0].__name__
+def explain(error: BaseException | None, test: FunctionType, watched: list["Watched"]) -> str:
+    """Say in a few lines what a test found and what it asks; nothing if it held and the form is right, too."""
+    form = next((f"{each.yours.__name__}: {said}" for each in watched if (said := each.fault(error is not None))), "")
+    if error is None and not form:
+        return ""
+    path = Path(test.__code__.co_filename)
+    place = f"({path.relative_to(ROOT)}, {test.__name__}"
+    frames = traceback.extract_tb(error.__traceback__) if error else []
+    mine = [frame for frame in frames if frame.filename in {each.source for each in watched}]
     if isinstance(error, NotImplementedError) and mine:
         return f"{mine[-1].name} is empty: {error}"
-    line = [frame for frame in frames if frame.filename == test.__code__.co_filename][-1]
+    place += "".join(f", line {frame.lineno}" for frame in frames if frame.filename == str(path)) + ")"
+    line = next((frame.line for frame in reversed(frames) if frame.filename == str(path)), "")
     words, _, rest = str(error).partition("\nassert ")
-    what = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-    if mine:
-        said = f"line {mine[-1].lineno} of yours, `{mine[-1].line}`, stops with {what}"
-    elif not isinstance(error, AssertionError) and type(error).__name__ != "Failed":
-        said = f"what {name} returned does not fit where it is used, in `{line.line}`: {what}"
-    elif words and not words.startswith("assert ") and not words.startswith(OF_LIBRARIES):
+    ours = isinstance(error, AssertionError) or type(error).__name__ == "Failed"
+    ours = ours and words and not words.startswith(OF_LIBRARIES)
+    if ours and not (form and words.endswith(UNKNOWN)):
         said = words + "".join(f"\nassert {line}" for line in rest.splitlines()[:1])
+    elif form:
+        said = form
+    elif isinstance(error, AssertionError):
+        more = re.findall(r"^(?:Greatest abs.*|.*the same shape.*|Expected .*|assert .*)", words, re.M)
+        said = "\n".join([f"this does not hold: `{line}`", *more])
     else:
-        said = f"this does not hold: `{line.line}`"
-        said += "".join(
-            f"\n{text}" for text in re.findall(r"^(?:Greatest abs.*|.*the same shape.*|Expected .*)", words, re.M)
-        )
-    asked = inspect.cleandoc(test.__doc__ or "")
-    path = Path(test.__code__.co_filename).relative_to(ROOT)
-    return f"{said}\n\nThe test asks: {asked}\n({path}, line {line.lineno}, {test.__name__})"
+        what = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        if mine:
+            said = f"line {mine[-1].lineno} of yours, `{mine[-1].line}`, stops with {what}"
+        else:
+            said = f"what {watched[0].yours.__name__} returns does not fit where it is used, in `{line}`: {what}"
+    return f"{said}\n\nThe test asks: {inspect.cleandoc(test.__doc__ or '')}\n{place}"
 
 
 def verdict(one: Exercise, functions: Sequence[FunctionType]) -> tuple[bool, str]:

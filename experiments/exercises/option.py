@@ -65,17 +65,19 @@ class Mine:
         """Run the tests with the functions of FILE in place."""
         from experiments.exercises.judge import in_place
 
-        with in_place(self.functions):
+        with in_place(self.functions) as self.watched:
             yield
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_makereport(self, item, call):
-        """Say what `check` says."""
+        """Say what `check` says, also where a test holds and the form is wrong."""
         from experiments.exercises.judge import explain
 
         report = (yield).get_result()
-        if report.failed and call.when == "call":
-            report.longrepr = explain(call.excinfo.value, item.function, [*self.functions.values()])
+        if call.when == "call" and not report.skipped:
+            error = call.excinfo.value if call.excinfo else None
+            report.longrepr = explain(error, item.function, self.watched) or None
+            report.outcome = "failed" if report.longrepr else "passed"
 
 
 def taken(path: Path) -> dict[str, FunctionType]:

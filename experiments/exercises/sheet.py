@@ -87,7 +87,8 @@ EXERCISES = (
         "and alpha_bar, step i at index i - 1; `reverse_mean(a_i, eps, alpha_i, alpha_bar_i)` is Eq. (21) -> logits "
         "a_0 (B, A).",
         "The paper adds noise at every step. What would noise at i = 1 do to the logits of the policy?",
-        "from edgediff.learner.diffusion import Callable, Schedule, reverse_mean, reverse_step",
+        "from collections.abc import Callable\n\n"
+        "from edgediff.learner.diffusion import Schedule, reverse_mean, reverse_step",
     ),
     Exercise(
         "eq21", "Eq. (21), the mean of a reverse step", 25, "eq21", ("learner.diffusion.reverse_mean",),
@@ -100,7 +101,7 @@ EXERCISES = (
         "eq22", "Eq. (22), variance schedule", 10, "eq22", ("learner.diffusion.variance_schedule",),
         "beta_i = 1 - exp(-beta_min / N - 0.5 (beta_max - beta_min) (2i - 1) / N^2)",
         "-> Schedule(beta, alpha, alpha_bar), each (N,) in float64.",
-        "alpha_bar_N does not depend on N. Why? (The exponents telescope.)",
+        "alpha_bar_N does not depend on N. Why?",
         "from edgediff.learner.diffusion import Schedule",
     ),
     Exercise(

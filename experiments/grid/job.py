@@ -40,12 +40,12 @@ def run_job(job: Job, signals: StopSignals | None = None) -> list[Row]:
     per entry of `evaluate`, for the last weights. A rule has only the last.
     """
     labels = {"variant": job.label, "agent": job.agent, "seed": job.seed}
-    trace = check(job.settings)
+    log = check(job.settings)
     if not job.agent_class:
         return rule_rows(labels | {"flows": 0, "gradient_steps": 0}, job)
     # A job is begun anew or done: it needs no checkpoints between.
     settings = job.settings._replace(run=replace(job.settings.run, checkpoint_every_s=1e6))
-    parts = build(settings, trace, job.agent_class, job.observe)
+    parts = build(settings, log, job.agent_class, job.observe)
     with tempfile.TemporaryDirectory() as scratch, create(Path(scratch) / "run", unique=False) as folder:
         train(settings, folder, parts, signals=signals)
         rows = curve_rows(labels, settings.world, folder.path)

@@ -83,9 +83,9 @@ def about(run: str, epoch: int, settings: Settings, agent: Agent, arrays: dict[s
     }
 
 
-def page(run: str, epoch: int, settings: Settings, agent: Agent, trace: RequestLog | None, paper: str) -> str:
+def page(run: str, epoch: int, settings: Settings, agent: Agent, log: RequestLog | None, paper: str) -> str:
     """Return the whole page; `paper` is the way from it to the annotated paper."""
-    arrays = play(settings, agent, trace)
+    arrays = play(settings, agent, log)
     shapes, numbers = pack(arrays, DIGITS)
     known = json.dumps(about(run, epoch, settings, agent, arrays) | {"shapes": shapes}).replace("</", "<\\/")
     html = (HERE / "look.html").read_text("utf-8")
@@ -127,12 +127,12 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--output", metavar="FILE", help="where to [RUN/decisions.html]")
     args = parser.parse(argv)
     given = given_settings(args) | {"run": dict(device="cpu", final_episodes=1)}
-    settings, trace, epoch, agent = load_run(args.run, given=given)
+    settings, log, epoch, agent = load_run(args.run, given=given)
     set_up_torch(settings.run)
     path = Path(args.output or Path(args.run) / "decisions.html")
     refuse_foreign(path)
     paper = Path(os.path.relpath(PAPER, path.resolve().parent)).as_posix()
-    text = page(args.run, epoch, settings, agent, trace, paper)
+    text = page(args.run, epoch, settings, agent, log, paper)
     write_atomically(path, text.encode())
     print(f"{path} ({len(text) / 1e6:.1f} MB)")
     return 0

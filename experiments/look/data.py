@@ -41,13 +41,13 @@ def kept_draws(agent: Agent, settings: Settings, flows: int) -> int:
     return min(settings.run.eval_draws, max(1, MOST_LATENTS // of_one_draw)) if of_one_draw else 0
 
 
-def play(settings: Settings, agent: Agent, trace: RequestLog | None = None) -> dict[str, np.ndarray]:
+def play(settings: Settings, agent: Agent, log: RequestLog | None = None) -> dict[str, np.ndarray]:
     """Play the first held-out episode of `edgediff.evaluate`; return DIGITS' arrays, (F, ...) each.
 
     The agent decides as in an evaluation of one environment. The rules are asked in the same states, and their
     answers are not carried out.
     """
-    simulator = Simulator.of(settings, trace=trace)
+    simulator = Simulator.of(settings, log=log)
     observation, generator = simulator.reset(HELD_OUT + 1), agent.evaluation_stream()
     flows = min(int(simulator.num_flows[0]), MOST_FLOWS)
     draws, every = kept_draws(agent, settings, flows), all_rules()

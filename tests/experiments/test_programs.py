@@ -18,7 +18,8 @@ PATHS = [*ROOT.glob("edgediff/**/*.py"), *ROOT.glob("experiments/**/*.py")]
 TAKES_RUN = re.compile(r'add_argument\(\s*"\w+", metavar="RUN')
 FOUND = [path.relative_to(ROOT).with_suffix("").parts for path in PATHS if TAKES_RUN.search(path.read_text())]
 PROGRAMS = sorted(".".join(parts) for parts in FOUND)
-KINDS = "d2sac mlp", "d2sac shared", "d2sac priced", "sac priced", "dqn shared", "ppo mlp", "ppo priced"
+KINDS = "d2sac mlp", "d2sac shared", "d2sac priced", "sac priced", "dqn shared", "ppo mlp", "ppo shared"
+NETWORKS = {"mlp": [], "shared": ["--network", "shared"], "priced": ["--network", "shared", "--critic", "priced"]}
 OPTIONS = {"evaluate": ["--final-episodes", "1"], "transfer": ["--results", "."], "pictures": ["--output", "pictures"]}
 OPTIONS["look"] = ["--output", "page.html"]
 
@@ -36,8 +37,7 @@ def runs(tmp_path_factory):
     def _runs(kind):
         (name, _, network), run = kind.partition(" "), folder / kind.replace(" ", "-")
         if not run.exists() and network:
-            form = ["shared", "--critic", "priced"] if network == "priced" else [network]
-            argv = ["--run", str(run), *TINY, "--agent", name, "--network", *form]
+            argv = ["--run", str(run), *TINY, "--agent", name, *NETWORKS[network]]
             assert run_program("edgediff.train", train.main, argv) == 0
         elif not run.exists():
             content = files.read(ROOT / "experiments/results/agent/last.pt", WEIGHTS)

@@ -64,7 +64,9 @@ def test_acting_with_another_generator_leaves_training_alone():
 @pytest.mark.line(11, 12, 13, 14, 15, 16, 17, 18, 19)
 def test_an_update_returns_its_metrics():
     """One number each: loss_q, loss_d, objective, entropy, q, target, grad_q, grad_pi; none with a gradient."""
-    found = agent().update(batch())
+    b = batch()
+    found = agent().update(b)
+    assert all(map(torch.equal, b, batch())), "the batch is changed in place; the memory still needs it"
     assert isinstance(found, dict), f"update returns a {type(found).__name__}; it returns a dict of tensors"
     missing = ", ".join(name for name in D2SAC.METRICS if name not in found)
     assert not missing, f"update returns no {missing}"

@@ -58,7 +58,13 @@ def test_betas_by_hand():
     assert beta[9].item() == pytest.approx(1 - math.exp(-0.9505)) and (beta.diff() > 0).all()
     assert second == pytest.approx(math.exp(-0.218)), named(second, {
         math.exp(-0.1585): "the bar is forgotten: alpha_bar_i is the product of alpha_1 .. alpha_i",
+        1 - math.exp(-0.0595) + 1 - math.exp(-0.1585): "this is the sum of beta_1 .. beta_i",
+        math.exp(-0.0595) + math.exp(-0.1585): "cumsum in place of cumprod: alpha_bar_i is the product",
+        (1 - math.exp(-0.0595)) * (1 - math.exp(-0.1585)): "this is the product of beta_1 .. beta_i; take the alphas",
+        1 - (1 - math.exp(-0.0595) + 1 - math.exp(-0.1585)): "cumsum of beta: alpha_bar_i is the product of the alphas",
     })  # fmt: skip
+    other = float(D.variance_schedule(1, 0.5, 5.0).beta[0])
+    assert other == pytest.approx(1 - math.exp(-2.75)), "N = 1, from 0.5 to 5: beta_1 = 1 - exp(-0.5 - 0.5 * 4.5)"
     assert beta.dtype == torch.float64, f"the schedule is in float64, not in {beta.dtype}: give arange a dtype"
 
 
@@ -197,16 +203,27 @@ def test_two_steps_by_hand():
 
 
 @pytest.mark.eq(19)
-def test_the_chain_takes_away_what_is_predicted():
-    """As above with a_2 = 0, z = 0, eps_theta = 1; alpha_bar_2 = 0.64 * 0.36 = 0.2304.
+def test_three_steps_by_hand():
+    """Without z: sqrt(alpha_i) = 0.8, 3/4, 7/15 and sqrt(1 - alpha_bar_i) = 0.6, 0.8, 0.96 for i = 1, 2, 3.
 
-    a_1 = -0.64 / sqrt(0.7696) / 0.6 = -1.21589, a_0 = (a_1 - 0.36 / 0.6) / 0.8 = -2.26986.
+    beta_i = 0.36, 7/16, 176/225; eps_theta = 1, 1.92, 1.08; a_3 = 2. a_2 = (2 - 0.88) * 15/7 = 2.4,
+    a_1 = (2.4 - 1.05) * 4/3 = 1.8, a_0 = (1.8 - 0.6) / 0.8 = 1.5.
     """
-    beta = torch.tensor([0.36, 0.64], dtype=torch.float64)
-    schedule = D.Schedule(beta, 1 - beta, torch.cumprod(1 - beta, 0))
-    found = float(D.denoise(lambda a, i: torch.ones_like(a), schedule, torch.zeros(2, 1, 1, dtype=torch.float64)))
-    assert found == pytest.approx(-2.26986, abs=1e-5), named(found, {
-        -(0.64 / 0.8 / 0.6 + 0.6) / 0.8: "reverse_mean is given alpha_i in the place of alpha_bar_i",
+    root = torch.tensor([0.8, 3 / 4, 7 / 15], dtype=torch.float64)
+    schedule = D.Schedule(1 - root**2, root**2, torch.cumprod(root**2, 0))
+    noise = torch.tensor([2.0, 0.0, 0.0], dtype=torch.float64)[:, None, None]
+    found = float(D.denoise(lambda a, i: torch.full_like(a, (1.0, 1.92, 1.08)[i - 1]), schedule, noise))
+
+    def chain(divisors):
+        a = 2.0
+        for i in (3, 2, 1):
+            a = (a - (1 - root[i - 1] ** 2) / divisors[i - 1] * (1.0, 1.92, 1.08)[i - 1]) / root[i - 1]
+        return float(a)
+
+    assert found == pytest.approx(1.5), named(found, {
+        chain((1 - root**2).sqrt()): "alpha_i where Eq. (21) needs alpha_bar_i, the misprint of the paper",
+        chain((1 - root**2).cumprod(0).sqrt()): "the bar is the product of beta_1 .. beta_i; it is that of the alphas",
+        2 / 0.8 / 0.75 * 15 / 7: "eps_theta is not used",
     })  # fmt: skip
 
 
@@ -253,6 +270,18 @@ def test_gradients_reach_all_steps():
     run(weight).backward()
     assert (weight.grad.abs() > 1e-6).all()
     assert torch.autograd.gradcheck(run, (weight,))
+
+
+@pytest.mark.eq(18, 21, 24)
+def test_coefficients_may_be_tensors():
+    """One alpha for each sample: two samples at once are what each is by itself; the tensors stay as they are."""
+    alpha, bar = (torch.tensor(values, dtype=torch.float64)[:, None] for values in ([0.64, 0.5], [0.19, 0.3]))
+    a, eps, z = normal(2, 3, seed=11), normal(2, 3, seed=12), normal(2, 3, seed=13)
+    forward = {D.forward_step: (a, alpha, eps), D.forward_marginal: (a, bar, eps)}
+    reverse = {D.reverse_mean: (a, eps, alpha, bar), D.reverse_step_expanded: (a, eps, alpha, bar, z)}
+    for function, given in (forward | reverse).items():
+        found, alone = function(*given), [function(*(each[k] for each in given)) for k in range(2)]
+        torch.testing.assert_close(found, torch.stack(alone))
 
 
 @pytest.mark.eq(26)

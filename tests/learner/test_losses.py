@@ -20,6 +20,9 @@ def test_state_value_by_hand():
     assert value.tolist() == pytest.approx([7.0, -2.0]), named(value[0].item(), {
         8.0: "this is the max backup of Eq. (14); Eq. (15) takes the expectation over pi",
         6.0: "the mean over all actions alike: weigh them by pi",
+        3.5: "the mean over actions of pi Q: V is the sum",
+        -1.0: "the sum over the batch: dim 0 is the samples, dim 1 the actions",
+        (4 + 8 * math.exp(0.5)) / (1 + math.exp(0.5)): "pi holds probabilities already: a second softmax spoils them",
     })  # fmt: skip
 
 
@@ -30,7 +33,8 @@ def test_td_target_by_hand():
     target = losses.td_target(torch.tensor([1.0, 1.0]), torch.tensor([0.9, 0.0]), torch.tensor([10.0, 1e6]))
     assert target.shape == (2,), f"shape {tuple(target.shape)}: (B,) with (B, 1) becomes (B, B), one column too many"
     words = "a backup without mask: where the episode ended, nothing follows, so y = R"
-    assert target[1] == 1.0, words if target[1] > 1e3 else named(target[1].item(), {})
+    slips = {0.0: "the discount scales the next value alone, not the reward"}
+    assert target[1] == 1.0, words if target[1] > 1e3 else named(target[1].item(), slips)
     assert target[0].item() == pytest.approx(10.0), named(
         target[0].item(), {11.0: "gamma is missing", -8.0: "the next value is subtracted"}
     )
@@ -59,8 +63,11 @@ def test_critic_loss_by_hand():
         2.75: "the mean of both critics; the losses add up",
         11.0: "the sum over the batch; Eq. (16) has 1 / B",
         5.0 / 2: "(B, 1) minus (B,) is (B, B): every error is taken with every target",
+        36.5: "the loss is of action 0, not of the action taken",
         (1 + 25 + 36 + 9) / 4 + (0 + 25 + 36 + 1) / 4: "all actions count; the loss is of the action taken",
     })  # fmt: skip
+    other = float(losses.critic_loss(q1, q2, torch.tensor([1, 0]), torch.tensor([2.0, 1.0])))
+    assert other == pytest.approx(61), f"with the other actions taken, (25 + 36) / 2 of each critic is 61, not {other}"
 
 
 @pytest.mark.eq(16)
@@ -97,6 +104,8 @@ def test_actor_objective_averages_over_the_batch_and_sums_over_actions():
         3.5: "the entropy is missing",
         3.5 + math.log(2): "the temperature before the entropy is missing",
         7.0 + 2 * bonus: "the sum over the batch; J is a mean over states",
+        1.75 + bonus / 2: "the mean over actions too: J is a sum over actions, and a mean over states",
+        1.75 + bonus: "the mean over actions of pi Q: J has their sum",
     })  # fmt: skip
 
 
@@ -107,7 +116,8 @@ def test_actor_gradient_vanishes_at_logits_q_over_temperature():
     logits = (q / temperature).requires_grad_()
     best = losses.actor_objective(torch.log_softmax(logits, 1), q, temperature)
     best.backward()
-    assert logits.grad.abs().max() < 1e-12
+    words = "J is largest at softmax(Q / temperature), but its gradient there is not 0: is pi or H(pi) detached?"
+    assert logits.grad.abs().max() < 1e-12, words
     assert best.item() == pytest.approx((temperature * torch.logsumexp(q / temperature, 1)).mean().item())
     elsewhere = (logits.detach() + 0.1 * torch.randn(5, A)).requires_grad_()
     worse = losses.actor_objective(torch.log_softmax(elsewhere, 1), q, temperature)
@@ -117,9 +127,13 @@ def test_actor_gradient_vanishes_at_logits_q_over_temperature():
 
 @pytest.mark.eq(25)
 def test_clean_latent_by_hand():
-    """A = 4 at 90 %: c = ln(0.9 * 3 / 0.1) = ln 27 = 3.296; the best action gets 3/4 c = 2.472, the others -c/4."""
-    latent, c = losses.clean_latent(torch.tensor([[0.0, 7.0, 1.0, 2.0]]))[0], math.log(27)
-    best = latent[1].item()
+    """A = 4 at 90 %: c = ln(0.9 * 3 / 0.1) = ln 27 = 3.296; the best action gets 3/4 c = 2.472, the others -c/4.
+
+    At 50 %, c = ln(0.5 * 3 / 0.5) = ln 3. In the first sample action 1 is the best, in the second action 0.
+    """
+    q, c = torch.tensor([[0.0, 7.0, 1.0, 2.0], [3.0, 0.0, 1.0, 2.0]]), math.log(27)
+    latent = losses.clean_latent(q)
+    best = latent[0, 1].item()
     assert best == pytest.approx(0.75 * c), named(best, {
         c: "not centred: 1 / A is subtracted from the one-hot vector",
         0.75 * math.log(36): "c has A where A - 1 belongs: the other actions are A - 1",
@@ -127,7 +141,16 @@ def test_clean_latent_by_hand():
         0.75: "the factor c is missing",
         -0.25 * c: "another action than argmax Q is preferred",
     })  # fmt: skip
-    assert latent[0].item() == pytest.approx(-0.25 * c)
+    assert latent[0, 0].item() == pytest.approx(-0.25 * c)
+    best = latent[1, 0].item()
+    assert best == pytest.approx(0.75 * c), named(best, {
+        -0.25 * c: "one best action for the whole batch: take the best of each sample, over dim 1",
+    })  # fmt: skip
+    best = losses.clean_latent(q.flip(1), 0.5)[0, 2].item()
+    assert best == pytest.approx(0.75 * math.log(3)), named(best, {
+        0.75 * c: "`confidence` is not used: 0.9 is fixed",
+        -0.25 * math.log(3): "another action than argmax Q is preferred",
+    })  # fmt: skip
 
 
 @pytest.mark.eq(25)
@@ -170,7 +193,7 @@ def test_polyak_moves_by_tau():
     assert not target[0].requires_grad, "the target carries a gradient of the online network: keep @torch.no_grad()"
     assert target[0].tolist() == [1.5, 3.0] and online[0].tolist() == [3.0, 6.0]
     losses.polyak(target, online, 1.0)
-    assert target[0].tolist() == [3.0, 6.0]
+    assert target[0].tolist() == [3.0, 6.0], "tau = 1 copies the online network"
 
 
 def test_shapes_that_would_broadcast_are_refused():

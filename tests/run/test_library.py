@@ -82,6 +82,7 @@ def test_a_library_changes_nothing_of_its_process(tmp_path, finished):
     trained(tmp_path / "r")
     assert load_run(tmp_path / "r").settings.run.threads == 2
     edgediff.compare({"r": tmp_path / "r", "greedy": "greedy"}, episodes=1)
+    edgediff.Controller.load(tmp_path / "r")
     assert process() == before
 
 
@@ -209,6 +210,10 @@ NOTEBOOK = [
     "threading.Timer(3.0, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
     "assert train.main(['--run', 'c', *TINY, '--epochs', '1000000']) == 130",
     "assert train.main(['--resume', 'a']) == 0 and evaluate.main(['a']) == evaluate.main(['a', 'b']) == 0",
+    "from edgediff import Controller; one, two = Controller.load('a'), Controller.load('a')\n"
+    "report = dict(available_bps=[1e7] * 8, backlog_bits=[0] * 8, available_tflops=9.0)\n"
+    "flow = dict(data_bits=1e6, work_tflop=1.0, priority=2, deadline_s=0.5)\n"
+    "assert one.decide(report, flow)[:7] == two.decide(report, flow)[:7]",
     "scores = compare({'mine': lambda world, view: np.zeros(len(view.flow), int), 'a': 'a'}); scores",
 ]
 

@@ -17,6 +17,8 @@ def test_total_delay_adds_four_parts():
         1.23: "the propagation delay is missing; Eq. (8) drops it, Eq. (2) has it",
         1.2: "processing and propagation are missing",
     })  # fmt: skip
+    other = delay.total_delay(5.0, 0.6, 0.07, 0.008)
+    assert other == pytest.approx(5.678), named(other, {})
 
 
 @pytest.mark.eq(3)
@@ -30,7 +32,7 @@ def test_queueing_delay_is_backlog_over_available():
     """Eq. (5): 1 Mbit / 50 Mbit/s = 0.02 s; an empty queue takes no time."""
     found = delay.queueing_delay(1e6, 50e6)
     assert found == pytest.approx(0.02), named(found, {50.0: "R / Q in place of Q / R"})
-    assert delay.queueing_delay(0.0, 50e6) == 0.0
+    assert delay.queueing_delay(0.0, 50e6) == 0.0, "an empty queue takes no time where there is bandwidth"
 
 
 @pytest.mark.eq(6)
@@ -43,8 +45,10 @@ def test_processing_delay_is_work_over_compute():
 def test_no_rate_means_no_end():
     """Eqs. (3), (5), (6) at rate 0: infinite, without an error, also for nothing to send."""
     for one in (delay.transmission_delay, delay.queueing_delay, delay.processing_delay):
-        assert one(1.0, 0.0) == np.inf
-    assert delay.queueing_delay(0.0, 0.0) == np.inf  # nothing waits, but nothing will be served either
+        found = one(1.0, 0.0)
+        assert found == np.inf, f"{found:g} at rate 0: divide by the rate itself, and return infinity where it is 0"
+    words = "the wait of an empty queue at rate 0 is infinite: nothing waits, but nothing will be served either"
+    assert delay.queueing_delay(0.0, 0.0) == np.inf, words
 
 
 def test_delays_broadcast():
@@ -67,12 +71,13 @@ def test_deadline_is_met_up_to_the_last_moment():
 
 @pytest.mark.eq(5)
 def test_drain_by_hand():
-    """5 Mbit wait and 2 Mbit can be sent: 3 are left; 7 can be sent: 0, not -2."""
+    """5 Mbit wait and 7 Mbit can be sent: 0 are left, not -2; 9 wait and 2 can be sent: 7."""
     left = float(delay.drain_backlog(5e6, 7e6))
     assert left == 0, named(
         left, {-2e6: "the queue is negative: max(Q - served, 0)", 2e6: "a queue cannot grow by serving"}
     )
-    assert delay.drain_backlog(5e6, 2e6) == 3e6
+    left = float(delay.drain_backlog(9e6, 2e6))
+    assert left == 7e6, named(left, {-7e6: "served - Q in place of Q - served"})
 
 
 @pytest.mark.eq(5)

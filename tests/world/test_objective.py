@@ -35,6 +35,7 @@ def test_objective_weighs_delay_and_balance():
     [
         (dict(), 0),
         (dict(delay_s=0.6), 1),  # (10a)
+        (dict(delay_s=0.6, deadline_s=0.7), 0),
         (dict(requested_bps=11.0), 1),  # (10b)
         (dict(requested_tflops=21.0), 1),  # (10c)
         (dict(delay_s=0.6, requested_bps=11.0, requested_tflops=21.0), 3),
@@ -75,6 +76,9 @@ def test_worked_example_of_the_reward_docstring():
         2.5: "the minus before the bracket is missing: this is a cost",
         -0.5: "the penalty kappa phi is missing",
     })  # fmt: skip
+
+
+def test_the_docstring_of_the_reward_has_these_numbers():
     assert "H_d = 0.2, H_r = 0.6, O = 0.2 + 0.5 * 0.6 = 0.5" in objective.reward.__doc__
     assert "r = -(0.5 + 1 * 2) = -2.5" in objective.reward.__doc__.replace("\n    ", " ")
 
@@ -82,4 +86,8 @@ def test_worked_example_of_the_reward_docstring():
 @pytest.mark.eq(13)
 def test_penalty_scales_the_violations_alone():
     """Eq. (13) with kappa = 3: -(0.5 + 3 * 2) = -6.5."""
-    assert objective.reward(0.5, 2, penalty=3.0) == -6.5
+    found = objective.reward(0.5, 2, penalty=3.0)
+    assert found == -6.5, named(found, {
+        -2.5: "the penalty kappa is taken as 1",
+        -7.5: "kappa scales the whole bracket; it stands before phi alone",
+    })  # fmt: skip

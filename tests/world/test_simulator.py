@@ -93,7 +93,8 @@ def test_a_step_returns_one_number_for_each_environment():
         pytest.fail(f"{error}: {words}", pytrace=False)
     missing = ", ".join(name for name in (*Outcome._fields, "priority", "successor") if name not in info)
     assert not missing, f"info has no {missing}"
-    assert observation.shape == info["successor"].shape == (2, WORLD.state_dim)
+    for name, value in (("the observation", observation), ("info['successor']", info["successor"])):
+        assert value.shape == (2, WORLD.state_dim), f"{name} of shape {value.shape} is not (E, S)"
     for name, value in [*zip(("reward", "terminated", "truncated"), rest, strict=True), *info.items()]:
         assert name == "successor" or value.shape == (2,), f"{name} of shape {value.shape} is not (E,)"
 
@@ -105,7 +106,9 @@ def test_one_step_by_hand():
     simulator.reset(0)
     flows, expected = simulator.flows[0], simulator.outcomes()
     now, later = flows["slot"][:2]
-    observation, reward, terminated, truncated, info = simulator.step(np.array([10]))
+    action = np.array([10])
+    observation, reward, terminated, truncated, info = simulator.step(action)
+    assert action.tolist() == [10], "action is changed in place: whoever called still needs it"
     assert not terminated.any() and not truncated.any(), "this episode has more flows: it is not at its end"
     assert reward[0] == expected.reward[0, 10], named(reward[0], {
         expected.reward[0, 0]: "the reward is that of action 0, not of the action given",
@@ -230,7 +233,8 @@ def test_three_environments_equal_three_runs_of_one():
     for env in range(3):
         alone = play(Simulator(WORLD, 1, first_env=env), RoundRobin(1), 300)
         for a, b in zip(together[1:], alone[1:], strict=True):
-            assert np.array_equal(a[0][env], b[0][0]) and a[1][env] == b[1][0] and a[3][env] == b[3][0]
+            same = np.array_equal(a[0][env], b[0][0]) and a[1][env] == b[1][0] and a[3][env] == b[3][0]
+            assert same, f"environment {env} beside others is not what it is by itself"
             assert all(np.array_equal(a[4][name][env], b[4][name][0]) for name in a[4])
 
 

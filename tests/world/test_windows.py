@@ -252,7 +252,7 @@ def count_draws(monkeypatch):
 def test_a_burst_and_a_year_of_nothing_cost_one_draw_an_episode(monkeypatch):
     """Most windows of such a log would hold no request; were they passed over, a reset would take 20 draws each."""
     drawn = count_draws(monkeypatch)
-    started = simulator.Simulator(WorldConfig(), 6, trace=burst())
+    started = simulator.Simulator(WorldConfig(), 6, log=burst())
     for seed in range(5):
         started.reset(seed)
         assert (started.num_flows >= 1).all() and (started.episode == 0).all()
@@ -261,7 +261,7 @@ def test_a_burst_and_a_year_of_nothing_cost_one_draw_an_episode(monkeypatch):
 
 def test_playing_through_a_log_with_a_burst_draws_each_episode_once(monkeypatch):
     drawn, ended = count_draws(monkeypatch), np.zeros(3, int)
-    started = simulator.Simulator(WorldConfig(num_slots=10), 3, trace=burst(100))
+    started = simulator.Simulator(WorldConfig(num_slots=10), 3, log=burst(100))
     started.reset(0)
     for _ in range(700):
         *_, truncated, _ = started.step(np.zeros(3, int))
