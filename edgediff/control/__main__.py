@@ -68,9 +68,9 @@ async def serve(protocol: LineProtocol, place: str | int | None) -> None:
 
 def main(argv: list[str]) -> int:
     """Decide flows online: read one JSON object a line, answer with one JSON object a line (edgediff/control)."""
-    parser = Parser("python -m edgediff.control NAME", main.__doc__)
+    parser = Parser("python -m edgediff.control RUN|RULE", main.__doc__)
     which = f"folder of a run, or a rule: {', '.join(RULES)}; ./NAME is a folder of such a name"
-    parser.add_argument("name", metavar="NAME", help=which)
+    parser.add_argument("name", metavar="RUN|RULE", help=which)
     parser.add_run_flags("eval_draws", "device", "threads")
     parser.add_argument("--listen", metavar="X", help=LISTEN)
     parser.add_argument("--probabilities", action="store_true", help="answer also with the probabilities of actions")
