@@ -138,11 +138,7 @@ class LearnerConfig:
 
     agent: str = setting("d2sac", "which agent learns", choices=("d2sac", "sac", "dqn", "ppo"))
     network: str = setting("mlp", "one for the whole state, or one shared by all gateways", choices=("mlp", "shared"))
-    critic: str = setting(
-        "values",
-        "with network shared, critics may learn prices of what an action holds (ppo's is a state value in any case)",
-        choices=("values", "priced"),
-    )
+    critic: str = setting("values", "values, or prices of what is held (network shared)", choices=("values", "priced"))
     gamma: float = setting(0.95, "gamma, discount factor", 0, 1)
     entropy_temperature: float = setting(0.05, "alpha of Table 1, weight of the entropy in J", 0, 1e3)
     tau: float = setting(0.005, "tau, soft update rate", TINY, 1)

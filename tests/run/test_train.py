@@ -112,11 +112,6 @@ def test_a_mistake_is_one_line_that_names_the_setting_and_nothing_is_written(ref
     assert os.listdir(tmp_path) == []
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_an_absent_gpu_is_said(refused):
-    refused(train, "device: cuda is not available", "--device", "cuda")
-
-
 @pytest.mark.parametrize(
     "argv, message",
     [
