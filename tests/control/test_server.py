@@ -169,7 +169,7 @@ def test_more_clients_than_are_served_at_once_wait_for_their_turn(served):
 
 def test_stop_answers_the_lines_that_have_arrived_and_only_those(served, monkeypatch):
     def slow(line):
-        time.sleep(0.02)
+        time.sleep(1.5 * module.QUIET_S)
         return echo(line)
 
     monkeypatch.setattr(module, "SHUTDOWN_TIMEOUT_S", 5.0)

@@ -57,7 +57,7 @@ def test_a_folder_that_cannot_be_locked_is_taken_away_again(refused, monkeypatch
 
     monkeypatch.setattr("fcntl.flock", refuse)
     for _ in range(2):
-        refused(train, "run: r cannot be locked ([Errno 37] No locks available)", "--run", "r", *TINY)
+        refused(train, "run: r cannot be written or locked ([Errno 37] No locks available)", "--run", "r", *TINY)
 
 
 def test_two_runs_that_start_in_the_same_second_get_two_folders(call, tmp_path, monkeypatch):
