@@ -2,8 +2,6 @@
 
 import copy
 import json
-import os
-import signal
 import subprocess
 import sys
 import threading
@@ -12,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from lines import FLOW, REPORT, encoded, write_run
+from tiny import process_state
 
 from edgediff import evaluate
 from edgediff.config import LearnerConfig, RunConfig, Settings, WorldConfig
@@ -263,13 +262,6 @@ def test_a_nan_in_the_second_flow_gives_the_noise_of_the_first_back(busy, mode, 
     assert len(calls) == 2 and noise.equal(controller.generator.get_state())
     controller.decide(REPORT, FLOW)
     assert not noise.equal(controller.generator.get_state())
-
-
-def process_state():
-    """Return what belongs to the process: threads, denormal numbers, precision, generators, signals, environment."""
-    kept = torch.get_num_threads(), torch.tensor([1e-40]).mul(1).item() > 0, torch.get_float32_matmul_precision()
-    streams = torch.default_generator.get_state().tolist(), str(np.random.get_state())  # noqa: NPY002
-    return kept, streams, [signal.getsignal(number) for number in signal.valid_signals()], dict(os.environ)
 
 
 def test_it_changes_nothing_in_the_process_and_runs_in_a_thread(busy):

@@ -98,7 +98,8 @@ def refusal(path, *given):
 
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("name", LOGS)
-def test_load_log_reads_every_public_format_and_tables_at_once(write, monkeypatch, name, packed):
+def test_load_log_reads_every_public_format(write, monkeypatch, name, packed):
+    """And tables at once, not line by line."""
     if not LOGS[name].startswith("{"):
         monkeypatch.setattr(log_rows, "read_exactly", lambda *_: pytest.fail("read line by line"))
     found = load_log(write(gzip.compress(LOGS[name].encode()) if packed else LOGS[name]))
