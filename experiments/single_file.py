@@ -16,7 +16,7 @@ from pathlib import Path
 from edgediff import __version__
 from edgediff.config import LearnerConfig
 from edgediff.errors import ConfigError
-from edgediff.learner import agent, diffusion, embedding, losses, networks, nstep, replay
+from edgediff.learner import agent, diffusion, embedding, losses, networks, nstep, replay, shared
 from edgediff.learner.agent import Agent
 from edgediff.learner.d2sac import D2SAC
 from edgediff.run.commandline import Parser
@@ -83,7 +83,8 @@ AGENT = """class D2SAC:
 BEFORE = (
     diffusion.Schedule, diffusion.variance_schedule, diffusion.forward_marginal, diffusion.reverse_mean,
     diffusion.reverse_step, diffusion.denoise, diffusion.log_policy,
-    embedding.sinusoidal_embedding, embedding.StepEmbedding, networks.mlp, networks.NoiseNetwork, networks.TwinCritics,
+    embedding.sinusoidal_embedding, embedding.StepEmbedding, shared.trunk, networks.mlp, networks.NoiseNetwork,
+    networks.TwinCritics,
     losses.state_value, losses.td_target, losses.critic_loss, losses.entropy, losses.actor_objective,
     losses.clean_latent, losses.diffusion_loss, losses.polyak,
     nstep.n_step_return, replay.Batch,
