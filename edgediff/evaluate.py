@@ -18,7 +18,7 @@ from edgediff.errors import ConfigError
 from edgediff.run.commandline import Parser, given_settings
 from edgediff.run.process import run_program, set_up_torch
 from edgediff.run.scores import Scores, agent_policy, scores_of
-from edgediff.run.start import Loaded, check, load_run
+from edgediff.run.start import Loaded, check, load_run, refuse_of_agents, rule_or_run
 from edgediff.world.rollout import Policy
 from edgediff.world.rules import RULES, all_rules
 from edgediff.world.windows import describe_log
@@ -36,19 +36,18 @@ def compare(
     fields of `WorldConfig` and `RunConfig`; without them, the world is that of the runs, or the default one.
     Raises `ConfigError`, also at an action that is none, with the name of its scheduler.
     """
+    if not isinstance(schedulers, Mapping) or {*map(type, schedulers)} - {str}:
+        raise ConfigError(f"schedulers: a {type(schedulers).__name__} is no mapping of texts to schedulers")
+    if {"episodes", "final_episodes"} <= settings.keys():
+        raise ConfigError("episodes: cannot be given together with final_episodes")
     if "episodes" in settings:
         settings["final_episodes"] = settings.pop("episodes")
-    given, rules = by_configuration(settings, "world", "run"), all_rules()
-    found = {label: rules.get(RULES.get(s, ""), s) if isinstance(s, str) else s for label, s in schedulers.items()}
-    runs = load_runs({label: s for label, s in found.items() if isinstance(s, (str, Path))}, weights, given)
-    policies: dict[str, Policy] = {}
-    for label, scheduler in found.items():
-        if label in runs:
-            _, policies[label] = agent_policy(runs[label].agent, runs[label].settings.run, mode)
-        elif callable(scheduler):
-            policies[label] = scheduler
-        else:
-            raise ConfigError(f"{label}: {scheduler!r} is no function, no rule ({', '.join(RULES)}) and no folder")
+    given = by_configuration(settings, "world", "run")
+    policies: dict[str, Any] = {label: rule_or_run(s, f"{label}: ") for label, s in schedulers.items()}
+    runs = load_runs({label: s for label, s in policies.items() if not callable(s)}, weights, settings)
+    policies |= {label: agent_policy(run.agent, run.settings.run, mode)[1] for label, run in runs.items()}
+    if not runs:
+        refuse_of_agents(weights, mode, given["run"])
     common = next(iter(runs.values())).settings if runs else preset_settings("paper", given)
     log = check(common, learning=False)
     scores = scores_of(policies, common.world, common.run.final_episodes, log)
@@ -56,9 +55,9 @@ def compare(
     return scores
 
 
-def load_runs(folders: Mapping[str, str | Path], weights: str, given: dict[str, dict]) -> dict[str, Loaded]:
+def load_runs(folders: Mapping[str, str | Path], weights: str, changes: dict[str, Any]) -> dict[str, Loaded]:
     """Read runs that are to be scored together; `ConfigError` unless they have one world."""
-    runs = {label: load_run(folder, weights, given) for label, folder in folders.items()}
+    runs = {label: load_run(folder, weights, **changes) for label, folder in folders.items()}
     for label, run in runs.items():
         first, common = next(iter(runs.items()))
         for name, value in vars(common.settings.world).items():
@@ -78,7 +77,13 @@ def main(argv: list[str]) -> int:
     args = parser.parse(argv)
     if args.csv and args.json:
         raise ConfigError("csv: cannot be given together with --json")
-    runs = load_runs({run: run for run in args.runs}, args.weights, given_settings(args))
+    for k, name in enumerate(args.runs):
+        if name in RULES and not Path(name).exists():
+            raise ConfigError(f"run: {name} is a rule; rules are always shown")
+        if Path(name) in map(Path, args.runs[:k]):
+            raise ConfigError(f"run: {name} is given twice")
+    given = given_settings(args)
+    runs = load_runs({run: run for run in args.runs}, args.weights, given["world"] | given["run"])
     (world, _, of_run), _, _, _ = runs[args.runs[0]]
     set_up_torch(of_run)
     policies: dict[str, Policy] = {}

@@ -105,6 +105,7 @@ def single_file() -> str:
     memory, learner = "class Replay:\n" + methods(OF_REPLAY) + ADD, f"{AGENT}\n{methods(OF_AGENT)}"
     parts = [head, config(), *map(source, BEFORE), memory, *map(source, AFTER), learner, loop()]
     text = "\n".join(parts).replace("log_policy_to_act", "log_policy").replace("self.clean_latent", "clean_latent")
+    text = text.replace("self.capacity(self.config)", "self.config.buffer_size")
     text = re.sub(r"(:|\"\"\")\n\n(?= )", r"\1\n", text.replace(" | SharedNoiseNetwork", ""))
     return re.sub(r"\n\n(?=        )", "\n", text)
 

@@ -8,7 +8,9 @@ import pytest
 
 from edgediff.config import CONFIGS, PRESETS, LearnerConfig, RunConfig, Settings, WorldConfig, preset_settings
 from edgediff.errors import ConfigError
+from edgediff.learner.agents import AGENTS
 from edgediff.run import start
+from edgediff.run.report import budget
 from edgediff.run.start import check_memory
 from edgediff.world.log import RequestLog
 
@@ -166,7 +168,12 @@ def test_a_request_log_beyond_the_memory_is_refused(sixteen_gigabytes, monkeypat
     check_memory(settings, RequestLog(column[:200_000_000], column, column))
 
 
-def test_ppo_needs_memory_for_one_rollout_not_for_a_buffer(sixteen_gigabytes):
-    """10 million transitions of 256 gateways are 41 GB; a rollout of a thousand is 4 MB."""
-    world = WorldConfig(num_gateways=256)
-    check_memory(Settings(world, LearnerConfig(agent="ppo", buffer_size=10_000_000), RunConfig(final_episodes=1)))
+def test_an_agent_that_learns_from_a_rollout_needs_no_buffer_and_has_a_budget_of_its_own(
+    sixteen_gigabytes, monkeypatch
+):
+    """10 million transitions of 256 gateways are 41 GB; a rollout of a thousand is 4 MB. Its name does not matter."""
+    monkeypatch.setitem(AGENTS, "sac", AGENTS["ppo"])
+    learner = LearnerConfig(agent="sac", buffer_size=10_000_000, epochs=5)
+    settings = Settings(WorldConfig(num_gateways=256), learner, RunConfig(final_episodes=1))
+    check_memory(settings)
+    assert " 100 gradient steps of 512 samples" in budget(settings)  # 5 epochs, 10 passes, two batches each

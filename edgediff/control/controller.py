@@ -20,11 +20,10 @@ from edgediff.config import Settings, WorldConfig, by_configuration, preset_sett
 from edgediff.control.messages import MAX_FLOWS, Demand, Report, read_flow, read_report, short_repr
 from edgediff.errors import ConfigError
 from edgediff.learner.agent import Agent
-from edgediff.run.start import load_run
+from edgediff.run.start import load_run, refuse_of_agents, rule_or_run
 from edgediff.run.weights import restore_agent
 from edgediff.world.decision import LEVEL_FACTORS, Outcome, View, decode_action, outcome
 from edgediff.world.rollout import Policy
-from edgediff.world.rules import RULES, all_rules
 from edgediff.world.state import state_of
 from edgediff.world.workload import draw_topology
 
@@ -75,13 +74,11 @@ class Controller:
         `WorldConfig` and `RunConfig`; nothing in the process is changed. `ConfigError` if something is unusable.
         """
         given = by_configuration(changes, "world", "run")
-        if isinstance(scheduler, str) and scheduler in RULES:
-            scheduler = all_rules()[RULES[scheduler]]
-        if callable(scheduler):
-            return cls(scheduler, preset_settings("paper", given), mode)
-        if not Path(scheduler).is_dir():
-            raise ConfigError(f"run: {scheduler} is neither a folder nor one of {', '.join(RULES)}")
-        settings, _, _, agent = load_run(scheduler, weights, given | {"world": given["world"] | NO_LOG})
+        found = rule_or_run(scheduler)
+        if callable(found):
+            refuse_of_agents(weights, mode, given["run"])
+            return cls(found, preset_settings("paper", given), mode)
+        settings, _, _, agent = load_run(found, weights, **changes | NO_LOG)
         return cls(agent, settings, mode)
 
     def decide(self, report: Report | dict, demand: Demand | dict) -> Decision:
@@ -110,7 +107,8 @@ class Controller:
         try:
             for flow in flows:
                 propagation_s = self._propagation_s(flow, len(capacity_bps))
-                view = View(flow, backlog_bits, available_bps, capacity_bps, propagation_s, available_tflops, load)
+                known = flow, backlog_bits, available_bps, capacity_bps, propagation_s, available_tflops, load
+                view = View(*known).read_only()
                 action, pi = self._choose(scheduler, world, view)
                 result = Outcome(*(field[0, 0] for field in outcome(world, view, action[:, None])))
                 backlog_bits, available_bps, available_tflops = after_grant(view, result)

@@ -3,6 +3,7 @@
 The agents differ in their networks, in the policy that these define, and in one gradient step.
 """
 
+import math
 import operator
 from collections.abc import Iterator
 from functools import partial
@@ -146,9 +147,20 @@ class Agent:
             pi = self.training_policy(self.checked_state(observation), torch.Generator(self.device))
             require_finite("action probabilities", pi)
 
+    @staticmethod
+    def capacity(config: LearnerConfig) -> int:
+        """Return how many transitions memory holds: those of a replay buffer, B of Algorithm 1."""
+        return config.buffer_size
+
+    @staticmethod
+    def gradient_steps(config: LearnerConfig) -> int:
+        """Return the number of batches that `batches` draws in a whole run."""
+        warm_up = math.ceil(config.batch_size / config.collect_per_epoch) - 1  # epochs before memory holds a batch
+        return (config.epochs - warm_up) * config.updates_per_epoch
+
     def memory(self) -> Replay:
-        """Create what the agent learns from: a replay buffer, B of Algorithm 1."""
-        return Replay(self.config.buffer_size, self.config.num_envs, self.state_dim, self.num_actions, self.device)
+        """Create the memory of transitions."""
+        return Replay(self.capacity(self.config), self.config.num_envs, self.state_dim, self.num_actions, self.device)
 
     def batches(self, memory: Replay, generator: torch.Generator) -> Iterator[Any]:
         """Draw the batches of an epoch, Algorithm 1, lines 9-10: none until the memory holds a full one."""

@@ -5,12 +5,14 @@ J. Schulman et al., "High-dimensional continuous control using generalized advan
 """
 
 import copy
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from edgediff.config import LearnerConfig
 from edgediff.learner.agent import Agent, detached, gradient_step
 from edgediff.learner.losses import entropy, polyak
 from edgediff.learner.replay import Replay
@@ -70,10 +72,15 @@ class PPO(Agent):
         """Return the policy of the averaged weights, Eq. (17), as for the other agents, (B, A)."""
         return torch.softmax(self.average_actor(state), dim=1)
 
-    def memory(self) -> Replay:
-        """Create a buffer that holds exactly one rollout: what was collected since the last epoch."""
-        c = self.config
-        return Replay(c.collect_per_epoch, c.num_envs, self.state_dim, self.num_actions, self.device)
+    @staticmethod
+    def capacity(config: LearnerConfig) -> int:
+        """Return how many transitions memory holds: exactly one rollout, that of the last epoch."""
+        return config.collect_per_epoch
+
+    @staticmethod
+    def gradient_steps(config: LearnerConfig) -> int:
+        """Return the number of batches of a whole run; the last of a pass may be smaller."""
+        return config.epochs * config.ppo_passes * math.ceil(config.collect_per_epoch / config.batch_size)
 
     def batches(self, memory: Replay, generator: torch.Generator) -> Iterator[RolloutBatch]:
         """Go over the rollout several times, shuffled before every pass; the advantages are computed once.

@@ -47,9 +47,10 @@ class Parser(argparse.ArgumentParser):
         if unknown:
             word = unknown[0]
             flag = argv[argv.index(word) - 1] if word in argv else ""
-            if word[0] != "-" and flag in self._option_string_actions:  # as --json scores.json
-                raise ConfigError(f"{flag} takes no value; write {flag} > {word}")
-            known = difflib.get_close_matches(word.split("=")[0], self._option_string_actions, 1, 0.4)
+            if not word.startswith("-"):
+                wrong = f"{flag} takes no value; write {flag} > {word}"  # as --json scores.json
+                raise ConfigError(wrong if flag in self._option_string_actions else f"takes no argument {word!r}")
+            known = difflib.get_close_matches(word.split("=")[0], self._option_string_actions, 1, 0.7)
             raise ConfigError(f"unknown setting {word}" + (f"; did you mean {known[0]}?" if known else ""))
         for name, value in vars(args).items():
             # argparse makes an empty list of --name=--

@@ -3,7 +3,6 @@
 import contextlib
 import csv
 import io
-import math
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from tqdm import tqdm
 
 from edgediff.config import Settings
 from edgediff.errors import ConfigError, NonFiniteError, first_line
+from edgediff.learner.agents import AGENTS
 from edgediff.run import files
 from edgediff.run.folder import Progress
 from edgediff.world.rollout import SCORES
@@ -27,12 +27,7 @@ OUTCOMES = {"reward": "reward", "completion": "completed", "latency_s": "delay_s
 def budget(settings: Settings) -> str:
     """Return what a run will spend, in words: transitions, gradient steps, episodes."""
     world, c, _ = settings
-    transitions = c.epochs * c.collect_per_epoch
-    if c.agent == "ppo":
-        updates = c.epochs * c.ppo_passes * math.ceil(c.collect_per_epoch / c.batch_size)
-    else:
-        warm_up = math.ceil(c.batch_size / c.collect_per_epoch) - 1  # epochs before the buffer holds a batch
-        updates = (c.epochs - warm_up) * c.updates_per_epoch
+    transitions, updates = c.epochs * c.collect_per_epoch, AGENTS[c.agent].gradient_steps(c)
     flows = world.num_slots * world.flows_per_slot
     return (
         f"budget: {c.epochs} epochs x {c.collect_per_epoch} = {transitions:,} transitions "

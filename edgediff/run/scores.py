@@ -67,6 +67,10 @@ def scores_of(
             scores[label] = score(simulator, scheduler, HELD_OUT + 1)
         except ConfigError as error:
             raise ConfigError(f"{label}: {error}") from None
+        except Exception as error:
+            if hasattr(error, "add_note"):  # from Python 3.11 on
+                error.add_note(f"in the scheduler {label!r}")
+            raise
     return scores
 
 

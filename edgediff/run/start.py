@@ -5,15 +5,16 @@ Every mistake is refused here, before a new folder is made or an old one is chan
 
 import math
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
-from edgediff.config import Settings, preset_settings
+from edgediff.config import Settings, by_configuration, preset_settings
 from edgediff.errors import ConfigError, first_line
 from edgediff.learner.agent import Agent
 from edgediff.learner.agents import AGENTS
@@ -21,6 +22,8 @@ from edgediff.run.folder import RunFolder, create, reopen, versions
 from edgediff.run.scores import traffic_label
 from edgediff.run.weights import read_weights, restore_agent, stored_settings, weights_path
 from edgediff.world.log import RequestLog, fingerprint, log_of
+from edgediff.world.rollout import Policy
+from edgediff.world.rules import RULES, all_rules
 from edgediff.world.state import state_dim
 from edgediff.world.windows import describe_log, largest_episode
 
@@ -57,16 +60,34 @@ class Loaded(NamedTuple):
     agent: Agent
 
 
-def load_run(run: str | Path, weights: str = "last", given: dict[str, dict] | None = None) -> Loaded:
-    """Read the agent of a run, to act or to be scored at one load; `given` changes settings, by configuration."""
+def load_run(run: str | Path, weights: str = "last", **changes: Any) -> Loaded:
+    """Read the agent of a run, to act or to be scored at one load; `changes` are of `WorldConfig` and `RunConfig`."""
     trained, epoch, found = read_weights(weights_path(run, weights))
     before = trained._replace(world=trained.world.at_load(trained.world.load))
-    settings = before.changed(given or {})
+    settings = before.changed(by_configuration(changes, "world", "run"))
     gateways, known = settings.world.num_gateways, trained.world.num_gateways
     if gateways != known and trained.learner.network == "mlp":
         raise ConfigError(f"num_gateways: {gateways} is not {known}, as in the run, whose network is mlp")
     log = check(settings, learning=False)
     return Loaded(settings, log, epoch, restore_agent(found, settings))
+
+
+def rule_or_run(scheduler: str | Path | Policy, label: str = "") -> str | Path | Policy:
+    """Return the rule of a short name, a function as it is, or what names a run; `ConfigError` at anything else."""
+    if isinstance(scheduler, str) and scheduler in RULES:
+        return all_rules()[RULES[scheduler]]
+    if callable(scheduler) or isinstance(scheduler, (str, Path)) and Path(scheduler).exists():
+        return scheduler
+    shown = scheduler if isinstance(scheduler, (str, Path)) else f"a {type(scheduler).__name__}, no function,"
+    raise ConfigError(f"{label}run: {shown} is neither a folder nor one of {', '.join(RULES)}")
+
+
+def refuse_of_agents(weights: str, mode: str, run: Mapping[str, Any]) -> None:
+    """Raise `ConfigError` at what only an agent has, where there is none."""
+    draws = run.get("eval_draws")
+    for name, value, usual in (("weights", weights, "last"), ("mode", mode, ""), ("eval_draws", draws, None)):
+        if value != usual:
+            raise ConfigError(f"{name}: {value} is given to a rule, which has none")
 
 
 def check_device(device: str) -> None:
@@ -80,7 +101,7 @@ def check_device(device: str) -> None:
 def check_memory(settings: Settings, log: RequestLog | None = None, learning: bool = True) -> None:
     """Raise `ConfigError` if buffer, environments, flows and request log could not fit into this computer's memory."""
     world, learner, run = settings
-    transitions = learner.collect_per_epoch if learner.agent == "ppo" else learner.buffer_size
+    transitions = AGENTS[learner.agent].capacity(learner)
     buffer_gb = learning * transitions * (8 * state_dim(world, learner.network) + 14) / 1e9
     if run.device != "cpu" and buffer_gb >= 0.8 * (free_gb := torch.cuda.mem_get_info(run.device)[0] / 1e9):
         raise ConfigError(

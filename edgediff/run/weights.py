@@ -25,6 +25,8 @@ def weights_path(folder: str | Path, which: str) -> Path:
     """Return the file of the last or the best weights of a run; `ConfigError` at another word."""
     if which not in ("last", "best"):
         raise ConfigError(f"weights: {which!r} is not one of last, best")
+    if Path(folder).is_file():
+        raise ConfigError(f"run: {folder} is a file; give its folder")
     return Path(folder) / f"{which}.pt"
 
 

@@ -25,6 +25,12 @@ class View(NamedTuple):
     available_tflops: np.ndarray  # (E,) F_avail
     load: np.ndarray = np.ones(1)  # (E,) or (1,): arrivals of late, 1 for lambda W a slot
 
+    def read_only(self) -> "View":
+        """Return the view, closed to writing: a scheduler that tries is told by a ValueError."""
+        for values in self:
+            values.setflags(write=False)
+        return self
+
 
 class Outcome(NamedTuple):
     """The outcome of K actions on the flow at hand, each (E, K)."""

@@ -75,7 +75,7 @@ class Simulator:
         return self.state_of_view(self.world, self.view())
 
     def view(self) -> View:
-        """Return what is known at the present decision."""
+        """Return what is known at the present decision; nobody can write into it."""
         flow = self.flows[self._envs, self.cursor]
         slot = flow["slot"]
         available_bps = np.maximum(self.total_bps[self._envs, slot] - self.reserved_bps[self._envs, slot], 0.0)
@@ -85,7 +85,8 @@ class Simulator:
         flows = self.arrived[self._envs, slot] - self.arrived[self._envs, slot - slots]
         load = recent_load(self.world, flows, slots)
         known_s = propagation_s[flow["workshop"]]
-        return View(flow, self.backlog_bits, available_bps, capacity_bps, known_s, available_tflops, load)
+        backlog_bits = self.backlog_bits.copy()
+        return View(flow, backlog_bits, available_bps, capacity_bps, known_s, available_tflops, load).read_only()
 
     def outcomes(self) -> Outcome:
         """Return the outcome of all A actions for the present flows, none of them carried out: each field (E, A)."""
@@ -107,7 +108,7 @@ class Simulator:
         truncated = self.cursor == self.num_flows
         if truncated.any():
             observation = self.next_episode(truncated)
-        info = result._asdict() | {"priority": view.flow["priority"], "successor": successor}
+        info = result._asdict() | {"priority": view.flow["priority"].copy(), "successor": successor}
         return observation, result.reward, np.zeros(self.num_envs, bool), truncated, info
 
     def repeat(self, copies: int) -> "Simulator":
@@ -146,6 +147,8 @@ class Simulator:
             now[:] = value
 
     def _check(self, action: Any) -> np.ndarray:
+        if not self.num_flows.all():
+            raise ConfigError("step: no episode has begun, call reset first")
         try:
             action = np.asarray(action)
         except (TypeError, ValueError):  # rows of several lengths

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from edgediff.learner.agents import AGENTS
 from edgediff.run.commandline import Parser
 from edgediff.run.process import run_program
 from edgediff.world.decision import LEVEL_FACTORS
@@ -16,6 +15,7 @@ from experiments import RESULTS
 from experiments.analysis.reading import held_out_curves, interval, pd, read, read_csv, score_text, steps_to
 from experiments.analysis.score_tables import markdown
 from experiments.analysis.stats import iqm
+from experiments.grid.grids import LEARNERS
 from experiments.timing.latency import COLUMNS as TIMES
 
 MEASURED = ("completion", "reward", "transitions to 95 %", "ms per decision", "ms per update")
@@ -30,7 +30,7 @@ SHOWN = {  # titles and units of the figure
 def all_sizes(results: Path) -> pd.DataFrame:
     """Return the rows of every number of gateways, at load 1, by variants like "8 gateways"."""
     usual = read("headline", results)
-    usual = usual[usual["agent"].isin(AGENTS)].assign(variant="8 gateways")
+    usual = usual[usual["agent"].isin(LEARNERS)].assign(variant="8 gateways")
     rows = pd.concat([read("gateways", results), usual])
     return rows[rows["load"] == 1.0]
 
@@ -52,7 +52,7 @@ def records(results: Path) -> dict[tuple[int, str], dict[str, np.ndarray]]:
     """Return what was measured for each number of gateways and agent, scores one by seed."""
     rows, timed, found = all_sizes(results), times(results), {}
     for gateways in sorted({int(name.split()[0]) for name in rows["variant"]}):
-        for agent in AGENTS:
+        for agent in LEARNERS:
             mine = rows[(rows["agent"] == agent) & (rows["variant"] == f"{gateways} gateways")]
             frozen, curves = mine[mine["phase"] == "frozen"], held_out_curves(mine).groupby("seed")
             if len(frozen):

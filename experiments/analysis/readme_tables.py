@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from edgediff.learner.agents import AGENTS
 from edgediff.run.scores import HEADINGS
 from edgediff.run.scores import table as run_table
 from edgediff.train import SHOWN_RULES
@@ -21,6 +20,7 @@ from experiments.analysis.score_tables import (
 )
 from experiments.analysis.stats import iqm
 from experiments.analysis.testbed_tables import TABLES as OF_TESTBED
+from experiments.grid.grids import LEARNERS
 
 SOLVED, LATE = 475.0, 70_000  # on CartPole: a return, and transitions
 # Rows, and what they are called in the tables of `deploy`.
@@ -28,7 +28,7 @@ PRICES = {name: name for name in (PRICED_BY_LOAD, PRICED, GREEDY)}
 QUICK = {"d2sac of headline": "d2sac (diffusion actor), quick", "sac of headline": "sac (plain MLP actor), quick"}
 QUICK |= {f"{agent} of headline": f"{agent}, quick" for agent in ("dqn", "ppo")}
 FRONT = {"d2sac": "d2sac, deploy", **PRICES, **QUICK, "round robin, level 2": "round robin, level 2"}
-DEPLOYED = {agent: f"{agent}, deploy" for agent in AGENTS} | PRICES
+DEPLOYED = {agent: f"{agent}, deploy" for agent in LEARNERS} | PRICES
 LOAD_1 = {"d2sac": "priced, 2,000 updates", "d2sac of headline": "mlp, 10,000 updates (quick)", GREEDY: GREEDY}
 
 
@@ -85,7 +85,7 @@ def ratios_change(results: Path) -> str:
     columns = columns_of(rows, ("late_area", "completion", "reward"), ("1", "1.5", "2"))
     body = [
         [name, *(difference_text(paired(column, f"{name}, ratios", name)) for column in columns.values())]
-        for name in AGENTS
+        for name in LEARNERS
     ]
     return markdown(["change by the ratios", *columns], body)
 
@@ -93,7 +93,7 @@ def ratios_change(results: Path) -> str:
 def tuning(results: Path) -> str:
     """Return all trials of every agent by mean area, the chosen one in bold."""
     body, columns = [], {}
-    for agent in AGENTS:
+    for agent in LEARNERS:
         columns = columns_of(read_together([f"tuning_{agent}"], results), ("area", "completion", "reward"))
         trials = columns["area"].groupby("variant").mean().sort_values(ascending=False)
         for place, trial in enumerate(trials.index):
@@ -106,7 +106,7 @@ def tuning(results: Path) -> str:
 def cartpole(results: Path) -> str:
     """Return when each agent first solves CartPole, and what it loses later; seed by seed."""
     body = []
-    for agent in AGENTS:
+    for agent in LEARNERS:
         paths = [results / "cartpole" / f"{agent}-{seed}.csv" for seed in range(3)]
         runs = [read_csv(path, ("transitions", "gradient_steps", "return")).set_index("transitions") for path in paths]
         curves = [run["return"] for run in runs]

@@ -66,7 +66,7 @@ def policies(run: str, network: str) -> tuple[Settings, dict[str, Policy]]:
     """Return the agent of a run and two rules, ready for a network, and the settings there."""
 
     def agent_on(**given) -> tuple[Settings, Policy]:
-        settings, _, _, agent = load_run(run, given={"world": {"load": 1.0} | given})
+        settings, _, _, agent = load_run(run, **{"load": 1.0} | given)
         set_up_torch(settings.run)
         return settings, agent_policy(agent, settings.run)[1]
 

@@ -104,7 +104,7 @@ def main(argv: list[str]) -> int:
     parser = Parser("python -m experiments.grid NAME", main.__doc__)
     parser.add_argument("grid", metavar="NAME", help=f"one of {', '.join(GRIDS)}")
     parser.add_argument("--workers", type=int, default=2, help="processes at a time [2]")
-    parser.add_argument("--list", action="store_true", help="print the commands of the jobs that are left")
+    parser.add_argument("--list", action="store_true", help="write grid.json, print the commands of the jobs left")
     parser.add_argument("--results", metavar="FOLDER", default=str(RESULTS), help="folder of all results")
     args = parser.parse(argv)
     if args.grid not in GRIDS:

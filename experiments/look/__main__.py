@@ -126,8 +126,8 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--load", metavar="X", help="load of the episode [as in the run]")
     parser.add_argument("--output", metavar="FILE", help="where to [RUN/decisions.html]")
     args = parser.parse(argv)
-    given = given_settings(args) | {"run": dict(device="cpu", final_episodes=1)}
-    settings, log, epoch, agent = load_run(args.run, given=given)
+    load = given_settings(args)["world"]
+    settings, log, epoch, agent = load_run(args.run, device="cpu", final_episodes=1, **load)
     set_up_torch(settings.run)
     path = Path(args.output or Path(args.run) / "decisions.html")
     refuse_foreign(path)

@@ -46,7 +46,7 @@ def three_states(agent: D2SAC, world: WorldConfig, draws: int) -> dict[str, View
     for _ in range(int(simulator.num_flows[0]) // 2):
         simulator.step(most_available(world, simulator.view()))
     busy = simulator.view()
-    busy = busy._replace(flow=typical_flow(world, busy.flow), backlog_bits=busy.backlog_bits.copy())
+    busy = busy._replace(flow=typical_flow(world, busy.flow))
     idle = busy._replace(
         backlog_bits=np.zeros_like(busy.backlog_bits),
         available_bps=busy.capacity_bps[None] * (1 - world.quiet_load),

@@ -77,7 +77,7 @@ def find(name: str, given: dict[str, dict]) -> Scheduler:
         return Scheduler(name, Settings(WorldConfig(), LearnerConfig(), RunConfig()).changed(given), None)
     if not Path(name).exists():
         raise ConfigError(f"scheduler: {name!r} is neither the folder of a run nor one of {', '.join(RULES)}")
-    run = load_run(name, "last", given | {"run": given["run"] | {"device": "cpu"}})
+    run = load_run(name, **given["world"] | given["run"] | {"device": "cpu"})
     set_up_torch(run.settings.run)
     return Scheduler(name, run.settings, run.agent)
 

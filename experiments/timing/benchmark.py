@@ -57,10 +57,11 @@ def simulate(settings: Settings, num_envs: int) -> float:
 
 
 def filled_replay(settings: Settings, agent: Agent) -> Replay:
-    """Collect real transitions: a rollout for ppo; for others four batches, or as many as the memory holds."""
-    simulator, replay = Simulator.of(settings, settings.learner.num_envs), agent.memory()
-    observation, wanted = simulator.reset(0), replay.rows * replay.num_envs
-    while len(replay) < (wanted if settings.learner.agent == "ppo" else min(4 * settings.learner.batch_size, wanted)):
+    """Collect real transitions: those of an epoch or of four batches, or as many as the memory holds."""
+    learner, replay = settings.learner, agent.memory()
+    simulator = Simulator.of(settings, learner.num_envs)
+    observation, wanted = simulator.reset(0), max(4 * learner.batch_size, learner.collect_per_epoch)
+    while len(replay) < min(wanted, replay.rows * replay.num_envs):
         action = agent.explore(observation)
         following, reward, terminated, truncated, info = simulator.step(action)
         replay.add(observation, action, reward, info["successor"], terminated, truncated)

@@ -57,7 +57,7 @@ def update_ms(agent: Agent) -> float:
 
 
 def fill(memory: Replay, rng: np.random.Generator, envs: int, agent: Agent) -> None:
-    """Store the random transitions of an epoch: one rollout of ppo, a batch and more for the others."""
+    """Store the random transitions of an epoch: a whole rollout, or a batch and more."""
     steps, no = agent.config.collect_per_epoch // envs, np.zeros(envs, bool)
     states = rng.standard_normal((1 + steps, envs, agent.state_dim), dtype=np.float32)
     for state, after in zip(states[:-1], states[1:], strict=True):

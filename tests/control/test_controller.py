@@ -184,6 +184,7 @@ def test_a_run_with_an_mlp_knows_its_own_gateways_only(busy):
 
 def test_a_function_of_world_and_view_is_a_scheduler():
     def mine(world, view):
+        assert not any(values.flags.writeable for values in view)
         return np.array([2 + 3 * (world.num_gateways - 1)])
 
     decision = Controller.load(mine, num_gateways=8).decide(Report(**REPORT), Demand(**FLOW))
@@ -212,8 +213,8 @@ def test_the_name_of_a_rule_is_the_rule_and_a_path_is_a_folder(tmp_path, monkeyp
     write_run(tmp_path / "greedy", SHARED)
     assert Controller.load("greedy").world == WorldConfig()
     assert Controller.load("./greedy").world == Controller.load(tmp_path / "greedy").world == SHARED.world
-    for name in ("greddy", "greedy/last.pt"):
-        with pytest.raises(ConfigError, match=f"^run: {name}.*greedy, prices"):
+    for name, words in (("greddy", f".*{', '.join(RULES)}"), ("greedy/last.pt", "is a file; give its folder")):
+        with pytest.raises(ConfigError, match=f"^run: {name} {words}$"):
             Controller.load(name)
 
 
@@ -228,8 +229,9 @@ def test_settings_of_world_and_run_can_be_changed(busy):
     for changes, field in (({"mode": "most"}, "mode"), ({"hidden": 8}, "hidden"), ({"eval_draws": 0}, "eval_draws")):
         with pytest.raises(ConfigError, match=f"^{field}: "):
             Controller.load(busy, **changes)
-    with pytest.raises(ConfigError, match="^mode: "):
-        Controller.load("greedy", mode="argmax")
+    for name, value in dict(mode="argmax", weights="best", eval_draws=3).items():
+        with pytest.raises(ConfigError, match=f"^{name}: {value} is given to a rule"):
+            Controller.load("greedy", **{name: value})
 
 
 def test_a_run_on_a_request_log_needs_no_log(tmp_path):

@@ -23,7 +23,7 @@ def test_fill_stores_a_thousand_transitions_that_follow_each_other(name):
 
 @pytest.mark.parametrize("name", AGENTS)
 def test_the_benchmark_finds_a_batch_for_every_agent(name):
-    """Also where four batches are less than the rollout of ppo, and with the networks of `deploy`."""
+    """Also where four batches are less than a rollout, and with the networks of `deploy`."""
     learner = dict(agent=name, batch_size=8, hidden=8, num_envs=10, collect_per_epoch=50, buffer_size=1000)
     settings = preset_settings("deploy", {"world": dict(num_slots=30), "learner": learner})
     agent = new_agent(settings)

@@ -4,6 +4,8 @@ import csv
 import itertools
 import re
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ import pandas as pd
 
 from edgediff.errors import ConfigError
 from edgediff.run.process import run_program
+from experiments import ROOT
 from experiments.analysis import gateways, reading, score_tables, tables
 
 pytestmark = pytest.mark.slow
@@ -183,8 +186,14 @@ def test_a_table_is_written_and_a_changed_digit_found(results, call):
     assert call(tables, "--write", *argv)[0] == 0 and readme.read_text() == text
 
 
-def test_the_tables_of_all_readmes_are_up_to_date(capsys):
-    assert tables.main(["--check"]) == 0
+def test_the_tables_of_all_readmes_are_up_to_date():
+    """Also when there is one more agent, which no table has."""
+    code = (
+        "from edgediff.learner.agents import AGENTS; AGENTS['reinforce'] = AGENTS['ppo']\n"
+        "from experiments.analysis import tables; raise SystemExit(tables.main(['--check']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
     assert sum(len(tables.blocks(tables.Path(path))) for path in tables.READMES) > 20
 
 

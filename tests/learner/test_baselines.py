@@ -58,6 +58,21 @@ def test_a_ppo_memory_that_holds_no_whole_rollout_is_refused(generator, steps):
     assert len(next(agent.batches(memory, generator)).action) == 18
 
 
+@pytest.mark.parametrize("batch", [16, 64])
+@pytest.mark.parametrize("name", AGENTS)
+def test_an_agent_tells_what_its_memory_holds_and_how_many_batches_a_run_has(generator, name, batch):
+    """An epoch has 30 transitions: two batches to a pass of ppo, or the first batch after three epochs."""
+    sizes = dict(num_envs=3, collect_per_epoch=30, buffer_size=90, batch_size=batch, epochs=5, ppo_passes=4)
+    agent = build_agent(2, A, replace(CONFIG, agent=name, **sizes), 0)
+    memory, no, found = agent.memory(), np.zeros(3, bool), 0
+    assert memory.rows * memory.num_envs == agent.capacity(agent.config)
+    for _ in range(agent.config.epochs):
+        for _ in range(10):
+            memory.add(np.ones((3, 2)), np.zeros(3, int), np.ones(3), np.ones((3, 2)), no, no)
+        found += len([*agent.batches(memory, generator)])
+    assert found == agent.gradient_steps(agent.config) > 0
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name, shuffled", [*((name, False) for name in AGENTS), ("d2sac", True)])
 def test_every_agent_learns_a_problem_with_a_known_best_action(name, shuffled):

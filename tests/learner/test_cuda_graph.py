@@ -7,26 +7,24 @@ import torch
 from edgediff.config import LearnerConfig
 from edgediff.learner.agents import AGENTS
 from edgediff.learner.cuda_graph import WARM_UPS
-from edgediff.learner.ppo import RolloutBatch
-from edgediff.learner.replay import Batch
+from experiments.timing.latency import fill
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 S, A, B = 21, 24, 512
 MANY = WARM_UPS + 4  # updates, of which the last five are launched from a graph
 
 
-def agent(name, device="cuda", seed=0):
-    return AGENTS[name](S, A, LearnerConfig(agent=name), np.random.SeedSequence(seed), device)
+def agent(name, device="cuda", seed=0, **settings):
+    return AGENTS[name](S, A, LearnerConfig(agent=name, **settings), np.random.SeedSequence(seed), device)
 
 
 def batch(name, seed=0, device="cuda", size=B):
-    g = torch.Generator().manual_seed(seed)
-    state, other = torch.rand(2, size, S, generator=g)
-    action, numbers = torch.randint(A, (size,), generator=g), torch.rand(2, size, generator=g)
-    columns = (state, action, -3 - numbers[0], numbers[0], numbers[1]) if name == "ppo" else (
-        state, action, *numbers, other
-    )  # fmt: skip
-    return (RolloutBatch if name == "ppo" else Batch)(*(column.to(device) for column in columns))
+    """Draw a batch from the memory of another agent, on the CPU."""
+    other = agent(name, "cpu", 1000 + seed, batch_size=size, buffer_size=1000)
+    memory = other.memory()
+    fill(memory, np.random.default_rng(seed), other.config.num_envs, other)
+    given = next(other.batches(memory, torch.Generator().manual_seed(seed)))
+    return type(given)(*(column.to(device) for column in given))
 
 
 def all_values(agent):

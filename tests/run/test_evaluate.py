@@ -67,7 +67,8 @@ def test_a_run_trained_on_a_range_of_loads_is_scored_at_one(call):
 
 @pytest.mark.parametrize(
     "flags, message",
-    [(["--csv", "--json"], "csv: cannot be given"), ([""], "runs: the value"),
+    [(["--csv", "--json"], "csv: cannot be given"), ([""], "runs: the value"), (["a/"], "run: a/ is given twice"),
+     (["greedy"], "run: greedy is a rule; rules are always shown"), (["a/last.pt"], "run: a/last.pt is a file"),
      (["--json", "e.json"], "--json takes no value; write --json > e.json")])  # fmt: skip
 def test_what_makes_no_sense_is_refused(refused, finished, flags, message):
     refused(evaluate, message, "a", *flags)

@@ -19,7 +19,7 @@ from edgediff import ConfigError, WorldConfig, evaluate, train
 from edgediff.config import preset_settings
 from edgediff.learner.d2sac import D2SAC
 from edgediff.run.commandline import Parser, given_settings
-from edgediff.run.start import load_run, resume_run, start_run
+from edgediff.run.start import Loaded, load_run, resume_run, start_run
 from edgediff.world.rules import one_step_greedy
 
 SIGNALS = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
@@ -66,7 +66,10 @@ def test_a_library_changes_nothing_of_its_process(tmp_path, finished):
     importlib.reload(evaluate)
     assert isinstance(edgediff.build_agent(4, 2, edgediff.LearnerConfig(hidden=8), np.random.SeedSequence(0)), D2SAC)
     trained(tmp_path / "r")
-    assert load_run(tmp_path / "r").settings.run.threads == 2
+    loaded = load_run(tmp_path / "r", load=2)
+    assert (loaded.settings.run.threads, loaded.settings.world.load) == (2, 2)
+    with pytest.raises(ConfigError, match="^laod: "):
+        load_run(tmp_path / "r", laod=2)
     edgediff.compare({"r": tmp_path / "r", "greedy": "greedy"}, episodes=1)
     edgediff.Controller.load(tmp_path / "r")
     assert process_state() == before
@@ -147,17 +150,22 @@ def test_a_scheduler_that_returns_no_action_names_itself(wrong):
     assert "\n" not in str(caught.value)
 
 
-def test_an_error_inside_of_a_scheduler_is_its_own():
-    with pytest.raises(ZeroDivisionError):
+def test_an_error_inside_of_a_scheduler_is_its_own_and_has_its_label():
+    with pytest.raises(ZeroDivisionError) as caught:
         edgediff.compare({"mine": lambda *_: 1 / 0}, num_slots=20, episodes=2)
+    assert sys.version_info < (3, 11) or caught.value.__notes__ == ["in the scheduler 'mine'"]
 
 
 @pytest.mark.parametrize(
     "schedulers, settings, name",
-    [({"x": 3}, {}, "x"), ({"x": "none"}, {}, "run"), ({"x": "greedy"}, dict(laod=2), "laod"),
+    [({"x": 3}, {}, "x"), ({"x": "none"}, {}, "x: run"), ({"x": "greedy"}, dict(laod=2), "laod"),
+     ({"x": Loaded(None, None, 0, None)}, {}, "x: run: a Loaded, no function, is neither a folder nor one of round-.*"),
+     (["greedy"], {}, "schedulers"), ("greedy", {}, "schedulers"), ({1: "greedy"}, {}, "schedulers"),
+     ({"x": "greedy"}, dict(weights="best"), "weights"), ({"x": first_gateway}, dict(mode="argmax"), "mode"),
+     ({"x": "greedy"}, dict(eval_draws=2), "eval_draws"), ({}, dict(episodes=1, final_episodes=1), "episodes"),
      ({"x": "greedy"}, dict(episodes=0), "final_episodes"), ({"x": "greedy"}, dict(gamma=1), "gamma")])  # fmt: skip
 def test_what_cannot_be_compared_is_one_line(schedulers, settings, name):
-    with pytest.raises(ConfigError, match=f"^{name}: ") as caught:
+    with pytest.raises(ConfigError, match=f"^{name}(: |$)") as caught:
         edgediff.compare(schedulers, **settings)
     assert "\n" not in str(caught.value)
 

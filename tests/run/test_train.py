@@ -92,7 +92,8 @@ def test_an_evaluation_repeats_to_the_last_digit(call, finished, mode):
 
 
 MISTAKES = [
-    ("--no-such-flag 1", "unknown setting --no-such-flag"),
+    ("--no-such-flag 1", "unknown setting --no-such-flag\n"),  # nothing is like it
+    ("seed 3", "takes no argument 'seed'"),
     ("--batch 64", "--batch; did you mean --batch-size?"),  # no abbreviations
     *((flags, flags.split()[0].lstrip("-").replace("-", "_") + ": ") for flags in """--batch-size x
 --batch-size 600 --buffer-size 500

@@ -7,6 +7,7 @@ import pytest
 from slips import named
 
 from edgediff.config import WorldConfig
+from edgediff.errors import ConfigError
 from edgediff.world.decision import Outcome
 from edgediff.world.reservations import reserve, slots_of
 from edgediff.world.rules import RoundRobin, UniformRandom
@@ -190,6 +191,20 @@ def test_the_next_episode_can_be_started_for_all_or_for_some():
     assert simulator.view().flow[1] == draw_traffic(WORLD, 0, 1, 1).flows[0]
     assert np.array_equal(simulator.next_episode()[1], simulator.observation()[1])
     assert simulator.episode.tolist() == [1, 2, 1] and simulator.backlog_bits.max() == 0 == simulator.reserved_bps.max()
+
+
+def test_a_view_cannot_be_written_into_and_stays_what_it_was():
+    simulator = Simulator(WORLD, 2)
+    with pytest.raises(ConfigError, match="^step: no episode has begun, call reset first$"):
+        simulator.step(np.zeros(2, int))
+    simulator.reset(0)
+    view = simulator.view()
+    for values in view:
+        with pytest.raises(ValueError, match="read-only"):
+            values[:] = values
+    kept = [values.copy() for values in view]
+    simulator.step(np.array([10, 4]))
+    assert all(np.array_equal(values, before) for values, before in zip(view, kept, strict=True))
 
 
 def test_same_seed_same_trajectory():
