@@ -26,16 +26,10 @@ __all__ = [
     "ConfigError",
 ]  # fmt: skip
 _HOMES = {
-    "D2SAC": "learner.d2sac",
-    "build_agent": "learner.agents",
-    "LearnerConfig": "config",
-    "WorldConfig": "config",
-    "Simulator": "world.simulator",
-    "load_run": "run.start",
-    "Controller": "control.controller",
-    "compare": "evaluate",
+    "D2SAC": "learner.d2sac", "build_agent": "learner.agents", "LearnerConfig": "config", "WorldConfig": "config",
+    "Simulator": "world.simulator", "load_run": "run.start", "Controller": "control.controller", "compare": "evaluate",
     "ConfigError": "errors",
-}
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -82,14 +82,10 @@ class WorldConfig:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        for name, unit in (("bandwidth", "bps"), ("deadline", "s"), ("capacity", "bps")):
-            low, high = getattr(self, f"{name}_low_{unit}"), getattr(self, f"{name}_high_{unit}")
-            _require(low <= high, f"{name}_low_{unit}: {low} is not at most {name}_high_{unit} ({high})")
+        _require_order(self, "bandwidth_low_bps", "bandwidth_high_bps")
+        _require_order(self, "capacity_low_bps", "capacity_high_bps")
+        _require_order(self, "deadline_low_s", "deadline_high_s", "max_delay_s")
         limit, slot_s = self.max_delay_s, self.slot_s
-        _require(
-            self.deadline_high_s <= limit,
-            f"deadline_high_s: {self.deadline_high_s} is not at most max_delay_s ({limit})",
-        )
         _require(limit / slot_s <= 1e5, f"slot_s: {slot_s} is not at least max_delay_s / 100000 ({limit / 1e5:g})")
         low, high = self.load_low, self.load_high
         _require(0 < low <= high or low == high == 0, f"load_low: {low} is not above 0 and at most load_high ({high})")
@@ -142,11 +138,7 @@ class LearnerConfig:
 
     agent: str = setting("d2sac", "which agent learns", choices=("d2sac", "sac", "dqn", "ppo"))
     network: str = setting("mlp", "one for the whole state, or one shared by all gateways", choices=("mlp", "shared"))
-    critic: str = setting(
-        "values",
-        "with network shared, critics may learn prices of what an action holds (ppo's is a state value in any case)",
-        choices=("values", "priced"),
-    )
+    critic: str = setting("values", "values, or prices of what is held (network shared)", choices=("values", "priced"))
     gamma: float = setting(0.95, "gamma, discount factor", 0, 1)
     entropy_temperature: float = setting(0.05, "alpha of Table 1, weight of the entropy in J", 0, 1e3)
     tau: float = setting(0.005, "tau, soft update rate", TINY, 1)
@@ -180,17 +172,14 @@ class LearnerConfig:
         check_fields(self)
         priced = self.critic == "priced"
         _require(not priced or self.network == "shared", f"critic: priced needs network shared, not {self.network}")
+        _require_order(self, "d2sac_beta_min", "d2sac_beta_max")
         low, high, n = self.d2sac_beta_min, self.d2sac_beta_max, self.d2sac_denoising_steps
-        _require(low <= high, f"d2sac_beta_min: {low} is not at most d2sac_beta_max ({high})")
-        last_exponent = low / n + (high - low) * (2 * n - 1) / (2 * n**2)
-        _require(
-            last_exponent <= 30,
-            f"d2sac_beta_max: {high} is too large for {n} denoising steps: the last beta_i would be 1",
-        )
+        last_is_below_1 = low / n + (high - low) * (2 * n - 1) / (2 * n**2) <= 30
+        _require(last_is_below_1, f"d2sac_beta_max: {high} is too large for {n} denoising steps: beta_N would be 1")
         size, per_epoch, transitions = self.batch_size, self.collect_per_epoch, self.epochs * self.collect_per_epoch
         least = 2 if self.agent == "ppo" else 1  # one advantage has no deviation to be divided by
         _require(per_epoch >= least, f"collect_per_epoch: {per_epoch} is not at least {least} for {self.agent}")
-        _require(size <= self.buffer_size, f"batch_size: {size} is not at most buffer_size ({self.buffer_size})")
+        _require_order(self, "batch_size", "buffer_size")
         _require(size <= transitions, f"batch_size: {size} is not at most epochs * collect_per_epoch ({transitions})")
         for name in ("collect_per_epoch", "buffer_size"):
             value = getattr(self, name)
@@ -242,41 +231,20 @@ PRESETS: dict[str, dict[str, Any]] = {
     "paper": {},  # Table 1 as printed
     "quick": dict(epochs=100, eval_every=5),  # Table 1 with a tenth of the epochs: minutes on one core
     "deploy": dict(  # not the paper's: shared networks, prices, a range of loads, a longer horizon, two denoising steps
-        network="shared",
-        critic="priced",
-        hidden=64,
-        epochs=60,
-        collect_per_epoch=5000,
-        batch_size=256,
-        eval_every=20,
-        final_episodes=32,
-        buffer_size=300_000,
-        gamma=0.985,
-        n_step=10,
-        actor_lr=1e-3,
-        critic_lr=5e-4,
-        sac_critic_lr=5e-4,
-        dqn_lr=5e-4,
-        dqn_epsilon_final=0.01,
-        ppo_gae_lambda=0.95,
-        d2sac_denoising_steps=2,
-        d2sac_diffusion_weight=0.1,
-        load_low=0.5,
-        load_high=3.0,
+        network="shared", critic="priced", hidden=64, load_low=0.5, load_high=3.0,
+        epochs=60, collect_per_epoch=5000, batch_size=256, buffer_size=300_000, eval_every=20, final_episodes=32,
+        gamma=0.985, n_step=10, actor_lr=1e-3, critic_lr=5e-4, d2sac_denoising_steps=2, d2sac_diffusion_weight=0.1,
+        sac_critic_lr=5e-4, dqn_lr=5e-4, dqn_epsilon_final=0.01, ppo_gae_lambda=0.95,
     ),
-}
+}  # fmt: skip
 
 
 def preset_settings(preset: str, given: dict[str, dict]) -> Settings:
     """Build the settings of a preset, changed by what is given for "world", "learner" and "run"."""
     if preset not in PRESETS:
         raise ConfigError(f"preset: {preset!r} is not one of {', '.join(PRESETS)}")
-
-    chosen, built = PRESETS[preset], {}
-    for name, config_class in CONFIGS.items():
-        of_preset = {f.name: chosen[f.name] for f in fields(config_class) if f.name in chosen}
-        built[name] = config_class(**of_preset | given.get(name, {}))
-    return Settings(**built)
+    defaults = Settings(WorldConfig(), LearnerConfig(), RunConfig())
+    return defaults.changed(by_configuration(PRESETS[preset], *CONFIGS)).changed(given)
 
 
 def by_configuration(given: Mapping[str, Any], *names: str) -> dict[str, dict[str, Any]]:
@@ -327,6 +295,12 @@ def _in_range(f: Field, value: Any) -> bool:
     if f.type is str:
         return value in f.metadata["choices"] if f.metadata["choices"] else value != ""
     return f.metadata["low"] <= value <= f.metadata["high"]  # NaN and the infinities are in no range
+
+
+def _require_order(config: "WorldConfig | LearnerConfig", *names: str) -> None:
+    for name, other in zip(names, names[1:], strict=False):
+        low, high = getattr(config, name), getattr(config, other)
+        _require(low <= high, f"{name}: {low} is not at most {other} ({high})")
 
 
 def _require(good: bool, message: str) -> None:

@@ -71,13 +71,9 @@ def main(argv: list[str]) -> int:
     """Compare saved runs with each other and with the rules on held-out traffic, at any load or trace."""
     parser = Parser("python -m edgediff.evaluate RUN [RUN ...]", main.__doc__)
     parser.add_argument("runs", metavar="RUN", nargs="+", help="folder of a run")
-    parser.add_argument("--weights", metavar="X", default="last", help="which weights: last or best [last]")
-    parser.add_argument("--mode", metavar="X", help="sample; argmax of one noise draw; mean: argmax of the average "
-                        "draw [d2sac: mean, others: argmax]")  # fmt: skip
+    parser.add_run_flags("eval_draws", "final_episodes", "device", "threads")
     parser.add_argument("--csv", action="store_true", help="print the scores as CSV")
     parser.add_argument("--json", action="store_true", help="print the scores as JSON")
-    for name in ("eval_draws", "final_episodes", "device", "threads"):
-        parser.add_argument(f"--{name.replace('_', '-')}", dest=name, metavar="X", help="[as in the run]")
     parser.add_settings(WorldConfig)
     args = parser.parse(argv)
     if args.csv and args.json:

@@ -24,12 +24,13 @@ from edgediff.run.commandline import Parser, given_settings
 from edgediff.run.folder import Progress, RunFolder, checkpoints
 from edgediff.run.process import StopSignals, run_program, set_up_torch
 from edgediff.run.report import Report, budget, mean_metrics, mean_outcome
-from edgediff.run.scores import agent_policy, held_out_label, score, scores_of, table
+from edgediff.run.scores import agent_policy, score, scores_of, table
 from edgediff.run.start import resume_run, start_run
 from edgediff.run.weights import new_agent
 from edgediff.world.log import RequestLog
 from edgediff.world.rules import GREEDY, PRICED, PRICED_BY_LOAD, all_rules
 from edgediff.world.simulator import Simulator
+from edgediff.world.state import state_of
 
 SHOWN_RULES = "round robin, level 2", "most available", GREEDY, PRICED, PRICED_BY_LOAD
 _AGENT, _REPLAY = 100, 101  # names of the learner's random streams, beside those of the workload
@@ -46,9 +47,8 @@ def build(
     An experiment may give another class for the agent, or another function for the state, Eq. (11).
     """
     world, config, run = settings
-    simulator = Simulator.of(
-        settings, config.num_envs, log=log, **{"state_of_view": state_of_view} if state_of_view else {}
-    )
+    state_of_view = state_of_view or state_of(config.network)
+    simulator = Simulator(world, config.num_envs, log=log, state_of_view=state_of_view)
     entries = simulator.reset(run.seed).shape[1]
     agent_seed, replay_seed = (np.random.SeedSequence(run.seed, spawn_key=(name,)) for name in (_AGENT, _REPLAY))
     agent = new_agent(settings, agent_seed, agent_class, entries)
@@ -120,11 +120,10 @@ def keep_best(held_out: Simulator, parts: Training, settings: Settings, progress
 
 def final_table(settings: Settings, agent: Agent, log: RequestLog | None) -> str:
     """Compare the agent with some rules on held-out traffic that no evaluation has used."""
-    world = held_out_world(settings)
-    episodes = settings.run.final_episodes
-    rules = {label: rule for label, rule in all_rules().items() if label in SHOWN_RULES}
-    scores = scores_of(dict([agent_policy(agent, settings.run)]) | rules, world, episodes, log)
-    return f"{held_out_label(world, episodes)}; last weights\n{table(scores, num_columns=5)}"
+    schedulers = dict([agent_policy(agent, settings.run)])
+    schedulers |= {label: rule for label, rule in all_rules().items() if label in SHOWN_RULES}
+    scores = scores_of(schedulers, held_out_world(settings), settings.run.final_episodes, log)
+    return f"{scores.heading}; last weights\n{table(scores, num_columns=5)}"
 
 
 def next_steps(path: Path) -> str:
@@ -150,10 +149,9 @@ def main(argv: list[str]) -> int:
     for flag in ("run", "preset"):
         if args.resume and getattr(args, flag):
             raise ConfigError(f"{flag}: {getattr(args, flag)} cannot be given together with --resume")
-    started = (
+    text, settings, log, folder, saved = (
         resume_run(args.resume, given) if args.resume else start_run(args.preset or "paper", given, args.run or "")
     )
-    text, settings, log, folder, saved = started
     path, run = folder.path, shlex.quote(str(folder.path))
     with folder, StopSignals(stop) as signals:
         try:

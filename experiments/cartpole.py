@@ -44,7 +44,7 @@ def evaluate(agent: Agent, seed: int) -> float:
     observation, _ = envs.reset(seed=10_000 + seed)
     total, playing, generator = np.zeros(EPISODES), np.ones(EPISODES, bool), torch.Generator().manual_seed(seed)
     while playing.any():
-        action = agent.act(observation / SCALE, generator, draws=8)
+        action = agent.act(observation / SCALE, generator)
         observation, reward, terminated, truncated, _ = envs.step(action)
         total += playing * reward
         playing &= ~(terminated | truncated)
@@ -56,7 +56,7 @@ def run(name: str, seed: int, **changes) -> list[tuple[int, int, float]]:
     config = LearnerConfig(agent=name, **COMMON | SETTINGS[name] | changes)
     envs = gymnasium.make_vec("CartPole-v1", config.num_envs, vectorization_mode="sync",
                               vector_kwargs={"autoreset_mode": AutoresetMode.SAME_STEP})  # fmt: skip
-    agent = build_agent(4, 2, config, np.random.SeedSequence(seed))
+    agent = build_agent(4, 2, config, seed)
     memory, sampling = agent.memory(), torch.Generator().manual_seed(seed)
     observation, rows, steps = envs.reset(seed=seed)[0] / SCALE, [], 0
     for epoch in range(1, config.epochs + 1):

@@ -3,10 +3,13 @@
 import csv
 import hashlib
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 
+import numpy as np
 import torch
 
 from edgediff.run import files
@@ -76,6 +79,19 @@ def outcome(run) -> dict:
     digests = {name: digest({**content, "identity": ""}) for name, content in saved.items()}
     tables = {name: (run / name).read_text() for name in ("train.csv", "evaluation.csv")}
     return digests | tables | {"points": points(run)}
+
+
+def process_state() -> dict:
+    """Return what a library must not change of its process."""
+    return {
+        "threads": torch.get_num_threads(),
+        "denormal numbers": (torch.tensor(1e-40) * 1.0).item(),
+        "precision": torch.get_float32_matmul_precision(),
+        "generators": (torch.get_rng_state().tolist(), str(np.random.get_state())),  # noqa: NPY002
+        "signals": [signal.getsignal(number) for number in signal.valid_signals()],
+        "environment": dict(os.environ),
+        "streams": (sys.stdout, sys.stderr, threading.excepthook),
+    }
 
 
 def wait_for(condition) -> None:

@@ -25,12 +25,7 @@ from edgediff.run.commandline import Parser, given_settings
 from edgediff.run.process import StopSignals, run_program, set_up_torch
 from edgediff.world.rules import RULES
 
-FLAGS = {
-    "--weights": "which weights of a run: last or best [last]",
-    "--mode": "sample; argmax of one noise draw; mean: argmax of the average draw [d2sac: mean, others: argmax]",
-    "--listen": "unix:PATH, 127.0.0.1:PORT or localhost:PORT; port 0: any [standard input and output]",
-    **dict.fromkeys(("--eval-draws", "--device", "--threads"), "[as in the run]"),
-}
+LISTEN = "unix:PATH, 127.0.0.1:PORT or localhost:PORT; port 0: any [standard input and output]"
 
 
 def tell(line: str) -> None:
@@ -73,11 +68,11 @@ async def serve(protocol: LineProtocol, place: str | int | None) -> None:
 
 def main(argv: list[str]) -> int:
     """Decide flows online: read one JSON object a line, answer with one JSON object a line (edgediff/control)."""
-    parser = Parser("python -m edgediff.control NAME", main.__doc__)
+    parser = Parser("python -m edgediff.control RUN|RULE", main.__doc__)
     which = f"folder of a run, or a rule: {', '.join(RULES)}; ./NAME is a folder of such a name"
-    parser.add_argument("name", metavar="NAME", help=which)
-    for flag, text in FLAGS.items():
-        parser.add_argument(flag, metavar="X", help=text)
+    parser.add_argument("name", metavar="RUN|RULE", help=which)
+    parser.add_run_flags("eval_draws", "device", "threads")
+    parser.add_argument("--listen", metavar="X", help=LISTEN)
     parser.add_argument("--probabilities", action="store_true", help="answer also with the probabilities of actions")
     parser.add_settings(WorldConfig)
     args = parser.parse(argv)
@@ -88,7 +83,7 @@ def main(argv: list[str]) -> int:
         if place is None and getattr(sys, f"__{name}__") is None:
             raise ConfigError(f"{name}: closed; give --listen, or lines on standard input and a place for answers")
     given = given_settings(args)
-    controller = Controller.load(args.name, args.weights or "last", args.mode or "", **given["world"], **given["run"])
+    controller = Controller.load(args.name, args.weights, args.mode or "", **given["world"], **given["run"])
     set_up_torch(controller.settings.run)
     loop = asyncio.SelectorEventLoop(Selector())
     try:

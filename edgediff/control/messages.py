@@ -3,7 +3,6 @@
 A field is declared once, as settings are: its meaning, and the range of its value. Units are in the names.
 """
 
-import numbers
 import reprlib
 from collections.abc import Sequence
 from dataclasses import MISSING, Field, dataclass
@@ -11,7 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from edgediff.config import WorldConfig, setting
+from edgediff.config import WorldConfig, plain, setting
 from edgediff.errors import ConfigError
 from edgediff.world.workload import FLOW
 
@@ -109,17 +108,17 @@ def _value(f: Field, name: str, value: Any, most: dict[str, float]) -> Any:
     if not isinstance(value, (list, tuple)) or not 1 <= len(value) <= MAX_GATEWAYS:
         raise ConfigError(f"{name}: {short_repr(value)} is not a list of 1 to {MAX_GATEWAYS} numbers")
     return tuple(
-        each if type(each) is float and low <= each <= high else _number(f"{name}[{g}]", _plain(each), low, high)
+        each if type(each) is float and low <= each <= high else _number(f"{name}[{g}]", each, low, high)
         for g, each in enumerate(value)
     )
 
 
 def _number(name: str, value: Any, low: float, high: float, whole: bool = False) -> float:
     """Return an int or a float; `ConfigError` unless it is in its closed range. 3.0 is whole, True is no number."""
-    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not real or not low <= value <= high or whole and value != int(value):  # NaN is in no range
+    found = plain(value, float)
+    if found is None or not low <= found <= high or whole and found != int(found):  # NaN is in no range
         raise ConfigError(f"{name}: {short_repr(value)} is not a {'whole ' * whole}number from {low:g} to {high:.10g}")
-    return int(value) if whole else float(value)
+    return int(found) if whole else found
 
 
 def _plain(value: Any) -> Any:

@@ -10,9 +10,9 @@ from gymnasium.spaces import Box, Discrete
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
-from edgediff.config import WorldConfig, plain
+from edgediff.config import WorldConfig, by_configuration, plain
 from edgediff.errors import ConfigError
-from edgediff.gym.picture import FPS, Picture, Scene, scene, title
+from edgediff.gym.picture import Scene, frame, last_flow, scene
 from edgediff.gym.space import observation_space
 from edgediff.world.simulator import Simulator
 from edgediff.world.workload import HELD_OUT
@@ -21,23 +21,18 @@ from edgediff.world.workload import HELD_OUT
 class _EdgeNetwork:
     """What a single environment and a batch share: settings, spaces, and how an episode starts."""
 
-    metadata: dict[str, Any]
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 10}
     np_random: np.random.Generator
 
     def _build(self, num_envs: int, first_env: int, render_mode: str | None, settings: dict[str, Any]) -> Box:
-        numbers = {"num_envs": (num_envs, 1), "first_env": (first_env, 0)}
-        for name, (value, low) in numbers.items():
+        for name, value, low in (("num_envs", num_envs, 1), ("first_env", first_env, 0)):
             if (number := plain(value, int)) is None or number < low:
                 raise ConfigError(f"{name}: {value!r} is not a whole number from {low}")
-        for name in settings:
-            if name not in WorldConfig.__dataclass_fields__:
-                raise ConfigError(f"{name}: is not a setting of the world")
-        modes = self.metadata["render_modes"]
-        if render_mode is not None and render_mode not in modes:
-            raise ConfigError(f"render_mode: {render_mode!r} is not one of {', '.join(modes)}")
-        self.simulator = Simulator(WorldConfig(**settings), int(num_envs), int(first_env))
-        self.render_mode, self._picture = render_mode, Picture()
-        self._started = False
+        if render_mode not in (None, "rgb_array"):
+            raise ConfigError(f"render_mode: {render_mode!r} is not rgb_array")
+        world = WorldConfig(**by_configuration(settings, "world")["world"])
+        self.simulator = Simulator(world, int(num_envs), int(first_env))
+        self.render_mode, self._started = render_mode, False
         self._decided: tuple[np.ndarray, dict[str, np.ndarray]] | None = None
         return observation_space(self.simulator)
 
@@ -64,8 +59,6 @@ class _EdgeNetwork:
 class EdgeNetworkEnv(_EdgeNetwork, gymnasium.Env):
     """One edge network. An episode is truncated when its slots are used up; it is never terminated."""
 
-    metadata = {"render_modes": ["human", "rgb_array"], "render_fps": FPS}
-
     def __init__(self, *, render_mode: str | None = None, first_env: int = 0, **settings: Any):
         self.observation_space = self._build(1, first_env, render_mode, settings)
         self.action_space = Discrete(self.simulator.world.num_actions)
@@ -80,8 +73,6 @@ class EdgeNetworkEnv(_EdgeNetwork, gymnasium.Env):
         else:
             observation = self._begin(seed)
         self._ended, self._scene = False, None
-        if self.render_mode == "human":
-            self._picture.show(*self._looks())
         return observation[0], {}
 
     def step(self, action: int) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
@@ -90,31 +81,23 @@ class EdgeNetworkEnv(_EdgeNetwork, gymnasium.Env):
             raise ResetNeeded("step: the episode is over, call reset first")
         _, reward, _, truncated, successor, info = self._step(np.asarray([action]))
         self._ended = bool(truncated[0])
-        if self.render_mode == "human":
-            self._picture.show(*self._looks())
         info = {name: value[0].item() for name, value in info.items()}
         return successor[0], float(reward[0]), False, self._ended, info
 
     def render(self) -> np.ndarray | None:
-        """Return the picture (rgb_array); with "human", reset and step show it by themselves."""
-        return self._picture.frame(*self._looks()) if self.render_mode == "rgb_array" else None
-
-    def close(self) -> None:
-        """Close the window, if there is one."""
-        self._picture.close()
-
-    def _looks(self) -> tuple[Scene, str]:
-        """Return what the picture shows; after the last flow, the network as it was shown before."""
+        """Return the picture; after the last flow, of the network as it was shown before."""
+        if self.render_mode is None:
+            return None
         self._check_started("render")
         if self._scene is None or not self._ended:
             self._scene = scene(self.simulator, 0)
-        return self._scene, title(self._scene, self._decided, 0)
+        return frame(self._scene, last_flow(self._decided, 0))
 
 
 class EdgeNetworkVectorEnv(_EdgeNetwork, gymnasium.vector.VectorEnv):
     """E edge networks in one simulator, with automatic reset in the same step."""
 
-    metadata = {"render_modes": ["rgb_array"], "render_fps": FPS, "autoreset_mode": AutoresetMode.SAME_STEP}
+    metadata = _EdgeNetwork.metadata | {"autoreset_mode": AutoresetMode.SAME_STEP}
 
     def __init__(self, num_envs: int = 1, *, render_mode: str | None = None, first_env: int = 0, **settings: Any):
         self.single_observation_space = self._build(num_envs, first_env, render_mode, settings)
@@ -159,5 +142,5 @@ class EdgeNetworkVectorEnv(_EdgeNetwork, gymnasium.vector.VectorEnv):
         if self.render_mode is None:
             return None
         self._check_started("render")
-        scenes = [scene(self.simulator, env) for env in range(self.num_envs)]
-        return tuple(self._picture.frame(s, title(s, self._decided, env)) for env, s in enumerate(scenes))
+        envs = range(self.num_envs)
+        return tuple(frame(scene(self.simulator, env), last_flow(self._decided, env)) for env in envs)

@@ -21,13 +21,7 @@ class ActorCritic(Agent):
         self.critics = TwinCritics(self.new.critic(), self.new.critic()).to(self.device)
         self.target_actor = copy.deepcopy(self.actor).requires_grad_(False)
         self.target_critics = copy.deepcopy(self.critics).requires_grad_(False)
-        self.networks = {
-            "actor": self.actor,
-            "critics": self.critics,
-            "target_actor": self.target_actor,
-            "target_critics": self.target_critics,
-        }
-        self.optimisers = {
-            "actor": self.adam(self.actor, self.config.actor_lr),
-            "critics": self.adam(self.critics, critic_lr),
-        }
+        self.networks = {"actor": self.actor, "critics": self.critics}
+        self.networks |= {"target_actor": self.target_actor, "target_critics": self.target_critics}
+        step_actor, step_critics = self.adam(self.actor, self.config.actor_lr), self.adam(self.critics, critic_lr)
+        self.optimisers = {"actor": step_actor, "critics": step_critics}

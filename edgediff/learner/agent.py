@@ -45,6 +45,7 @@ class Agent:
         widths: Widths | tuple[int, ...] | None = None,
     ):
         self.state_dim, self.num_actions, self.config, self.device = state_dim, num_actions, config, device
+        self.on_gpu = torch.device(device).type == "cuda"
         self.new = builders(config, state_dim, num_actions, widths)
         init, act, learn = (int(s) for s in seed_sequence(seed).generate_state(3, np.uint64))
         with torch.random.fork_rng(devices=[]):
@@ -64,11 +65,6 @@ class Agent:
         if self.on_gpu:
             update, optimisers = partial(type(self).update, self), list(self.optimisers.values())
             self.update = captured_update(update, optimisers, self.learn_stream)  # type: ignore[assignment, method-assign]
-
-    @property
-    def on_gpu(self) -> bool:
-        """Whether the agent computes on a GPU."""
-        return torch.device(self.device).type == "cuda"
 
     def training_policy(self, state: Tensor, generator: torch.Generator) -> Tensor:
         """Return the policy pi(. | s) that collects experience, (B, A)."""

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+Update = Callable[[Any], dict[str, Tensor]]  # from a batch to metrics
 WARM_UPS = 3  # ordinary calls before a capture, in which libraries and optimisers make what they keep
 
 
@@ -62,11 +63,7 @@ class Captured:
         return graph, inputs, output
 
 
-def captured_update(
-    update: Callable[[Any], dict[str, Tensor]],
-    optimisers: Sequence[torch.optim.Optimizer],
-    stream: torch.Generator,
-) -> Callable[[Any], dict[str, Tensor]]:
+def captured_update(update: Update, optimisers: Sequence[torch.optim.Optimizer], stream: torch.Generator) -> Update:
     """Return the update of an agent, captured; it draws from `stream` alone; batches are named tuples of tensors."""
     names: list[str] = []
 

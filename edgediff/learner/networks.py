@@ -19,14 +19,13 @@ from edgediff.learner.shared import (
     SharedValue,
     Widths,
     checked_widths,
+    trunk,
 )
 
 
 def mlp(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
     """Build inputs -> hidden -> hidden -> outputs, with SiLU between them."""
-    return nn.Sequential(
-        nn.Linear(inputs, hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU(), nn.Linear(hidden, outputs)
-    )
+    return nn.Sequential(nn.Linear(inputs, hidden), *trunk(hidden, outputs))
 
 
 class NoiseNetwork(nn.Module):
@@ -43,7 +42,7 @@ class NoiseNetwork(nn.Module):
         self.sizes = [num_actions, state_dim, TIME_DIM]
         self.time = StepEmbedding(num_steps)
         self.first = nn.Linear(sum(self.sizes), hidden)
-        self.rest = nn.Sequential(nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU(), nn.Linear(hidden, num_actions))
+        self.rest = trunk(hidden, num_actions)
 
     def forward(self, a_i: Tensor, state: Tensor, i: Tensor) -> Tensor:
         """Predict the noise, (B, A), in a_i (B, A) at state (B, S) and step i (B,), 1 .. N."""
@@ -88,12 +87,8 @@ def builders(
     """Return the networks of the settings `network` and `critic`; `ConfigError` if the widths do not fit."""
     h, steps = config.hidden, config.d2sac_denoising_steps
     if config.network == "mlp":
-        return Builders(
-            action=partial(mlp, state_dim, h, num_actions),
-            value=partial(mlp, state_dim, h, 1),
-            critic=partial(mlp, state_dim, h, num_actions),
-            noise=partial(NoiseNetwork, state_dim, num_actions, h, steps),
-        )
+        of_actions, value = partial(mlp, state_dim, h, num_actions), partial(mlp, state_dim, h, 1)
+        return Builders(of_actions, value, of_actions, partial(NoiseNetwork, state_dim, num_actions, h, steps))
     widths = checked_widths(widths, state_dim, num_actions, config.critic)
     return Builders(
         action=partial(SharedNetwork, widths, h),

@@ -9,6 +9,8 @@ from torch import Tensor
 from edgediff.errors import NonFiniteError
 from edgediff.learner.nstep import n_step_return
 
+COLUMNS = "state", "action", "reward", "terminated", "ended"  # all that is saved whole
+
 
 class Batch(NamedTuple):
     """B samples for Eqs. (15) and (16)."""
@@ -68,22 +70,15 @@ class Replay:
     def snapshot(self) -> dict:
         """Return the content. A next state is kept only where it is not the state of the following row."""
         n = self.num_rows
-        return {
-            "next_row": self.next_row,
-            "state": self.state[:n],
-            "action": self.action[:n],
-            "reward": self.reward[:n],
-            "terminated": self.terminated[:n],
-            "ended": self.ended[:n],
-            "next_state": self.next_state[:n][self._next_state_differs()],
-        }
+        columns = {name: getattr(self, name)[:n] for name in COLUMNS}
+        return {"next_row": self.next_row, **columns, "next_state": self.next_state[:n][self._next_state_differs()]}
 
     def load_snapshot(self, saved: dict) -> None:
         """Restore saved content."""
         n = self.num_rows = len(saved["reward"])
         self.next_row = saved["next_row"]
-        self.state[:n], self.action[:n], self.reward[:n] = saved["state"], saved["action"], saved["reward"]
-        self.terminated[:n], self.ended[:n] = saved["terminated"], saved["ended"]
+        for name in COLUMNS:
+            getattr(self, name)[:n] = saved[name]
         self.next_state[:n] = self.state[:n].roll(-1, 0)
         self.next_state[:n][self._next_state_differs()] = saved["next_state"].to(self.state.device)
 

@@ -58,20 +58,16 @@ def checked_widths(given: Any, state_dim: int, num_actions: int, critic: str = "
 
 
 def split_state(state: Tensor, widths: Widths) -> tuple[Tensor, Tensor]:
-    """Split states (..., c + G k) into what is common, summaries included, (..., c + 3 k), and (..., G, k)."""
+    """Split states (..., c + G k) into what all items see, (..., c + 3 k), and the numbers of each, (..., G, k)."""
     own = state[..., widths.common :].unflatten(-1, (-1, widths.item))
-    return torch.cat([state[..., : widths.common], summaries(own)], dim=-1), own
+    seen = torch.cat([state[..., : widths.common], own.amax(dim=-2), own.amin(dim=-2), own.mean(dim=-2)], dim=-1)
+    return seen, own
 
 
 def of_levels(own: Tensor, widths: Widths) -> tuple[Tensor, Tensor]:
     """Take out of (..., G, k) what the model says of each level: reward (..., G, L), what it holds (..., G, L, P)."""
     levels = own[..., widths.own :].unflatten(-1, (widths.levels, widths.per_level))
     return levels[..., 0], levels[..., 1:]
-
-
-def summaries(own: Tensor) -> Tensor:
-    """Return the largest, the smallest and the mean number over items, (..., G, k) -> (..., 3 k)."""
-    return torch.cat([own.amax(dim=-2), own.amin(dim=-2), own.mean(dim=-2)], dim=-1)
 
 
 class FirstLayer(nn.Module):

@@ -6,7 +6,7 @@ import re
 from dataclasses import fields
 from typing import NoReturn
 
-from edgediff.config import CONFIGS, describe_allowed
+from edgediff.config import CONFIGS, by_configuration, describe_allowed
 from edgediff.errors import ConfigError
 
 # The settings that people change first, in the order of the help.
@@ -33,6 +33,14 @@ class Parser(argparse.ArgumentParser):
                 text = f"{f.metadata['text']}; {describe_allowed(f)} [{f.default}]".replace("%", "%%")
                 group.add_argument(f"--{f.name.replace('_', '-')}", dest=f.name, metavar="X", help=text)
 
+    def add_run_flags(self, *names: str) -> None:
+        """Add flags for the use of a saved run: which weights, the mode, and the settings `names` of `RunConfig`."""
+        mode = "sample; argmax of one noise draw; mean: argmax of the average draw [d2sac: mean, others: argmax]"
+        self.add_argument("--weights", metavar="X", default="last", help="which weights of a run: last or best [last]")
+        self.add_argument("--mode", metavar="X", help=mode)
+        for name in names:
+            self.add_argument(f"--{name.replace('_', '-')}", dest=name, metavar="X", help="[as in the run]")
+
     def parse(self, argv: list[str]) -> argparse.Namespace:
         """Parse flags; `ConfigError` at an unknown or empty one."""
         args, unknown = self.parse_known_args(argv)
@@ -58,12 +66,9 @@ class Parser(argparse.ArgumentParser):
 
 def given_settings(args: argparse.Namespace) -> dict[str, dict]:
     """Return the settings on the command line by configuration: {"world": {...}, "learner": {...}, "run": {...}}."""
-    given: dict[str, dict] = {name: {} for name in CONFIGS}
-    for name, config_class in CONFIGS.items():
-        for f in fields(config_class):
-            if (text := getattr(args, f.name, None)) is not None:
-                given[name][f.name] = _convert(f, text)
-    return given
+    known = {f.name: f for config_class in CONFIGS.values() for f in fields(config_class)}
+    texts = {name: text for name, text in vars(args).items() if name in known and text is not None}
+    return by_configuration({name: _convert(known[name], text) for name, text in texts.items()}, *CONFIGS)
 
 
 def _convert(f, text: str):

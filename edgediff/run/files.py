@@ -15,7 +15,6 @@ import torch
 from edgediff.errors import ConfigError, DamagedFile, first_line
 
 VERSION = 4
-Buffer = bytes | memoryview
 
 
 def write(path: Path, kind: str, content: dict) -> None:
@@ -25,7 +24,7 @@ def write(path: Path, kind: str, content: dict) -> None:
     write_atomically(path, buffer.getbuffer(), hashlib.sha256(buffer.getbuffer()).digest())
 
 
-def write_atomically(path: Path, *parts: Buffer) -> None:
+def write_atomically(path: Path, *parts: bytes | memoryview) -> None:
     """Write bytes beside `path`, flush them to the disk, and rename the file to `path`.
 
     At every moment, also after a power failure, `path` is the whole old file or the whole new one.

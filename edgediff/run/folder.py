@@ -43,21 +43,16 @@ class Progress:
         self.gradient_steps += gradient_steps
 
 
-class RunFolder:
+@dataclass
+class RunFolder(contextlib.AbstractContextManager):
     """The locked folder of a run; a context manager that unlocks it, and removes it if nothing was saved in it."""
 
-    def __init__(self, path: Path, identity: str, lock: IO[str]):
-        self.path, self.identity, self.lock = path, identity, lock
-
-    def __enter__(self) -> "RunFolder":
-        return self
+    path: Path
+    identity: str
+    lock: IO[str]
 
     def __exit__(self, *_) -> None:
-        with contextlib.suppress(OSError, ConfigError):
-            if not checkpoints(self.path):
-                for path in (self.path / "lock", *self.path.glob("checkpoint-*.pt.tmp")):
-                    path.unlink()
-                self.path.rmdir()  # refused if there is anything else in it
+        _remove_unused(self.path)
         self.lock.close()
 
     def save(self, content: dict) -> None:
@@ -87,20 +82,12 @@ def create(path: Path, unique: bool) -> RunFolder:
             if not unique:
                 raise ConfigError(f"run: {path} exists and is left as it is; name a new folder") from None
             path = path.with_name(f"{path.name.split('--')[0]}--{number}")
-    identity, lock = uuid.uuid4().hex, None
+    identity = uuid.uuid4().hex
     try:
-        lock = _locked(path)
-        lock.write(identity)
-        lock.flush()
-    except (ConfigError, OSError) as error:
-        with contextlib.suppress(OSError):
-            lock and lock.close()  # it tries to write once more
-        with contextlib.suppress(OSError):
-            (path / "lock").unlink(missing_ok=True)
-            path.rmdir()
-        known = isinstance(error, ConfigError)
-        raise error if known else ConfigError(f"run: {path} cannot be written ({first_line(error)})") from None
-    return RunFolder(path, identity, lock)
+        return RunFolder(path, identity, _locked(path, identity))
+    except ConfigError:
+        _remove_unused(path)
+        raise
 
 
 def reopen(path: Path) -> tuple[RunFolder, dict]:
@@ -135,8 +122,16 @@ def _number(checkpoint: Path) -> int:
     return int(checkpoint.stem.partition("-")[2])
 
 
-def _locked(folder: Path) -> IO[str]:
-    """Return the open lock file of a run folder; the lock ends when it is closed, or with the process."""
+def _remove_unused(folder: Path) -> None:
+    with contextlib.suppress(OSError, ConfigError):
+        if not checkpoints(folder):
+            for path in (folder / "lock", *folder.glob("checkpoint-*.pt.tmp")):
+                path.unlink(missing_ok=True)
+            folder.rmdir()  # refused if there is anything else in it
+
+
+def _locked(folder: Path, identity: str = "") -> IO[str]:
+    """Return the open lock file of a run folder, `identity` appended; the lock ends when it is closed."""
     try:
         import fcntl  # not on every system: here, so that `--help` and scores work everywhere
     except ImportError:
@@ -147,10 +142,11 @@ def _locked(folder: Path) -> IO[str]:
             raise OSError("lock is not a regular file")
         lock = path.open("a+", errors="replace")
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.write(lock.fileno(), identity.encode())
     except BlockingIOError:
         raise ConfigError(f"run: {folder} is in use by another process; wait for it, or stop it") from None
     except OSError as error:
-        raise ConfigError(f"run: {folder} cannot be locked ({first_line(error)})") from None
+        raise ConfigError(f"run: {folder} cannot be written or locked ({first_line(error)})") from None
     lock.seek(0)
     return lock
 

@@ -141,18 +141,16 @@ def _status(program: str, main: Callable[[list[str]], int], argv: list[str]) -> 
     except SystemExit as ended:  # after --help
         return int(ended.code or 0)
     except (ConfigError, NonFiniteError) as error:
-        print(f"{program}: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2 if isinstance(error, ConfigError) else 1
+        text, status = " ".join(str(error).split()), 2 if isinstance(error, ConfigError) else 1
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and not re.search("allocate memory|out of memory", str(error)):
             raise
-        print(f"{program}: not enough memory for these settings", file=sys.stderr)
-        return 2
+        text, status = "not enough memory for these settings", 2
     except OSError as error:
         if not error.filename:
             raise
-        print(f"{program}: {error.filename}: {error.strerror}", file=sys.stderr)
-        return 2
+        text, status = f"{error.filename}: {error.strerror}", 2
     except KeyboardInterrupt:
-        print(f"{program}: interrupted", file=sys.stderr)
-        return 130
+        text, status = "interrupted", 130
+    print(f"{program}: {text}", file=sys.stderr)
+    return status

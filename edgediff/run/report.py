@@ -1,11 +1,11 @@
 """What a run reports: a progress bar, a CSV line per epoch and per evaluation, and TensorBoard curves of both."""
 
+import contextlib
 import csv
 import io
 import math
-import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -64,7 +64,7 @@ def mean_metrics(updates: list[dict[str, Tensor]], names: Sequence[str], first_s
     return dict(zip(names, values.mean(dim=0).tolist(), strict=True))
 
 
-class Report:
+class Report(contextlib.AbstractContextManager):
     """The outputs of a run; a context manager that closes them.
 
     The texts of the tables are part of the progress, and so of every checkpoint. At the start, CSV files and curves are
@@ -75,7 +75,6 @@ class Report:
     def __init__(self, folder: Path, settings: Settings, metrics: tuple[str, ...], progress: Progress):
         self.folder, self.progress, self.epochs = folder, progress, settings.learner.epochs
         self.evaluations = self.epochs // settings.run.eval_every
-        self.run, self.anew = settings.run, progress.epoch == 0
         self.columns = {"train": (*COUNTS, *OUTCOMES, *metrics), "evaluation": (*COUNTS, *SCORES)}
         self.complaints: set[str] = set()
         for old in (folder / "tensorboard").glob("events.out.tfevents.*.edgediff"):
@@ -88,13 +87,12 @@ class Report:
             for row in csv.DictReader(io.StringIO(text)):
                 self._draw(name, row)
 
-    def __enter__(self) -> "Report":
         self.since, self.evaluation_s, self.estimated = time.monotonic(), 0.0, False
-        return self
 
     def __exit__(self, *_) -> None:
         self.bar.close()
-        self._write_curves(self.writer.close)
+        with self._going_on("tensorboard"):
+            self.writer.close()
 
     def epoch(self, row: dict[str, float]) -> None:
         """Log a finished epoch; after the first that has learned, say how long the run will take."""
@@ -122,11 +120,7 @@ class Report:
         text = f"an epoch takes {epoch_s:.1f} s here"
         if self.evaluation_s:  # none yet in a run that goes on
             text += f", an evaluation {self.evaluation_s:.1f} s"
-        text += f": {clock(seconds)} to go"
-        idle = int((os.cpu_count() or 1) - os.getloadavg()[0]) if hasattr(os, "getloadavg") else 0
-        if self.anew and idle > 0 and self.run.threads == 1 and self.run.device == "cpu":
-            text += f"; {idle} more {'core is' if idle == 1 else 'cores are'} idle: --threads 2 may be faster"
-        return text
+        return f"{text}: {clock(seconds)} to go"
 
     def _log(self, name: str, values: dict[str, float]) -> None:
         counts = {count: getattr(self.progress, count) for count in COUNTS}
@@ -135,32 +129,29 @@ class Report:
         before = self.progress.tables[name]
         self.progress.tables[name] = before + line.getvalue()
         path = self.folder / f"{name}.csv"
-        try:
+        with self._going_on(path.name):
             if path.exists() and path.stat().st_size == len(before.encode()):
                 with path.open("a", newline="") as file:
                     file.write(line.getvalue())
             else:  # somebody has removed or changed it
                 files.write_atomically(path, self.progress.tables[name].encode())
-        except (OSError, ConfigError) as error:
-            self._complain(path.name, error)
         self._draw(name, {column: str(value) for column, value in (counts | values).items()})
 
     def _draw(self, name: str, row: dict[str, str]) -> None:
         for column, value in row.items():
             if column not in COUNTS and value:
-                point = f"{name}/{column}", float(value), int(row["transitions"])
-                self._write_curves(lambda point=point: self.writer.add_scalar(*point))
+                with self._going_on("tensorboard"):
+                    self.writer.add_scalar(f"{name}/{column}", float(value), int(row["transitions"]))
 
-    def _write_curves(self, write) -> None:
+    @contextlib.contextmanager
+    def _going_on(self, what: str) -> Iterator[None]:
+        """Name an output that cannot be written, once, and go on."""
         try:
-            write()
-        except OSError as error:
-            self._complain("tensorboard", error)
-
-    def _complain(self, what: str, error: Exception) -> None:
-        if what not in self.complaints:
-            self.complaints.add(what)
-            self.bar.write(f"note: {what} cannot be written ({first_line(error)}); the run goes on")
+            yield
+        except (OSError, ConfigError) as error:
+            if what not in self.complaints:
+                self.complaints.add(what)
+                self.bar.write(f"note: {what} cannot be written ({first_line(error)}); the run goes on")
 
 
 def clock(seconds: float) -> str:

@@ -61,7 +61,7 @@ def scores_of(
     `ConfigError` names a scheduler that returns something else than actions, (E,) of integers in 0 .. A - 1.
     """
     simulator, scores = Simulator(world, episodes, log=log, state_of_view=None), Scores()
-    scores.heading = held_out_label(world, episodes)
+    scores.heading = f"{traffic_label(world)}; {episodes} held-out episode{'s' * (episodes > 1)}"
     for label, scheduler in schedulers.items():
         try:
             scores[label] = score(simulator, scheduler, HELD_OUT + 1)
@@ -89,8 +89,3 @@ def traffic_label(world: WorldConfig) -> str:
     arrivals = "Poisson arrivals" if world.trace == "none" else f"requests of {Path(world.trace).name}"
     load = f"load {world.load_low:g} to {world.load_high:g}" if world.load_high else f"load {world.load:g}"
     return f"{load}, {arrivals}"
-
-
-def held_out_label(world: WorldConfig, episodes: int) -> str:
-    """Describe held-out traffic, and how much of it, in a few words."""
-    return f"{traffic_label(world)}; {episodes} held-out episode{'s' * (episodes > 1)}"

@@ -3,6 +3,7 @@
 Every mistake is refused here, before a new folder is made or an old one is changed.
 """
 
+import math
 import os
 from contextlib import suppress
 from dataclasses import fields
@@ -70,10 +71,8 @@ def load_run(run: str | Path, weights: str = "last", given: dict[str, dict] | No
 
 def check_device(device: str) -> None:
     """Raise `ConfigError` unless torch can use a device here."""
-    if device != "cpu" and not torch.cuda.is_available():
-        raise ConfigError(f"device: {device} is not available here, allowed: cpu")
     try:
-        torch.ones(1, device=device).sum().item()  # a card that is too old, or full, says so here
+        torch.ones(1, device=device).sum().item()  # no card, or one that is too old or full, says so here
     except (AssertionError, RuntimeError) as error:
         raise ConfigError(f"device: {device} cannot be used ({first_line(error)}), allowed: cpu") from None
 
@@ -87,8 +86,6 @@ def check_memory(settings: Settings, log: RequestLog | None = None, learning: bo
         raise ConfigError(
             f"buffer_size: {buffer_gb:.1f} GB is not below 80 % of what is free on the GPU, {free_gb:.1f} GB"
         )
-    if not (present_gb := memory_limit() / 1e9):
-        return
     envs = run.final_episodes + learning * (learner.num_envs + run.eval_episodes)
     busiest = world.at_load(world.load_high) if world.load_high else world
     flows = envs * max(world.largest_episode, largest_episode(busiest, log) if log else 0)
@@ -96,17 +93,17 @@ def check_memory(settings: Settings, log: RequestLog | None = None, learning: bo
     of_log = 6 * log.time_s.size if log else 0  # three columns, and what `close_log` makes of them
     numbers = world.num_workshops * world.num_gateways + 3 * timelines + 8 * flows + of_log
     needed_gb = buffer_gb + 8 * numbers / 1e9
-    if needed_gb >= 0.8 * present_gb:
+    if needed_gb >= 0.8 * (present_gb := memory_limit() / 1e9):
         raise ConfigError(
             f"{'buffer_size, num_envs, ' * learning}final_episodes, num_slots, load: {needed_gb:.1f} GB in all is not "
             f"below 80 % of the memory here, {present_gb:.1f} GB"
         )
 
 
-def memory_limit(system: Path = Path("/")) -> int:
-    """Return the bytes that this process may use: those of the computer, or of its container; 0 on Windows."""
+def memory_limit(system: Path = Path("/")) -> float:
+    """Return the bytes that this process may use: those of the computer, or of its container."""
     if not hasattr(os, "sysconf"):
-        return 0  # it does not say
+        return math.inf  # Windows does not say
     limits = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
     with suppress(OSError):  # not Linux
         for line in (system / "proc/self/cgroup").read_text().splitlines():
@@ -129,16 +126,15 @@ def start_run(preset: str = "paper", given: dict[str, dict] | None = None, folde
     log = check(settings)
     name = folder or f"runs/{settings.learner.agent}-{preset}-{datetime.now():%Y%m%d-%H%M%S}"
     made = create(Path(name), unique=not folder)
-    text = (
-        f"edgediff, agent {settings.learner.agent}, preset {preset}, seed {settings.run.seed}, "
-        f"{traffic_label(settings.world)}; run folder {made.path}{departures(settings)}{log_read(settings, log)}"
-    )
+    text = headline(settings, log, f"{made.path}{departures(settings)}", f", preset {preset}")
     return StartedRun(text, settings, log, made, None)
 
 
-def log_read(settings: Settings, log: RequestLog | None) -> str:
-    """Return a line of what was read of the request log; "" if there is none."""
-    return f"\n{describe_log(settings.world.at_load(settings.world.load), log)}" if log else ""
+def headline(settings: Settings, log: RequestLog | None, folder: str, preset: str = "") -> str:
+    """Say what runs, on which traffic, where, and in a line of its own what was read of the request log."""
+    run, world = f"agent {settings.learner.agent}{preset}, seed {settings.run.seed}", settings.world
+    of_log = f"\n{describe_log(world.at_load(world.load), log)}" if log else ""
+    return f"edgediff, {run}, {traffic_label(world)}; run folder {folder}{of_log}"
 
 
 def departures(settings: Settings) -> str:
@@ -162,17 +158,13 @@ def resume_run(run: str | Path, given: dict[str, dict] | None = None) -> Started
     log = check(settings)
     if fingerprint(log) != saved["trace"]:
         raise ConfigError(f"trace: {settings.world.trace} is not what it was when the run began")
-    lines = [
-        f"edgediff, agent {settings.learner.agent}, seed {settings.run.seed}, {traffic_label(settings.world)}; "
-        f"run folder {path} goes on after epoch {saved['progress']['epoch']}{log_read(settings, log)}",
-        *(f"extended: {line}" for line in saved["progress"]["extended"]),
-        *(
-            f"note: {name} is now {now}; bit for bit the same only with {before}"
-            for name, now in versions().items()
-            if (before := saved["versions"].get(name)) != now
-        ),
-    ]
-    return StartedRun("\n".join(lines), settings, log, folder, saved)
+    text = headline(settings, log, f"{path} goes on after epoch {saved['progress']['epoch']}")
+    for line in saved["progress"]["extended"]:
+        text += f"\nextended: {line}"
+    for name, now in versions().items():
+        if (before := saved["versions"].get(name)) != now:
+            text += f"\nnote: {name} is now {now}; bit for bit the same only with {before}"
+    return StartedRun(text, settings, log, folder, saved)
 
 
 def extend(before: Settings, given: dict[str, dict], progress: dict) -> Settings:

@@ -1,7 +1,7 @@
 """Cut episodes out of a request log."""
 
 from bisect import bisect_left
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -56,7 +56,7 @@ def largest_episode(world: WorldConfig, log: RequestLog) -> int:
     position = _position(world, closed, log.time_s)
     for first in range(0, position.size, _PART):
         start = position[first : first + _PART]
-        stop = _requests_before_all(world, closed, position, start + world.num_slots)
+        stop = _requests_before(world, closed, start + world.num_slots, position)
         largest = max(largest, int((stop - np.arange(first, first + start.size)).max()))
     return largest
 
@@ -69,7 +69,7 @@ def describe_log(world: WorldConfig, log: RequestLog, episodes: int = 10_000) ->
     closed = close_log(world, log)
     position = _position(world, closed, log.time_s)
     start = (np.arange(episodes) + 0.5) / episodes * _lap_slots(world, closed)
-    before, until = (_requests_before_all(world, closed, position, time) for time in (start, start + world.num_slots))
+    before, until = (_requests_before(world, closed, time, position) for time in (start, start + world.num_slots))
     flows = np.maximum(until - before, 1)  # an episode without a request is moved to the next one
     quartiles = np.quantile(flows, [0.25, 0.5, 0.75])
     loads = ", ".join(f"{world.load * value / (world.num_slots * world.flows_per_slot):.2g}" for value in quartiles)
@@ -98,18 +98,15 @@ def _position(world: WorldConfig, closed: ClosedLog, time_s: np.ndarray) -> np.n
     return share
 
 
-def _requests_before(world: WorldConfig, closed: ClosedLog, time: float) -> int:
-    """Count the requests before a time on the repeated log, and look only at a few of its millions."""
+def _requests_before(world: WorldConfig, closed: ClosedLog, time: Any, position: np.ndarray | None = None) -> Any:
+    """Count the requests before times on the repeated log, given all positions; before one, only a few are needed."""
     laps, rest = np.divmod(time, _lap_slots(world, closed))
-    return int(laps) * closed.log.time_s.size + bisect_left(
-        closed.log.time_s, rest, key=lambda time_s: _position(world, closed, time_s)
-    )
-
-
-def _requests_before_all(world: WorldConfig, closed: ClosedLog, position: np.ndarray, time: np.ndarray) -> np.ndarray:
-    """Count the requests, whose positions are given, before each of many times on the repeated log."""
-    laps, rest = np.divmod(time, _lap_slots(world, closed))
-    return np.int64(laps) * position.size + np.searchsorted(position, rest)
+    inside: Any
+    if position is None:
+        inside = bisect_left(closed.log.time_s, rest, key=lambda time_s: _position(world, closed, time_s))
+    else:
+        inside = np.searchsorted(position, rest)
+    return np.int64(laps) * closed.log.time_s.size + inside
 
 
 def _arrival(world: WorldConfig, closed: ClosedLog, index: np.ndarray) -> np.ndarray:

@@ -88,8 +88,8 @@ def drive(ask: Callable[[dict], dict], simulator: Simulator, seed: int = HELD_OU
 
 def main(argv: list[str]) -> int:
     """Play held-out episodes through the controller; count the flows that `evaluate` decides in another way."""
-    parser = Parser("python -m experiments.timing.drive_controller NAME", main.__doc__)
-    parser.add_argument("name", metavar="NAME", help="folder of a run, or the name of a rule")
+    parser = Parser("python -m experiments.timing.drive_controller RUN|RULE", main.__doc__)
+    parser.add_argument("name", metavar="RUN|RULE", help="folder of a run, or the name of a rule")
     parser.add_argument("--episodes", metavar="X", default="1", help="how many, 1 to 1000 [1]")
     parser.add_argument("--mode", metavar="X", help="mean, argmax or sample [as in evaluate]")
     args = parser.parse(argv)

@@ -163,6 +163,7 @@ def test_every_seed_has_traffic_of_its_own(tiny):
 
 @pytest.mark.slow
 def test_run_grid_continues_where_it_was_left(stubbed, tiny, tmp_path):
+    """A result that is there stays, also if the grid has grown since; one that is broken is not taken for done."""
     folder = tmp_path / "results/smoke"
     assert stubbed(tiny(agents=RULES))[0] == 0
     before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
@@ -171,36 +172,18 @@ def test_run_grid_continues_where_it_was_left(stubbed, tiny, tmp_path):
     status, out, _ = stubbed(tiny(agents=RULES))
     assert status == 0 and out == f"3 of 3 jobs are in {folder}\n"
     assert {path.name for path in before if path.stat().st_mtime_ns != before[path]} == {"random-0.csv"}
+    assert stubbed(tiny(agents=RULES, seeds=(0, 4)))[1] == f"6 of 6 jobs are in {folder}\n"
+    changed = {path.name for path in before if path.stat().st_mtime_ns != before[path]}
+    assert changed == {"random-0.csv", "grid.json"}
 
     status, _, err = stubbed(tiny(agents=RULES, episodes=3))
     assert status == 2 and "most_available-0.csv was made with job.episodes 1, which is 3 now" in err
     status, _, err = stubbed(tiny(agents=RULES[1:]))  # one result has no job any more
     assert status == 2 and "most_available-0.csv is the result of no job of this grid" in err
-
-
-@pytest.mark.slow
-def test_run_grid_never_takes_a_broken_result_for_a_job_that_is_done(stubbed, tiny, tmp_path):
-    """It is made anew once it is away."""
-    folder = tmp_path / "results/smoke"
-    stubbed(tiny(agents=RULES))
-    broken = folder / "random-0.csv"
-    broken.write_text("")
-    status, out, err = stubbed(tiny(agents=RULES))
-    assert status == 2 and out == "" and err.count("\n") == 1 and f"{broken} does not begin" in err
-    assert broken.read_text() == ""
-    broken.rename(tmp_path / "away.csv")
-    assert stubbed(tiny(agents=RULES))[0] == 0 and broken.exists()
-
-
-@pytest.mark.slow
-def test_a_grid_may_grow(stubbed, tiny, tmp_path):
-    """Another seed is one more job; what was done stays."""
-    folder = tmp_path / "results/smoke"
-    stubbed(tiny(agents=RULES))
-    before = {path: path.stat().st_mtime_ns for path in folder.glob("*.csv")}
-    status, out, _ = stubbed(tiny(agents=RULES, seeds=(0, 4)))
-    assert status == 0 and out == f"6 of 6 jobs are in {folder}\n" and len(before) == 3
-    assert {path: path.stat().st_mtime_ns for path in before} == before
+    (folder / "random-0.csv").write_text("")
+    status, out, err = stubbed(tiny(agents=RULES, seeds=(0, 4)))
+    assert status == 2 and out == "" and err.count("\n") == 1 and "random-0.csv does not begin" in err
+    assert (folder / "random-0.csv").read_text() == ""
 
 
 @pytest.mark.slow

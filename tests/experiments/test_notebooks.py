@@ -16,30 +16,37 @@ NOTEBOOKS = sorted(ROOT.joinpath("experiments/exercises").glob("*.ipynb"))
 CHECK = re.compile(r'^check\("(\w+)", .*', re.M)
 
 
-def executed(path, solve):
-    """Run a notebook; return what each cell with a check prints, by the name of its exercise."""
-    notebook = nbformat.read(path, as_version=4)
-    assert not any(cell.get("outputs") for cell in notebook.cells)
-    for cell in notebook.cells:
-        if solve and (found := CHECK.search(cell.source)):
-            cell.source = f"{own(exercise(found[1]))}\n\n{found[0]}"
-        elif not solve and "plt.plot" in cell.source:
-            cell.source = ""  # the picture is made once
-    nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": path.parent}}).execute()
-    checks = {found[1]: cell for cell in notebook.cells if (found := CHECK.search(cell.source))}
-    assert len(checks) > 4
-    pictures = [out for cell in notebook.cells for out in cell.get("outputs", ()) if "image/png" in out.get("data", {})]
-    assert len(pictures) == int(solve)
-    return {name: "".join(out.text for out in cell.outputs) for name, cell in checks.items()}
+def checks(notebook):
+    """Return the cells with a check by the name of their exercise."""
+    found = {CHECK.search(cell.source)[1]: cell for cell in notebook.cells if CHECK.search(cell.source)}
+    assert len(found) > 4
+    return found
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_runs_solved_and_as_it_is(path):
-    for name, said in executed(path, solve=False).items():
-        assert re.fullmatch(rf"{name}: \w+ is empty: yours to write\n", said), said
-    for name, said in executed(path, solve=True).items():
+def test_a_notebook_runs_from_top_to_bottom_with_the_solutions(path):
+    notebook = nbformat.read(path, as_version=4)
+    assert not any(cell.get("outputs") for cell in notebook.cells)
+    for name, cell in checks(notebook).items():
+        cell.source = f"{own(exercise(name))}\n\n{CHECK.search(cell.source)[0]}"
+    nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": path.parent}}).execute()
+    for name, cell in checks(notebook).items():
+        said = "".join(out.text for out in cell.outputs)
         assert re.fullmatch(rf"{name}: right: \d+ tests pass\n", said), said
+    pictures = [out for cell in notebook.cells for out in cell.get("outputs", ()) if "image/png" in out.get("data", {})]
+    assert len(pictures) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_each_stub_of_a_notebook_is_answered_by_one_line(path, monkeypatch, capsys):
+    monkeypatch.chdir(path.parent)
+    notebook, names = nbformat.read(path, as_version=4), {}
+    setup = next(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    for name, source in [("", setup), *((name, cell.source) for name, cell in checks(notebook).items())]:
+        exec(compile(source, "cell", "exec"), names)
+        assert re.fullmatch(rf"{name}: \w+ is empty: yours to write\n" if name else "", capsys.readouterr().out)
 
 
 def test_each_class_has_a_notebook():

@@ -61,7 +61,7 @@ def prepared(monkeypatch, tmp_path):
             def play(*_):
                 raise ConfigError("here the flows would be played")
 
-            monkeypatch.setattr(module.network, "enter", lambda: "nowhere")
+            monkeypatch.setattr(module.namespaces, "enter", lambda: "nowhere")
             monkeypatch.setattr(module, "play", play)
         return module
 
@@ -69,7 +69,7 @@ def prepared(monkeypatch, tmp_path):
 
 
 def test_the_programs_are_found():
-    assert len(PROGRAMS) >= 8 and {"edgediff.evaluate", "experiments.analysis.transfer"} <= {*PROGRAMS}
+    assert len(PROGRAMS) >= 8 and {"edgediff.evaluate", "edgediff.control.__main__"} <= {*PROGRAMS}
 
 
 @pytest.mark.slow

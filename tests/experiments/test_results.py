@@ -1,6 +1,5 @@
 """Results of a grid: which are whole, which are valid, and what is said of the others."""
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from experiments.grid import record
 from experiments.grid.grid import Variant
 from experiments.grid.grids import GRIDS
 from experiments.grid.record import difference, made_with, read_record, write_record
-from experiments.grid.results import check_results, fault, locked
+from experiments.grid.results import check_results, fault
 from experiments.variants.agents import Mish
 from experiments.variants.observations import Standardised, with_ratios
 
@@ -40,25 +39,13 @@ def test_check_results_finds_what_is_done(results):
     assert check_results(folder / "none", jobs) == set()
 
 
-def cut_in_a_line(text):
-    return text[:-20]
-
-
-def cut_in_the_last_number(text):
-    return text.rstrip()[:-2]
-
-
-def without_the_last_row(text):
-    return "".join(text.splitlines(keepends=True)[:-1])
-
-
 FAULTS = [
     (lambda text: "", "does not begin with the names of the columns"),
     (lambda text: text[:40], "does not begin with the names of the columns"),
     (lambda text: "a,b\n1,2\n", "does not begin with the names of the columns"),
-    (cut_in_a_line, "is cut"),
-    (cut_in_the_last_number, "is cut"),
-    (without_the_last_row, "has not the 8 rows of its job"),
+    (lambda text: text[:-20], "is cut"),
+    (lambda text: text.rstrip()[:-2], "is cut"),
+    (lambda text: "".join(text.splitlines(keepends=True)[:-1]), "has not the 8 rows of its job"),
     (lambda text: text + text.splitlines(keepends=True)[-1], "has not the 8 rows of its job"),
     (lambda text: text.replace('"d2sac","0"', '"d2sac","1"'), "has not the 8 rows of its job"),
     (lambda text: text.replace("held-out", "training"), "has not the 8 rows of its job"),
@@ -186,19 +173,3 @@ def test_the_committed_results_are_whole_and_valid(name):
     jobs, folder = GRIDS[name].jobs(), Path(__file__).parents[2] / "experiments/results" / name
     done = check_results(folder, jobs)
     assert done == set(jobs)
-
-
-def test_locked_refuses_a_second_runner(tmp_path):
-    with locked(tmp_path / "a" / "b"):
-        with pytest.raises(ConfigError, match=f"another runner works in {tmp_path}/a/b"):
-            with locked(tmp_path / "a" / "b"):
-                pass
-    with locked(tmp_path / "a" / "b"):
-        assert os.listdir(tmp_path / "a" / "b") == []
-
-
-def test_locked_says_that_a_folder_cannot_be_made(tmp_path):
-    (tmp_path / "a").write_text("")
-    with pytest.raises(ConfigError, match="results: .*/a/b cannot be used"):
-        with locked(tmp_path / "a" / "b"):
-            pass

@@ -222,11 +222,6 @@ def test_a_result_without_scores_is_cut_also_if_it_is_the_only_one(results, refu
     refused(tables, f"one/sac-0.csv: {CUT.partition(':')[0]}", "one", "area", "--results", results)
 
 
-def test_two_results_in_one_file_are_named(results, refused):
-    write_csv(results / "some/d2sac-1.csv", job("d2sac", 1, 0.3) + job("d2sac", 2, 0.2))
-    refused(tables, "some/d2sac-1.csv: holds the result of another job", "some", "--results", results)
-
-
 def test_a_binary_file_is_named(results, refused):
     (results / "some/d2sac-1.csv").write_bytes(bytes(range(256)))
     refused(tables, "some/d2sac-1.csv: ", "some", "--results", results)

@@ -11,7 +11,7 @@ from edgediff.run.process import run_program
 from edgediff.train import main as train
 from edgediff.world.decision import all_outcomes
 from edgediff.world.rollout import rollout
-from edgediff.world.rules import GREEDY, RoundRobin, one_step_greedy
+from edgediff.world.rules import GREEDY, RoundRobin
 from edgediff.world.simulator import Simulator
 from edgediff.world.state import observe_gateways
 from experiments.analysis import transfer
@@ -50,13 +50,6 @@ def test_with_failure_never_takes_the_gateway_that_has_failed():
     assert taken == {False: set(range(8)), True: set(range(8)) - {3}}
 
 
-def test_greedy_without_a_gateway_takes_the_best_of_the_others():
-    simulator = Simulator(WORLD, 5, state_of_view=observe_gateways)
-    simulator.reset(0)
-    world, fewer = transfer.remaining(WORLD, simulator.view(), 7)
-    assert np.array_equal(one_step_greedy(world, fewer), all_outcomes(world, fewer).reward.argmax(axis=1))
-
-
 @pytest.mark.slow
 def test_a_run_is_scored_on_every_network(tmp_path, monkeypatch, capsys):
     short = {name: given | dict(num_slots=15) for name, given in transfer.NETWORKS.items()}
@@ -69,11 +62,3 @@ def test_a_run_is_scored_on_every_network(tmp_path, monkeypatch, capsys):
     assert {row["network"] for row in rows} == set(transfer.NETWORKS)
     assert len(rows) == 3 * len(short) and {row["scheduler"] for row in rows} >= {"deploy", GREEDY}
     assert all(0 <= float(row["completion"]) <= 1 for row in rows)
-
-
-@pytest.mark.slow
-def test_a_run_whose_network_is_mlp_is_refused(tmp_path, capsys):
-    assert run_program("train", train, [*TINY, "--run", str(tmp_path / "run")]) == 0
-    capsys.readouterr()
-    assert run_program("transfer", transfer.main, [str(tmp_path / "run")]) == 2
-    assert capsys.readouterr().err == "transfer: num_gateways: 4 is not 8, as in the run, whose network is mlp\n"

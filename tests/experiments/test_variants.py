@@ -118,22 +118,6 @@ def test_posterior_variance_by_bayes(i):
     assert variance[0] == 0.0 and (variance < SCHEDULE.beta).all()
 
 
-@pytest.mark.eq(21, 24)
-@pytest.mark.parametrize("variant, factors", [(V.OtherChain, None), (V.PrintedEq21, 0.5), (V.PrintedEq24, 1.0)])
-def test_a_chain_can_run_on_the_printed_forms(variant, factors):
-    """With a constant prediction of 1, no noise and N = 2, a_0 = -(f_2 / sqrt(alpha_1) + f_1) in each form's f_i.
-
-    f_i sqrt(alpha_i) is beta_i / sqrt(1 - alpha_bar_i), or as printed sqrt(beta_i) in Eq. (21) and beta_i in Eq. (24).
-    """
-    schedule = D.variance_schedule(2)
-    (b1, b2), (bar1, bar2) = schedule.beta.tolist(), schedule.alpha_bar.tolist()
-    f1, f2 = (b1**factors, b2**factors) if factors else (b1 / math.sqrt(1 - bar1), b2 / math.sqrt(1 - bar2))
-    expected = -(f2 / math.sqrt(1 - b2)) / math.sqrt(1 - b1) - f1 / math.sqrt(1 - b1)
-    zeros = torch.zeros(2, 1, 1, dtype=torch.float64)
-    found = V.ablation_sampler(lambda a, i: torch.ones_like(a), schedule, zeros, variant.mean)
-    assert found.item() == pytest.approx(expected)
-
-
 @pytest.mark.eq(25)
 def test_clean_latent_of_values_by_hand():
     """Q = 1, 1.1, 1.3, 4 has mean 1.85: differences / 0.1 are -8.5, -7.5, -5.5, 21.5, clipped at 5; then 0.2 / 0.1."""

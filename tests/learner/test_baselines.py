@@ -26,18 +26,6 @@ def test_epsilon_falls_linearly_and_stays():
     assert [dqn.epsilon(t, 100, 0.1) for t in (0, 50, 100, 1000)] == pytest.approx([1.0, 0.55, 0.1, 0.1])
 
 
-def test_epsilon_greedy_by_hand():
-    """Rate 0.4 over 4 actions: 0.1 each, and 0.6 more for the best."""
-    pi = dqn.epsilon_greedy(torch.tensor([[0.0, 5.0, 1.0, 2.0]]), 0.4)
-    torch.testing.assert_close(pi, torch.tensor([[0.1, 0.7, 0.1, 0.1]]))
-
-
-def test_double_q_chooses_with_one_network_and_values_with_the_other():
-    online, target = torch.tensor([[1.0, 3.0, 2.0]]), torch.tensor([[9.0, 4.0, 7.0]])
-    assert dqn.double_q_value(online, target).item() == 4.0
-    assert dqn.double_q_value(target, target).item() == 9.0  # one network for both: the max backup
-
-
 def column(*values):
     return torch.tensor(values)[:, None]
 
@@ -51,42 +39,6 @@ def test_advantages_by_hand():
     assert ppo.advantages(reward, value, following, no, cut, 0.5, 0.5).flatten().tolist() == [1.0, 2.0]
     # Termination cuts as well, and takes V(s') out: delta_0 = 1 - 2.
     assert ppo.advantages(reward, value, following, cut, cut, 0.5, 0.5).flatten().tolist() == [-1.0, 2.0]
-
-
-def test_advantages_at_lambda_one_are_returns_minus_value(rng):
-    """With lam = 1 the differences telescope: A_t = sum_k gamma^k r_{t+k} + gamma^n V(s_T) - V(s_t)."""
-    reward, states = torch.tensor(rng.normal(size=(7, 3))), torch.tensor(rng.normal(size=(8, 3)))
-    no = torch.zeros(7, 3, dtype=torch.bool)
-    found = ppo.advantages(reward, states[:-1], states[1:], no, no, 0.9, 1.0)
-    for t in range(7):
-        total = sum(0.9**k * reward[t + k] for k in range(7 - t)) + 0.9 ** (7 - t) * states[7]
-        torch.testing.assert_close(found[t], total - states[t])
-
-
-@pytest.mark.parametrize(
-    "ratio, advantage, expected",
-    [(1.0, 2.0, 2.0), (1.5, 2.0, 2.4), (0.5, 2.0, 1.0), (0.5, -2.0, -1.6), (1.5, -2.0, -3.0)],
-)
-def test_clipped_objective_takes_the_more_careful_value(ratio, advantage, expected):
-    """Clip 0.2: a gain counts up to ratio 1.2, a loss from ratio 0.8 on."""
-    log_ratio = torch.tensor([ratio]).log()
-    assert ppo.clipped_objective(log_ratio, torch.zeros(1), torch.tensor([advantage]), 0.2).item() == pytest.approx(
-        expected
-    )
-
-
-def test_a_ppo_rollout_is_used_whole_and_as_often_as_asked(generator):
-    agent = ppo.PPO(2, A, replace(CONFIG, agent="ppo", ppo_passes=3, batch_size=100), np.random.SeedSequence(0))
-    memory = agent.memory()
-    for t in range(5):
-        state = np.stack([np.full(50, t), np.arange(50)], axis=1).astype(np.float32)
-        ended = np.zeros(50, bool)
-        memory.add(state, np.zeros(50, int), np.ones(50), state + np.float32([1, 0]), ended, ended)
-    batches = list(agent.batches(memory, generator))
-    assert [len(b.action) for b in batches] == [100, 100, 50] * 3
-    for k in range(3):
-        seen = torch.cat([b.state for b in batches[3 * k : 3 * k + 3]])
-        assert len({tuple(row.tolist()) for row in seen}) == 250
 
 
 @pytest.mark.parametrize("steps", [0, 4, 9])
@@ -107,9 +59,12 @@ def test_a_ppo_memory_that_holds_no_whole_rollout_is_refused(generator, steps):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", AGENTS)
-def test_every_agent_learns_a_problem_with_a_known_best_action(name):
-    """In context c action c pays 1. Transitions go through act, memory and batches, as in training."""
+@pytest.mark.parametrize("name, shuffled", [*((name, False) for name in AGENTS), ("d2sac", True)])
+def test_every_agent_learns_a_problem_with_a_known_best_action(name, shuffled):
+    """In context c action c pays 1. Transitions go through act, memory and batches, as in training.
+
+    The negative control: the same rewards in another order teach nothing.
+    """
     agent = AGENTS[name](A, A, replace(CONFIG, agent=name), np.random.SeedSequence(0))
     rng, generator, memory = np.random.default_rng(0), torch.Generator().manual_seed(0), agent.memory()
     no, yes = np.zeros(50, bool), np.ones(50, bool)  # every decision is an episode of its own
@@ -118,12 +73,14 @@ def test_every_agent_learns_a_problem_with_a_known_best_action(name):
             context = rng.integers(A, size=50)
             state = np.eye(A, dtype=np.float32)[context]
             action = agent.explore(state)
-            memory.add(state, action, (action == context).astype(float), state, no, yes)
+            reward = (action == context).astype(float)
+            memory.add(state, action, rng.permutation(reward) if shuffled else reward, state, no, yes)
         for batch in agent.batches(memory, generator):
             metrics = agent.update(batch)
     assert tuple(metrics) == agent.METRICS
     taken = agent.act(np.eye(A, dtype=np.float32), torch.Generator().manual_seed(0), draws=8)
-    assert taken.tolist() == list(range(A))
+    right = (taken == np.arange(A)).mean()
+    assert right < 0.6 if shuffled else right == 1
 
 
 @pytest.mark.parametrize("name, averaged", [("dqn", "target_q"), ("sac", "target_actor"), ("ppo", "average_actor")])
@@ -153,14 +110,15 @@ def test_every_agent_repeats_bit_for_bit(name):
         assert all(torch.equal(value, outcomes[1][0][network][key]) for key, value in tensors.items())
 
 
-@pytest.mark.parametrize("name", ["sac", "dqn", "ppo"])
-def test_weights_that_are_not_finite_are_named(name):
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("name", AGENTS)
+def test_weights_that_are_not_finite_are_named_also_those_that_do_not_act(name, value):
     agent = AGENTS[name](A, A, replace(CONFIG, agent=name), np.random.SeedSequence(0))
     agent.check_finite(np.zeros((3, A), np.float32))
     for network, tensors in agent.weights().items():
         for tensor, values in tensors.items():
             kept = values.clone()
-            values.view(-1)[-1] = torch.nan
+            values.view(-1)[-1] = value
             with pytest.raises(NonFiniteError) as error:
                 agent.check_finite(np.zeros((3, A), np.float32))
             assert str(error.value) == f"weights of {network}.{tensor}: not finite"

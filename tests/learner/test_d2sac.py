@@ -52,15 +52,6 @@ def test_nothing_outside_the_agent_is_random():
     assert torch.equal(before, torch.get_rng_state())
 
 
-def test_acting_with_another_generator_leaves_training_alone():
-    one, two = agent(), agent()
-    observation = np.zeros((8, S), np.float32)
-    one.act(observation, torch.Generator().manual_seed(0), "mean", 4)
-    one.update(batch()), two.update(batch())
-    assert torch.equal(parameters(one), parameters(two))
-    assert np.array_equal(one.explore(observation), two.explore(observation))
-
-
 @pytest.mark.line(11, 12, 13, 14, 15, 16, 17, 18, 19)
 def test_an_update_returns_its_metrics():
     """One number each: loss_q, loss_d, objective, entropy, q, target, grad_q, grad_pi; none with a gradient."""
@@ -130,15 +121,6 @@ def test_the_actor_step_leaves_the_critics_alone():
     one.update(batch()), two.update(batch())
     assert all(torch.equal(a, b) for a, b in zip(one.critics.parameters(), two.critics.parameters(), strict=True))
     assert not all(torch.equal(a, b) for a, b in zip(one.actor.parameters(), two.actor.parameters(), strict=True))
-
-
-def test_the_first_step_of_adam_has_the_size_of_the_learning_rate():
-    one = agent(actor_lr=1e-3, critic_lr=1e-2, weight_decay=0.0)
-    before = copy.deepcopy(one.weights())
-    one.update(batch())
-    for name, rate in (("actor", 1e-3), ("critics", 1e-2)):
-        moved = [(one.weights()[name][k] - before[name][k]).abs().max() for k in before[name]]
-        assert max(moved).item() == pytest.approx(rate, rel=1e-3)
 
 
 @pytest.mark.slow
@@ -217,7 +199,7 @@ CHANGES = [
 @pytest.mark.parametrize("change", CHANGES, ids=str)
 def test_one_update_by_hand(change):
     """Algorithm 1, lines 11-19, written out once more from the formulas, with the same draws, and compared."""
-    one, b = agent(actor_lr=1e-3, critic_lr=1e-3, **change), batch()
+    one, b = agent(actor_lr=1e-3, critic_lr=3e-3, **change), batch()
     c, stream = one.config, torch.Generator()
     with torch.no_grad():  # targets unlike the online networks
         for p in [*one.target_actor.parameters(), *one.target_critics.parameters()]:
@@ -293,63 +275,9 @@ def test_what_is_not_finite_is_named(mode):
         act(observation)
 
 
-@pytest.mark.parametrize("network", ["actor", "critics", "target_actor", "target_critics"])
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_weights_that_are_not_finite_are_named_also_those_that_do_not_act(network, value):
-    one, observation = agent(), np.zeros((3, S), np.float32)
-    one.check_finite(observation)
-    name = list(one.weights()[network])[-1]
-    with torch.no_grad():
-        one.weights()[network][name][1] = value
-    with pytest.raises(NonFiniteError) as error:
-        one.check_finite(observation)
-    assert str(error.value) == f"weights of {network}.{name}: not finite"
-
-
-def test_check_finite_uses_no_stream():
-    one, two = agent(), agent()
-    one.check_finite(np.zeros((3, S), np.float32))
-    one.update(batch()), two.update(batch())
-    observation = np.random.default_rng(0).random((40, S), dtype=np.float32)
-    assert np.array_equal(one.explore(observation), two.explore(observation))
-
-
 def test_finite_weights_that_overflow_cannot_act():
     one = agent()
     with torch.no_grad():
         one.actor.rest[-1].weight.fill_(3e38)
     with pytest.raises(NonFiniteError, match="action probabilities"):
         one.check_finite(np.zeros((3, S), np.float32))
-
-
-def test_saved_weights_act_alike():
-    one, two = agent(0), agent(1)
-    one.update(batch())
-    two.load_weights(copy.deepcopy(one.weights()))
-    two.act_stream.set_state(one.act_stream.get_state())
-    observation = np.random.default_rng(0).random((40, S), dtype=np.float32)
-    assert np.array_equal(one.explore(observation), two.explore(observation))
-
-
-def bandit(shuffled, steps=150):
-    """Train where in context c action c pays 1 and the others nothing; return how often the right one is taken."""
-    config = replace(CONFIG, actor_lr=3e-3, critic_lr=3e-3, batch_size=128, tau=0.05)
-    one, g = D2SAC(A, A, config, np.random.SeedSequence(0)), torch.Generator().manual_seed(0)
-    for _ in range(steps):
-        context, action = torch.randint(A, (2, 128), generator=g)
-        reward = (context == action).float()
-        reward = reward[torch.randperm(128, generator=g)] if shuffled else reward
-        state = torch.nn.functional.one_hot(context, A).float()
-        one.update(Batch(state, action, reward, torch.zeros(128), state))
-    return np.mean([one.act(np.eye(A, dtype=np.float32), one.act_stream, "mean", 8) == np.arange(A) for _ in range(50)])
-
-
-@pytest.mark.slow
-def test_learns_a_problem_with_a_known_best_action():
-    assert bandit(shuffled=False) > 0.9
-
-
-@pytest.mark.slow
-def test_learns_nothing_from_shuffled_rewards():
-    """The negative control: the same rewards in another order teach nothing."""
-    assert bandit(shuffled=True) < 0.6

@@ -12,7 +12,7 @@ README = Path(__file__).parents[2] / "edgediff/learner/README.md"
 def run(which, epochs):
     """Run a block of the page; return its names."""
     block, names = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)[which], {}
-    exec(block.replace("range(config.epochs)", f"range({epochs})"), names)
+    exec(re.sub(r"epochs=\d+", f"epochs={epochs}", block), names)
     return names
 
 

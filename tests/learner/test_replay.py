@@ -168,7 +168,7 @@ def test_the_end_of_one_environment_excuses_no_other():
 
 
 def test_a_restored_buffer_asks_for_the_state_that_follows_too():
-    saved = fill(Replay(4 * E, E, 1, E), 6)
+    saved = fill(Replay(4 * E, E, 1, E), 6, cut=[3], terminated=[4])
     restored = Replay(4 * E, E, 1, E)
     restored.load_snapshot(copy.deepcopy(saved.snapshot()))
     assert contents(restored) == contents(saved)

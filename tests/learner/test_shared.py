@@ -142,6 +142,8 @@ def test_an_agent_with_shared_networks_acts_learns_and_is_saved(name, critic):
         CONFIG, agent=name, critic=critic, collect_per_epoch=20, num_envs=5, buffer_size=100, batch_size=16
     )
     one, two = (build_agent(states(3).shape[1], 9, config, seed, widths=WIDTHS) for seed in (0, 1))
+    kinds = {type(module) for network in one.networks.values() for module in network.modules()}
+    assert (PricedCritic in kinds) == (critic == "priced" and name != "ppo")
     memory, rng = one.memory(), np.random.default_rng(0)
     observation = rng.standard_normal((5, one.state_dim), dtype=np.float32)
     for _ in range(4):

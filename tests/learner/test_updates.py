@@ -227,6 +227,16 @@ def test_ppo_update_by_hand(seed):
 
 
 @pytest.mark.parametrize("name", ("sac", "dqn", "d2sac"))
+def test_an_agent_that_takes_a_snapshot_over_leaves_the_other_alone(name):
+    one, two = build(name, 0), build(name, 1)
+    one.update(draw_batch(one, 0))
+    before = to_plain(copy.deepcopy(one.snapshot()))
+    two.load_snapshot(one.snapshot())
+    two.update(draw_batch(two, 0))
+    torch.testing.assert_close(one.snapshot(), before, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("name", ("sac", "dqn", "d2sac"))
 def test_an_agent_that_has_learned_goes_back_to_any_snapshot(name):
     """Also to one from before the first update, when Adam has no moments yet."""
     agent, ends = build(name, 0), []

@@ -133,7 +133,7 @@ def test_a_write_that_fails_is_seen_and_the_old_file_stays(saved, monkeypatch, c
     monkeypatch.setattr(os, call, full)
     with pytest.raises(ConfigError, match=r"cannot be written .*No space left.*; what was there stays"):
         files.write(saved, "things", {"x": 1})
-    assert saved.read_bytes() == before
+    assert saved.read_bytes() == before and os.listdir(saved.parent) == ["file.pt"]
     monkeypatch.undo()
     files.write(saved, "things", {"x": 1})
     assert files.read(saved, "things") == {"x": 1} and os.listdir(saved.parent) == ["file.pt"]

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny import TINY, newest, outcome
+from tiny import TINY, newest, outcome, process_state
 
 import edgediff
 from edgediff import ConfigError, WorldConfig, evaluate, train
@@ -39,20 +39,6 @@ def trained(folder):
         return train.train(started.settings, started.folder)
 
 
-def process():
-    """Return what a library must not change."""
-    denormal = torch.tensor(1e-40) * 1.0
-    return {
-        "threads": torch.get_num_threads(),
-        "denormal numbers": denormal.item(),
-        "precision": torch.get_float32_matmul_precision(),
-        "generators": (torch.get_rng_state().tolist(), str(np.random.get_state())),  # noqa: NPY002
-        "signals": [signal.getsignal(number) for number in SIGNALS],
-        "environment": dict(os.environ),
-        "streams": (sys.stdout, sys.stderr, threading.excepthook),
-    }
-
-
 def test_the_public_names_are_those_of_the_page_and_exist():
     page = Path(edgediff.__file__).with_name("README.md").read_text()
     section = page[page.index("## What is public") :].split("\n## ")[0]
@@ -75,7 +61,7 @@ def test_importing_the_package_takes_no_torch_and_less_than_50_ms():
 
 @pytest.mark.slow
 def test_a_library_changes_nothing_of_its_process(tmp_path, finished):
-    before = process()
+    before = process_state()
     importlib.reload(train)
     importlib.reload(evaluate)
     assert isinstance(edgediff.build_agent(4, 2, edgediff.LearnerConfig(hidden=8), np.random.SeedSequence(0)), D2SAC)
@@ -83,7 +69,7 @@ def test_a_library_changes_nothing_of_its_process(tmp_path, finished):
     assert load_run(tmp_path / "r").settings.run.threads == 2
     edgediff.compare({"r": tmp_path / "r", "greedy": "greedy"}, episodes=1)
     edgediff.Controller.load(tmp_path / "r")
-    assert process() == before
+    assert process_state() == before
 
 
 @pytest.mark.slow

@@ -31,9 +31,7 @@ def test_the_line_to_go_on_with_can_be_pasted_into_a_shell(call, stop_after, tmp
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_a_gpu_that_cannot_be_used_is_one_line(refused, monkeypatch):
-    """A card may be there and too old for this torch: it says so only when it is used."""
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+def test_a_gpu_that_cannot_be_used_is_one_line(refused):
     refused(train, "device: cuda cannot be used (", "--device", "cuda")
 
 

@@ -16,8 +16,7 @@ from tiny import LOG, TINY, newest, points, rows, start, wait_for
 from edgediff import evaluate, train
 from edgediff.learner.d2sac import D2SAC
 from edgediff.learner.replay import Replay
-from edgediff.run import files
-from edgediff.run.weights import WEIGHTS, read_weights
+from edgediff.run.weights import read_weights
 from edgediff.world import state
 from edgediff.world.rules import all_rules
 
@@ -96,15 +95,9 @@ MISTAKES = [
     ("--no-such-flag 1", "unknown setting --no-such-flag"),
     ("--batch 64", "--batch; did you mean --batch-size?"),  # no abbreviations
     *((flags, flags.split()[0].lstrip("-").replace("-", "_") + ": ") for flags in """--batch-size x
---batch-size 1.5
---d2sac-denoising-steps 0
 --batch-size 600 --buffer-size 500
---n-step 0
---load -1
 --server-tflops 5e-324
 --load-low 2e-6 --load-high 0.0024
---load nan
---gamma 1.5
 --d2sac-beta-max 100 --d2sac-denoising-steps 1
 --preset huge
 --trace none.csv
@@ -117,33 +110,6 @@ MISTAKES = [
 def test_a_mistake_is_one_line_that_names_the_setting_and_nothing_is_written(refused, tmp_path, flags, message):
     refused(train, message, "--run", "r", *flags.split())
     assert os.listdir(tmp_path) == []
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_an_absent_gpu_is_said(refused):
-    refused(train, "device: cuda is not available", "--device", "cuda")
-
-
-def test_an_existing_folder_is_never_written_to(refused, tmp_path):
-    (tmp_path / "r").mkdir()
-    (tmp_path / "r/last.pt").write_text("precious")
-    refused(train, "run: r exists and is left as it is; name a new folder\n", "--run", "r", *TINY)
-
-
-def test_a_folder_that_cannot_be_made_is_said(refused, tmp_path, monkeypatch):
-    (tmp_path / "file").write_text("")
-    refused(train, "run: file/r cannot be created", "--run", "file/r", *TINY)
-
-    def refuse(*_, **__):
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr("pathlib.Path.mkdir", refuse)
-    refused(train, "run: r cannot be created ([Errno 13] Permission denied)\n", "--run", "r", *TINY)
-
-
-def test_a_malformed_log_is_refused_by_its_line(refused, tmp_path):
-    (tmp_path / "log.csv").write_text(LOG.replace("00:00:07.5", "noon"))
-    refused(train, "trace: log.csv, line 9: TIMESTAMP", "--run", "r", "--trace", "log.csv", *TINY)
 
 
 @pytest.mark.parametrize(
@@ -300,16 +266,3 @@ def test_a_second_signal_ends_at_once_and_harms_no_file(tmp_path):
     assert process.wait(timeout=10) == -signal.SIGTERM
     assert newest(tmp_path / "r") and read_weights(tmp_path / "r/last.pt")
     assert not [name for name in os.listdir(tmp_path / "r") if name.endswith(".tmp")]
-
-
-def test_the_handlers_of_a_process_come_back_after_a_run(call):
-    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
-    call(train, "--run", "r", *TINY)
-    assert before == [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
-
-
-def test_weights_that_are_not_finite_are_refused_by_name(refused, finished):
-    content = files.read(finished / "last.pt", WEIGHTS)
-    content["weights"]["actor"]["first.bias"][0] = float("nan")
-    files.write(finished / "last.pt", WEIGHTS, content)
-    refused(evaluate, "weights of actor.first.bias: not finite", "a")

@@ -151,18 +151,6 @@ def test_truncation_shows_the_true_last_state_and_then_a_new_episode():
         assert np.array_equal(step[0], step[4]["successor"])
 
 
-def test_reserve_adds_to_each_stretch_and_nothing_else(rng):
-    held, amount = np.zeros((5, 30, 3)), rng.uniform(1, 2, 4)
-    rows, gateways = np.array([0, 1, 2, 4]), np.array([2, 0, 0, 1])
-    start, stop = np.array([0, 3, 29, 10]), np.array([4, 3, 30, 30])  # one of them empty
-    reserve(held, (rows, gateways), start, stop, amount)
-    reserve(held, (rows, gateways), start, stop, amount)
-    expected = np.zeros_like(held)
-    for r, g, a, b, x in zip(rows, gateways, start, stop, amount, strict=True):
-        expected[r, a:b, g] = 2 * x
-    np.testing.assert_allclose(held, expected)
-
-
 def test_time_is_held_to_the_first_boundary_at_or_after_its_end():
     slots = slots_of(WORLD, np.array([0.001, 0.01, 0.0100001, 0.07, 2.0]))
     assert slots.tolist() == [1, 1, 2, 7, 200]

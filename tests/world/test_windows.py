@@ -67,13 +67,6 @@ def test_a_request_of_no_tokens_asks_for_one(rng):
     np.testing.assert_allclose(np.unique(work), [0.5, 1.5])
 
 
-def test_the_circle_is_closed_by_one_mean_gap(rng):
-    """Two requests a second apart come every 1 / rate = 100 slots, also from one lap to the next."""
-    world = WorldConfig(num_slots=1000, load=0.01)
-    slot, *_ = window(world, RequestLog(np.array([0.0, 1.0]), np.ones(2), np.ones(2)), rng)
-    assert set(np.diff(slot[:-1])) <= {99, 100, 101}
-
-
 def test_a_window_may_start_anywhere_on_the_log():
     """Sizes 1, 2, ..., 1000 in a row: over many windows the first size is spread over all of them."""
     log = RequestLog(np.arange(1000.0), np.zeros(1000), np.arange(1.0, 1001.0))
