@@ -1,4 +1,4 @@
-"""The program: `python -m edgediff.control NAME` on standard input, on a socket, under signals and with bad flags."""
+"""The program: `python -m edgediff.control RUN|RULE` on standard input, on a socket, under signals and with bad flags."""
 
 import contextlib
 import fcntl
@@ -356,7 +356,7 @@ def test_a_signal_for_latencies_while_it_starts_is_harmless(start):
         (["a", "--listen", "unix:none/s"], "listen: none/s cannot be opened"),
         (["a", "--listen", "unix:" + "x" * 200], "cannot be opened (AF_UNIX path too long)"),
         (["a", "--hidden", "2"], "unknown setting --hidden"),
-        ([], "NAME"),
+        ([], "RUN|RULE"),
     ],
 )
 def test_a_mistake_in_the_flags_is_one_line(finished, refused, argv, message):
