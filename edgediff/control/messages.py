@@ -59,7 +59,7 @@ def read_report(world: WorldConfig, known_bps: np.ndarray, report: Report | dict
     for name in ("available_bps", "backlog_bits"):
         if (count := len(getattr(found, name))) != len(capacity_bps):
             raise ConfigError(f"{name}: {count} numbers are not {len(capacity_bps)}, one per gateway")
-    for g, (value, most) in enumerate(zip(found.available_bps, capacity_bps, strict=True)):
+    for g, (value, most) in enumerate(zip(found.available_bps, capacity_bps.tolist(), strict=True)):
         if value > most:
             raise ConfigError(f"available_bps[{g}]: {value:.10g} is not a number from 0 to {most:.10g}")
     return found, capacity_bps
