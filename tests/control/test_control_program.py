@@ -356,7 +356,7 @@ def test_a_signal_for_latencies_while_it_starts_is_harmless(start):
         (["a", "--listen", "unix:none/s"], "listen: none/s cannot be opened"),
         (["a", "--listen", "unix:" + "x" * 200], "cannot be opened (AF_UNIX path too long)"),
         (["a", "--hidden", "2"], "unknown setting --hidden"),
-        ([], "NAME"),
+        ([], "RUN|RULE"),
     ],
 )
 def test_a_mistake_in_the_flags_is_one_line(finished, refused, argv, message):
