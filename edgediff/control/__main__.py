@@ -1,4 +1,4 @@
-"""Decide flows online, as the SDN controller of Section 3.1: `python -m edgediff.control NAME`."""
+"""Decide flows online, as the SDN controller of Section 3.1: `python -m edgediff.control RUN|RULE`."""
 
 import signal
 

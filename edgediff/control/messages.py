@@ -108,7 +108,7 @@ def _value(f: Field, name: str, value: Any, most: dict[str, float]) -> Any:
     if not isinstance(value, (list, tuple)) or not 1 <= len(value) <= MAX_GATEWAYS:
         raise ConfigError(f"{name}: {short_repr(value)} is not a list of 1 to {MAX_GATEWAYS} numbers")
     return tuple(
-        each if type(each) is float and low <= each <= high else _number(f"{name}[{g}]", _plain(each), low, high)
+        each if type(each) is float and low <= each <= high else _number(f"{name}[{g}]", each, low, high)
         for g, each in enumerate(value)
     )
 
