@@ -1,4 +1,4 @@
-"""The program: `python -m edgediff.control RUN|RULE` on standard input, on a socket, under signals and with bad flags."""
+"""The program: `python -m edgediff.control RUN|RULE` on standard input, on a socket, under signals, with bad flags."""
 
 import contextlib
 import fcntl
