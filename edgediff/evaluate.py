@@ -18,9 +18,9 @@ from edgediff.errors import ConfigError
 from edgediff.run.commandline import Parser, given_settings
 from edgediff.run.process import run_program, set_up_torch
 from edgediff.run.scores import Scores, agent_policy, scores_of
-from edgediff.run.start import Loaded, check, load_run, refuse_of_agents, rule_or_run
+from edgediff.run.start import Loaded, check, load_run
 from edgediff.world.rollout import Policy
-from edgediff.world.rules import RULES, all_rules
+from edgediff.world.rules import RULES, all_rules, refuse_of_agents, rule_or_run
 from edgediff.world.windows import describe_log
 
 

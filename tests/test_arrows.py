@@ -78,9 +78,10 @@ def test_the_parts_are_those_that_are_written_down_here():
 
 
 @pytest.mark.slow
-def test_the_world_can_be_imported_without_torch():
+def test_the_world_and_the_controller_of_a_rule_need_no_torch():
     modules = [f"edgediff.world.{path.stem}" for path in PACKAGE.joinpath("world").glob("[!_]*.py")]
     assert "edgediff.world.simulator" in modules
+    modules += ["edgediff.control.__main__"]
     program = f"import sys, {', '.join(modules)}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, timeout=60).returncode == 0
 

@@ -1,4 +1,4 @@
-"""Decide flows online, as the SDN controller of Section 3.1: `python -m edgediff.control NAME`."""
+"""Decide flows online, as the SDN controller of Section 3.1: `python -m edgediff.control RUN|RULE`."""
 
 import signal
 
@@ -84,7 +84,8 @@ def main(argv: list[str]) -> int:
             raise ConfigError(f"{name}: closed; give --listen, or lines on standard input and a place for answers")
     given = given_settings(args)
     controller = Controller.load(args.name, args.weights, args.mode or "", **given["world"], **given["run"])
-    set_up_torch(controller.settings.run)
+    if not callable(controller.scheduler):
+        set_up_torch(controller.settings.run)
     loop = asyncio.SelectorEventLoop(Selector())
     try:
         with contextlib.closing(loop):

@@ -11,21 +11,21 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import torch
 
 from edgediff.config import Settings, WorldConfig, by_configuration, preset_settings
 from edgediff.control.messages import MAX_FLOWS, Demand, Report, read_flow, read_report, short_repr
 from edgediff.errors import ConfigError
-from edgediff.learner.agent import Agent
-from edgediff.run.start import load_run, refuse_of_agents, rule_or_run
-from edgediff.run.weights import restore_agent
 from edgediff.world.decision import LEVEL_FACTORS, Outcome, View, decode_action, outcome
 from edgediff.world.rollout import Policy
+from edgediff.world.rules import refuse_of_agents, rule_or_run
 from edgediff.world.state import state_of
 from edgediff.world.workload import draw_topology
+
+if TYPE_CHECKING:
+    from edgediff.learner.agent import Agent
 
 NO_LOG = {"trace": "none", "trace_columns": "auto", "trace_from": "none", "trace_to": "none"}
 
@@ -47,16 +47,16 @@ class Decision(NamedTuple):
 class Controller:
     """A scheduler with the world that it decides in: an agent, or a function of (world, view) such as a rule.
 
-    An agent draws the noise stream of an evaluation.
+    An agent draws the noise stream of an evaluation. Only for agents is torch imported: a rule starts in a moment.
     """
 
-    def __init__(self, scheduler: Agent | Policy, settings: Settings, mode: str = ""):
+    def __init__(self, scheduler: "Agent | Policy", settings: Settings, mode: str = ""):
         self.scheduler, self.settings, self.world = scheduler, settings, settings.world
         self.by_gateways = {self.world.num_gateways: (self.world, scheduler)}
         self.capacity_bps, known_s = draw_topology(self.world)
         self.propagation_s = np.vstack([known_s, known_s.mean(axis=0)])  # the last row: of an unknown workshop
-        self.generator = torch.Generator()  # a rule draws nothing from it
-        if isinstance(scheduler, Agent):
+        self.generator: Any = None  # a rule draws no noise
+        if not callable(scheduler):
             self.mode, self.state_of_view = scheduler.checked_mode(mode), state_of(scheduler.config.network)
             self.generator = scheduler.evaluation_stream()
             self._warm_up()
@@ -78,6 +78,8 @@ class Controller:
         if callable(found):
             refuse_of_agents(weights, mode, given["run"])
             return cls(found, preset_settings("paper", given), mode)
+        from edgediff.run.start import load_run
+
         settings, _, _, agent = load_run(found, weights, **changes | NO_LOG)
         return cls(agent, settings, mode)
 
@@ -103,7 +105,7 @@ class Controller:
         world, scheduler = self._for_gateways(told)
         backlog_bits, available_bps = np.array([told.backlog_bits]), np.array([told.available_bps])
         available_tflops, load = np.array([told.available_tflops]), np.array([told.load])
-        noise, decisions = self.generator.get_state(), []
+        noise, decisions = self.generator and self.generator.get_state(), []
         try:
             for flow in flows:
                 propagation_s = self._propagation_s(flow, len(capacity_bps))
@@ -116,27 +118,30 @@ class Controller:
                 decisions.append(_decision(int(action[0]), result, pi[0], 1e3 * (end - start)))
                 start = end
         except BaseException:
-            self.generator.set_state(noise)  # a NaN is found after its noise was drawn
+            if self.generator:
+                self.generator.set_state(noise)  # a NaN is found after its noise was drawn
             raise
         return decisions
 
-    def _for_gateways(self, report: Report) -> tuple[WorldConfig, Agent | Policy]:
+    def _for_gateways(self, report: Report) -> "tuple[WorldConfig, Agent | Policy]":
         """Return world and scheduler for the gateways that are known, or for as many as are reported."""
         if report.capacity_bps is None:
             return self.world, self.scheduler
         count, scheduler = len(report.capacity_bps), self.scheduler
-        if isinstance(scheduler, Agent) and scheduler.config.network == "mlp":
+        if not callable(scheduler) and scheduler.config.network == "mlp":
             raise ConfigError("capacity_bps: cannot be given to a run whose network is mlp, made for its own gateways")
         if count not in self.by_gateways:
             settings = self.settings._replace(world=replace(self.world, num_gateways=count))
-            if isinstance(scheduler, Agent):  # the same weights, for another number of actions
+            if not callable(scheduler):  # the same weights, for another number of actions
+                from edgediff.run.weights import restore_agent
+
                 scheduler = restore_agent(scheduler.weights(), settings)
             self.by_gateways[count] = settings.world, scheduler
         return self.by_gateways[count]
 
-    def _choose(self, scheduler: Agent | Policy, world: WorldConfig, view: View) -> tuple[np.ndarray, np.ndarray]:
+    def _choose(self, scheduler: "Agent | Policy", world: WorldConfig, view: View) -> tuple[np.ndarray, np.ndarray]:
         """Return the action, (1,), and the probabilities that it was chosen by, (1, A): 1 for that of a rule."""
-        if isinstance(scheduler, Agent):
+        if not callable(scheduler):
             state, draws = self.state_of_view(world, view), self.settings.run.eval_draws
             return scheduler.act_with_probabilities(state, self.generator, self.mode, draws)
         action, pi = np.asarray(scheduler(world, view)), np.zeros((1, world.num_actions))

@@ -5,7 +5,7 @@ A field is declared once, as settings are: its meaning, and the range of its val
 
 import reprlib
 from collections.abc import Sequence
-from dataclasses import MISSING, Field, dataclass, fields
+from dataclasses import MISSING, Field, dataclass
 from typing import Any, TypeVar
 
 import numpy as np
@@ -18,6 +18,7 @@ MAX_FLOWS = 64  # of a slot: so long other clients wait for it
 MAX_GATEWAYS = 256
 MAX_AMOUNT = 1e15  # bits, bit/s or TFLOP: beyond every network, and far from where numbers overflow
 PerGateway = Sequence[float]
+PER_GATEWAY, WHOLE = (PerGateway, PerGateway | None), (int, int | None)  # types of fields
 
 
 def told(text: str, low: float, high: float, default: Any = MISSING) -> Any:
@@ -58,7 +59,7 @@ def read_report(world: WorldConfig, known_bps: np.ndarray, report: Report | dict
     for name in ("available_bps", "backlog_bits"):
         if (count := len(getattr(found, name))) != len(capacity_bps):
             raise ConfigError(f"{name}: {count} numbers are not {len(capacity_bps)}, one per gateway")
-    for g, (value, most) in enumerate(zip(found.available_bps, capacity_bps, strict=True)):
+    for g, (value, most) in enumerate(zip(found.available_bps, capacity_bps.tolist(), strict=True)):
         if value > most:
             raise ConfigError(f"available_bps[{g}]: {value:.10g} is not a number from 0 to {most:.10g}")
     return found, capacity_bps
@@ -86,27 +87,30 @@ def short_repr(value: Any) -> str:
 
 def _read(kind: type[Message], given: Any, name: str, **most: float) -> Message:
     """Return a message with numbers of Python, each in its range, which may end lower in a world, at `most`."""
-    known, prefix = {f.name: f for f in fields(kind)}, f"{name}." if kind is Demand else ""
-    needed: list[str] = [f.name for f in known.values() if f.default is MISSING]
+    known, prefix = kind.__dataclass_fields__, f"{name}." if kind is Demand else ""
     if isinstance(given, kind):
         given = {field: value for field, value in vars(given).items() if value is not None}
     if not isinstance(given, dict):
-        raise ConfigError(f"{name}: {short_repr(given)} is not an object with the fields {', '.join(needed)}")
-    for field in (*needed, *given):
+        raise ConfigError(f"{name}: {short_repr(given)} is not an object with the fields {', '.join(known)}")
+    for field, f in known.items():
+        if field not in given and f.default is MISSING:
+            raise ConfigError(f"{prefix}{field}: missing")
+    for field in given:
         if field not in known:
             raise ConfigError(f"{prefix}{field!s:.40}: not one of {', '.join(known)}")
-        if field not in given:
-            raise ConfigError(f"{prefix}{field}: missing")
     return kind(**{field: _value(known[field], prefix + field, value, most) for field, value in given.items()})
 
 
 def _value(f: Field, name: str, value: Any, most: dict[str, float]) -> Any:
-    value, high = _plain(value), most.get(f.name, f.metadata["high"])
-    if f.type not in (PerGateway, PerGateway | None):
-        return _number(name, value, f.metadata["low"], high, whole=f.type in (int, int | None))
+    value, low, high = _plain(value), f.metadata["low"], most.get(f.name, f.metadata["high"])
+    if f.type not in PER_GATEWAY:
+        return _number(name, value, low, high, whole=f.type in WHOLE)
     if not isinstance(value, (list, tuple)) or not 1 <= len(value) <= MAX_GATEWAYS:
         raise ConfigError(f"{name}: {short_repr(value)} is not a list of 1 to {MAX_GATEWAYS} numbers")
-    return tuple(_number(f"{name}[{g}]", each, f.metadata["low"], high) for g, each in enumerate(value))
+    return tuple(
+        each if type(each) is float and low <= each <= high else _number(f"{name}[{g}]", each, low, high)
+        for g, each in enumerate(value)
+    )
 
 
 def _number(name: str, value: Any, low: float, high: float, whole: bool = False) -> float:

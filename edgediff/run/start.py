@@ -5,7 +5,6 @@ Every mistake is refused here, before a new folder is made or an old one is chan
 
 import math
 import os
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import fields
 from datetime import datetime
@@ -22,8 +21,6 @@ from edgediff.run.folder import RunFolder, create, reopen, versions
 from edgediff.run.scores import traffic_label
 from edgediff.run.weights import read_weights, restore_agent, stored_settings, weights_path
 from edgediff.world.log import RequestLog, fingerprint, log_of
-from edgediff.world.rollout import Policy
-from edgediff.world.rules import RULES, all_rules
 from edgediff.world.state import state_dim
 from edgediff.world.windows import describe_log, largest_episode
 
@@ -70,24 +67,6 @@ def load_run(run: str | Path, weights: str = "last", **changes: Any) -> Loaded:
         raise ConfigError(f"num_gateways: {gateways} is not {known}, as in the run, whose network is mlp")
     log = check(settings, learning=False)
     return Loaded(settings, log, epoch, restore_agent(found, settings))
-
-
-def rule_or_run(scheduler: str | Path | Policy, label: str = "") -> str | Path | Policy:
-    """Return the rule of a short name, a function as it is, or what names a run; `ConfigError` at anything else."""
-    if isinstance(scheduler, str) and scheduler in RULES:
-        return all_rules()[RULES[scheduler]]
-    if callable(scheduler) or isinstance(scheduler, (str, Path)) and Path(scheduler).exists():
-        return scheduler
-    shown = scheduler if isinstance(scheduler, (str, Path)) else f"a {type(scheduler).__name__}, no function,"
-    raise ConfigError(f"{label}run: {shown} is neither a folder nor one of {', '.join(RULES)}")
-
-
-def refuse_of_agents(weights: str, mode: str, run: Mapping[str, Any]) -> None:
-    """Raise `ConfigError` at what only an agent has, where there is none."""
-    draws = run.get("eval_draws")
-    for name, value, usual in (("weights", weights, "last"), ("mode", mode, ""), ("eval_draws", draws, None)):
-        if value != usual:
-            raise ConfigError(f"{name}: {value} is given to a rule, which has none")
 
 
 def check_device(device: str) -> None:

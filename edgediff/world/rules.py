@@ -4,9 +4,14 @@ A scheduler is a function of the world and of what is known at a decision, in ph
 compute the outcome of each action: they know the model, and look no further than one flow.
 """
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 
 from edgediff.config import WorldConfig
+from edgediff.errors import ConfigError
 from edgediff.world.decision import LEVEL_FACTORS, View, all_outcomes, occupied
 from edgediff.world.delay import queueing_delay
 from edgediff.world.rollout import Policy
@@ -96,3 +101,21 @@ def all_rules(seed: int | np.random.SeedSequence = 0) -> dict[str, Policy]:
         PRICED: GreedyWithPrices(*PRICES),
         PRICED_BY_LOAD: GreedyWithPrices(*PRICES, by_load=True),
     }
+
+
+def rule_or_run(scheduler: str | Path | Policy, label: str = "") -> str | Path | Policy:
+    """Return the rule of a short name, a function as it is, or what names a run; `ConfigError` at anything else."""
+    if isinstance(scheduler, str) and scheduler in RULES:
+        return all_rules()[RULES[scheduler]]
+    if callable(scheduler) or isinstance(scheduler, (str, Path)) and Path(scheduler).exists():
+        return scheduler
+    shown = scheduler if isinstance(scheduler, (str, Path)) else f"a {type(scheduler).__name__}, no function,"
+    raise ConfigError(f"{label}run: {shown} is neither a folder nor one of {', '.join(RULES)}")
+
+
+def refuse_of_agents(weights: str, mode: str, run: Mapping[str, Any]) -> None:
+    """Raise `ConfigError` at what only an agent has, where there is none."""
+    draws = run.get("eval_draws")
+    for name, value, usual in (("weights", weights, "last"), ("mode", mode, ""), ("eval_draws", draws, None)):
+        if value != usual:
+            raise ConfigError(f"{name}: {value} is given to a rule, which has none")

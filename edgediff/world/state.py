@@ -7,6 +7,7 @@ later flows, and the recent load tells how much that is worth. Nothing here know
 
 from collections.abc import Callable
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 
@@ -87,7 +88,8 @@ def observe_gateways(world: WorldConfig, view: View) -> np.ndarray:
     are of order 1. A gateway's numbers do not depend on its index.
     """
     centre, unit = state_scale(world)
-    flow, backlog, available, server = np.split((raw_state(world, view) - centre) / unit, _parts(world), axis=1)
+    standard = (raw_state(world, view) - centre) / unit
+    flow, backlog, available, server = (standard[:, part] for part in _parts(world.num_gateways))
     result, load = all_outcomes(world, view), view.load[:, None]
     held_bits, held_tflop = occupied(result)
     common = np.column_stack([flow, server, 2 * np.log(load)])
@@ -100,9 +102,11 @@ def observe_gateways(world: WorldConfig, view: View) -> np.ndarray:
     return np.concatenate([common, by_gateway.reshape(len(common), -1)], axis=1).astype(np.float32)
 
 
-def _parts(world: WorldConfig) -> np.ndarray:
-    """Return where the parts of Eq. (11) end: the flow, Q, R_avail; the rest is F_avail."""
-    return np.cumsum([len(FLOW_ENTRIES), world.num_gateways, world.num_gateways])
+@lru_cache
+def _parts(num_gateways: int) -> list[slice]:
+    """Return where the parts of Eq. (11) are: the flow, Q, R_avail, F_avail."""
+    ends = np.cumsum([0, len(FLOW_ENTRIES), num_gateways, num_gateways, 1]).tolist()
+    return [slice(*pair) for pair in pairwise(ends)]
 
 
 def state_of(network: str) -> Callable[[WorldConfig, View], np.ndarray]:
