@@ -7,6 +7,7 @@ if __name__ == "__main__":
 
 import csv
 import json
+import os
 import sys
 from collections.abc import Mapping
 from math import isfinite
@@ -78,7 +79,7 @@ def main(argv: list[str]) -> int:
     if args.csv and args.json:
         raise ConfigError("csv: cannot be given together with --json")
     for k, name in enumerate(args.runs):
-        if name in RULES and not Path(name).exists():
+        if name in RULES and not os.path.exists(name):
             raise ConfigError(f"run: {name} is a rule; rules are always shown")
         if Path(name) in map(Path, args.runs[:k]):
             raise ConfigError(f"run: {name} is given twice")

@@ -1,5 +1,6 @@
 """The weights of an agent on disk, with the settings and the run that they belong to."""
 
+import os
 from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
@@ -25,7 +26,7 @@ def weights_path(folder: str | Path, which: str) -> Path:
     """Return the file of the last or the best weights of a run; `ConfigError` at another word."""
     if which not in ("last", "best"):
         raise ConfigError(f"weights: {which!r} is not one of last, best")
-    if Path(folder).is_file():
+    if os.path.isfile(folder):  # False for a name that no file can have
         raise ConfigError(f"run: {folder} is a file; give its folder")
     return Path(folder) / f"{which}.pt"
 

@@ -4,6 +4,7 @@ A scheduler is a function of the world and of what is known at a decision, in ph
 compute the outcome of each action: they know the model, and look no further than one flow.
 """
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -107,7 +108,7 @@ def rule_or_run(scheduler: str | Path | Policy, label: str = "") -> str | Path |
     """Return the rule of a short name, a function as it is, or what names a run; `ConfigError` at anything else."""
     if isinstance(scheduler, str) and scheduler in RULES:
         return all_rules()[RULES[scheduler]]
-    if callable(scheduler) or isinstance(scheduler, (str, Path)) and Path(scheduler).exists():
+    if callable(scheduler) or isinstance(scheduler, (str, Path)) and os.path.exists(scheduler):
         return scheduler
     shown = scheduler if isinstance(scheduler, (str, Path)) else f"a {type(scheduler).__name__}, no function,"
     raise ConfigError(f"{label}run: {shown} is neither a folder nor one of {', '.join(RULES)}")

@@ -37,7 +37,7 @@ def tensors(value) -> list[torch.Tensor]:
         value = [part for part in value.values() if not callable(part)]
     if isinstance(value, (list, tuple)):
         return [tensor for part in value for tensor in tensors(part)]
-    return [value if isinstance(value, torch.Tensor) else torch.as_tensor(value)] if value is not None else []
+    return [value if isinstance(value, torch.Tensor) else torch.tensor(value)] if value is not None else []
 
 
 def same(one, two, rtol: float = 1e-5) -> bool:

@@ -104,7 +104,7 @@ SLIPS = [  # exercise, what stands in the package, what stands there instead, wh
     ("step", "self._commit(view.flow, result)", "pass", "nothing is reserved"),
     ("step", 'self._advance(view.flow["slot"])', "pass", "time stands still"),
     ("step", '"successor": successor', '"successor": observation', "info['successor'] is of the new episode"),
-    ("step", '"priority": view.flow["priority"], ', "", "info has no priority"),
+    ("step", '"priority": view.flow["priority"].copy(), ', "", "info has no priority"),
     ("step", ', "successor": successor', "", "info has no successor"),
     ("step", "action[:, None]", "action", "takes actions (E, K), here action[:, None]"),
     ("step", "field[:, 0]", "field", "each field that it returns is (E, K), too"),
