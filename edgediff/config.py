@@ -38,6 +38,10 @@ class WorldConfig:
     load: float = setting(1.0, "factor on lambda", TINY, 100)
     load_low: float = setting(0.0, "smallest load of an episode, drawn log-uniformly (0: always `load`)", 0, 100)
     load_high: float = setting(0.0, "largest load of an episode", 0, 100)
+    load_swing: float = setting(
+        0.0, "swing of the load within an episode, between load * (1 - swing) and load * (1 + swing)", 0, 0.999
+    )
+    load_stay_slots: float = setting(200.0, "mean stay at the lower and at the higher load, slots", 1, 1e9)
     trace: str = setting("none", "log of real requests to use in place of the Poisson process, or none")
     trace_columns: str = setting("auto", "TIME,IN,OUT: columns of time, tokens sent, tokens generated of another log")
     trace_from: str = setting("none", "first moment of the log that is used: seconds since its first request, or UTC")
@@ -76,9 +80,9 @@ class WorldConfig:
     delay_weight: float = setting(1.0, "alpha of Eqs. (9), (13), 1/s", 0, 1e3)
     balance_weight: float = setting(0.5, "beta of Eqs. (9), (13)", 0, 1e3)
     penalty: float = setting(1.0, "kappa of Eq. (13)", 0, 1e3)
-    priority1_weight: float = setting(1.0, "weight on H_d at priority 1", 0, 1e3)
-    priority2_weight: float = setting(1.0, "weight on H_d at priority 2", 0, 1e3)
-    priority3_weight: float = setting(1.0, "weight on H_d at priority 3", 0, 1e3)
+    priority1_weight: float = setting(1.0, "weight on the reward at priority 1", TINY, 1e3)
+    priority2_weight: float = setting(1.0, "weight on the reward at priority 2", TINY, 1e3)
+    priority3_weight: float = setting(1.0, "weight on the reward at priority 3", TINY, 1e3)
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -106,6 +110,10 @@ class WorldConfig:
         for name, default in (("trace_columns", "auto"), ("trace_from", "none"), ("trace_to", "none")):
             value = getattr(self, name)
             _require(value == default or self.trace != "none", f"{name}: {value!r} is given without a trace")
+        swing = self.load_swing
+        _require(
+            not swing or self.trace == "none", f"load_swing: {swing} is not 0 with a trace, whose load moves by itself"
+        )
 
     def at_load(self, load: float) -> "WorldConfig":
         """Return the same world with one load for all episodes."""
@@ -118,8 +126,8 @@ class WorldConfig:
 
     @property
     def largest_episode(self) -> float:
-        """Mean number of flows of an episode at the largest load."""
-        return self.num_slots * self.flows_per_slot * max(1.0, self.load_high / self.load)
+        """Mean number of flows of an episode at the largest load, if it stays there."""
+        return self.num_slots * self.flows_per_slot * max(1.0, self.load_high / self.load) * (1 + self.load_swing)
 
     @property
     def num_actions(self) -> int:

@@ -67,6 +67,7 @@ def test_section_5_1():
         (WorldConfig, dict(trace_from="5"), "trace_from: '5'"),
         (WorldConfig, dict(trace_to="5"), "trace_to: '5'"),
         (WorldConfig, dict(slot_s=1e-7), "slot_s: 1e-07"),
+        (WorldConfig, dict(trace="log.csv", load_swing=0.5), "load_swing: 0.5"),
         (RunConfig, dict(device="tpu"), "device: 'tpu' is not one of cpu, cuda, cuda:N"),
     ],
 )

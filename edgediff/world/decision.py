@@ -44,7 +44,7 @@ class Outcome(NamedTuple):
     completed: np.ndarray
     imbalance: np.ndarray  # H_r
     violations: np.ndarray  # phi
-    reward: np.ndarray
+    reward: np.ndarray  # of Eq. (13), times the weight of the priority
 
 
 def decode_action(action: int | np.ndarray) -> tuple[Any, Any]:
@@ -84,12 +84,17 @@ def outcome(world: WorldConfig, view: View, action: np.ndarray) -> Outcome:
     rate_bps, compute_tflops = np.where(dropped, 0.0, rate_bps), np.where(dropped, 0.0, compute_tflops)
 
     h_r = objective.imbalance(objective.utilisation(_available_after(view, gateway, rate_bps), view.capacity_bps))
-    weight = np.array([world.priority1_weight, world.priority2_weight, world.priority3_weight])
-    h_d = weight[flow["priority"] - 1][:, None] * objective.delay_deviation(delay_s, deadline_s)
+    h_d = objective.delay_deviation(delay_s, deadline_s)
     cost = objective.objective(h_d, h_r, world.delay_weight, world.balance_weight)
-    reward, completed = objective.reward(cost, phi, world.penalty), completed & ~dropped
+    reward = priority_weight(world, flow)[:, None] * objective.reward(cost, phi, world.penalty)
+    completed = completed & ~dropped
     holding_s = transmission_s + queueing_s
     return Outcome(gateway, rate_bps, compute_tflops, holding_s, delay_s, dropped, completed, h_r, phi, reward)
+
+
+def priority_weight(world: WorldConfig, flow: np.ndarray) -> np.ndarray:
+    """Return the factor on the reward of each flow by its priority, (E,)."""
+    return np.array([world.priority1_weight, world.priority2_weight, world.priority3_weight])[flow["priority"] - 1]
 
 
 def all_outcomes(world: WorldConfig, view: View) -> Outcome:

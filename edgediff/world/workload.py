@@ -30,7 +30,7 @@ FLOW = np.dtype(
 HELD_OUT = 2**32  # seeds of training lie below; held-out traffic is drawn from seeds at and above
 RECENT_SLOTS = 100  # how far back arrivals are counted
 PRIOR_SLOTS = 10.0  # slots at load 1 that are counted with them, so that the first slots of an episode say little
-_FLOWS, _BACKGROUND, _TOPOLOGY, _LOAD = range(4)  # names of the random streams
+_FLOWS, _BACKGROUND, _TOPOLOGY, _LOAD, _SWING = range(5)  # names of the random streams
 
 
 class Topology(NamedTuple):
@@ -81,14 +81,14 @@ def draw_traffic(
         low, high = world.load_low, world.load_high
         drawn = np.exp(stream(seed, _LOAD, environment, episode).uniform(*np.log([low, high])))
         world = world.at_load(min(max(float(drawn), low), high))  # exp(log(high)) may round to more than high
-    rng = stream(seed, _FLOWS, environment, episode)
-    flows = synthetic_flows(world, rng) if log is None else logged_flows(world, rng, log)
+    rng, swing = (stream(seed, name, environment, episode) for name in (_FLOWS, _SWING))
+    flows = synthetic_flows(world, rng, swing) if log is None else logged_flows(world, rng, log)
     return Traffic(flows, draw_background(world, stream(seed, _BACKGROUND, environment, episode)))
 
 
-def synthetic_flows(world: WorldConfig, rng: np.random.Generator) -> np.ndarray:
-    """Draw the flows of one episode as Section 5.1 has them, (n + 1,) of FLOW."""
-    flows = _arriving(world, rng, *draw_arrivals(world, rng))
+def synthetic_flows(world: WorldConfig, rng: np.random.Generator, swing: np.random.Generator) -> np.ndarray:
+    """Draw the flows of one episode as Section 5.1 has them, (n + 1,) of FLOW; `swing` draws how the load moves."""
+    flows = _arriving(world, rng, *draw_arrivals(world, rng, swing))
     flows["kind"] = rng.integers(3, size=flows.size)
     flows["bandwidth_bps"] = rng.uniform(world.bandwidth_low_bps, world.bandwidth_high_bps, flows.size)
     flows["data_bits"] = world.size_fraction * flows["bandwidth_bps"] * flows["deadline_s"]
@@ -116,26 +116,37 @@ def _arriving(world: WorldConfig, rng: np.random.Generator, slot: np.ndarray, wo
     return flows
 
 
-def draw_arrivals(world: WorldConfig, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def draw_arrivals(
+    world: WorldConfig, rng: np.random.Generator, swing: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """Let each workshop start a flow in each slot, Eq. (1), with probability 1 - exp(-lambda * load), independently.
 
     Returns slot and workshop of the n flows in order, and of one more in slot T. A Bernoulli process over the
-    T * W cells of (slot, workshop) is a binomial number of cells, chosen without repetition.
+    T * W cells of (slot, workshop) is a binomial number of cells, chosen without repetition. If the load swings, they
+    are drawn at the higher load, and in slots of the lower one each is kept with the ratio of both probabilities.
     """
     cells = world.num_slots * world.num_workshops
-    count = rng.binomial(cells, -np.expm1(-world.arrival_rate * world.load))
+    low, high = (-np.expm1(-world.arrival_rate * (world.load * (1 + way * world.load_swing))) for way in (-1, 1))
+    count = rng.binomial(cells, high)
     cell = np.sort(rng.choice(cells, count, replace=False, shuffle=False))
+    if world.load_swing:
+        busy = two_states(swing, world.num_slots, 1, world.load_stay_slots)[:, 0]
+        cell = cell[busy[cell // world.num_workshops] | (swing.random(count) < low / high)]
     cell = np.append(cell, cells + rng.integers(world.num_workshops))
     return np.divmod(cell, world.num_workshops)
 
 
 def draw_background(world: WorldConfig, rng: np.random.Generator) -> np.ndarray:
-    """Draw u_g(t), (T + 1, G): a two-state chain per gateway, started in its stationary law (1/2, 1/2)."""
-    shape = world.num_slots, world.num_gateways
-    start = rng.integers(2, size=(1, world.num_gateways))
-    switches = rng.random(shape) < 1 / world.mean_stay_slots
-    busy = np.concatenate([start, start + switches.cumsum(axis=0)]) % 2
+    """Draw u_g(t), (T + 1, G): a two-state chain per gateway."""
+    busy = two_states(rng, world.num_slots, world.num_gateways, world.mean_stay_slots)
     return np.where(busy, world.busy_load, world.quiet_load)
+
+
+def two_states(rng: np.random.Generator, slots: int, chains: int, mean_stay_slots: float) -> np.ndarray:
+    """Draw chains that are busy or not, (slots + 1, chains) of bool, started in their stationary law (1/2, 1/2)."""
+    start = rng.integers(2, size=(1, chains))
+    switches = rng.random((slots, chains)) < 1 / mean_stay_slots
+    return np.concatenate([start, start + switches.cumsum(axis=0)]) % 2 == 1
 
 
 def recent_load(world: WorldConfig, flows: np.ndarray, slots: np.ndarray) -> np.ndarray:

@@ -99,7 +99,6 @@ def consequences(world: WorldConfig, view: View) -> dict[str, np.ndarray]:
     queueing_s = delay.queueing_delay(view.backlog_bits[0, gateway], available_bps)
     total_s = delay.total_delay(transmission_s, queueing_s, processing_s, view.propagation_s[0, gateway])
     deviation_s = objective.delay_deviation(result.delay_s[0], flow["deadline_s"])
-    weight = (world.priority1_weight, world.priority2_weight, world.priority3_weight)[flow["priority"] - 1]
     left_bps = available_bps - result.rate_bps[0]
     return dict(
         wanted_rate=wanted_bps[:levels] / 1e6,
@@ -117,6 +116,6 @@ def consequences(world: WorldConfig, view: View) -> dict[str, np.ndarray]:
         used_after=objective.utilisation(left_bps, view.capacity_bps[gateway]),
         imbalance=result.imbalance[0],
         deviation=deviation_s,
-        cost=objective.objective(weight * deviation_s, result.imbalance[0], world.delay_weight, world.balance_weight),
+        cost=objective.objective(deviation_s, result.imbalance[0], world.delay_weight, world.balance_weight),
         reward=result.reward[0],
     )

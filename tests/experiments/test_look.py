@@ -190,10 +190,10 @@ def test_the_parts_of_an_action_add_up():
     used = np.repeat(kept["used"][:, None], world.num_actions, axis=1)
     used[:, np.arange(world.num_actions), gateway] = kept["used_after"]
     assert np.allclose(used.max(axis=2) - used.min(axis=2), kept["imbalance"])
-    weight = np.where(kept["priority"] == 3, 2.0, 1.0)[:, None]
-    assert np.allclose(weight * kept["deviation"] + 0.5 * kept["imbalance"], kept["cost"])
+    assert np.allclose(kept["deviation"] + 0.5 * kept["imbalance"], kept["cost"])
     phi = 1 * kept["late"] + kept["short_rate"] + kept["short_compute"]
-    assert np.allclose(-(kept["cost"] + phi), kept["reward"])
+    weight = np.where(kept["priority"] == 3, 2.0, 1.0)[:, None]
+    assert np.allclose(-weight * (kept["cost"] + phi), kept["reward"])
     assert np.array_equal(kept["completed"], ~kept["late"] & ~kept["dropped"]) and kept["completed"].any()
 
 

@@ -102,13 +102,15 @@ def test_a_hopeless_flow_is_dropped_and_takes_nothing(case):
     assert result["reward"] == pytest.approx(-(2.0 - 0.4 + 0.5 * result["imbalance"] + 1 + short))
 
 
-@pytest.mark.eq(9)
-def test_priorities_may_weigh_the_delay():
-    """Eq. (9): weight 3 on H_d changes the reward by -2 H_d; other priorities keep theirs."""
-    world = replace(WORLD, priority3_weight=3.0)
-    plain, weighted = (of(outcome(w, view(priority=3), np.array([[0]]))) for w in (WORLD, world))
-    assert weighted["reward"] - plain["reward"] == pytest.approx(-2 * (plain["delay_s"] - 0.4))
-    assert of(outcome(world, view(priority=1), np.array([[0]])))["reward"] == plain["reward"]
+@pytest.mark.eq(13)
+@pytest.mark.parametrize("priority, weight", [(1, 0.5), (2, 1.0), (3, 2.0)])
+def test_priorities_weigh_the_whole_reward(priority, weight):
+    """Eq. (13) times 0.5, 1 or 2: the idle gateway above pays 0.2 - 0.0375, a full one -(0.2 + 0.5 * 0.8 + 2)."""
+    world = replace(WORLD, priority1_weight=0.5, priority3_weight=2.0)
+    idle = of(outcome(world, view(priority=priority), np.array([[4]])))
+    assert idle["reward"] == pytest.approx(weight * 0.1625, abs=1e-6)
+    full = of(outcome(world, view(priority=priority, available=(4e6, 160e6)), np.array([[0]])))
+    assert full["reward"] == pytest.approx(-weight * 2.6, abs=1e-6)
 
 
 def test_trying_many_actions_is_trying_each():

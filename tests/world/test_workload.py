@@ -130,6 +130,45 @@ def test_a_range_of_loads_is_drawn_log_uniformly_and_again_the_same():
     assert np.array_equal(again.flows, draw_traffic(world, 3, 1, 7).flows) and again.flows.size == counts[7] + 1
 
 
+SWINGING = WorldConfig(num_workshops=10_000, arrival_rate=0.01, load_swing=0.7, load_stay_slots=50.0)
+
+
+@pytest.mark.eq(1)
+def test_a_swinging_load_is_low_or_high_by_a_two_state_chain():
+    """A slot has some 30 or 170 flows of 10,000 workshops, so that a threshold of 90 tells which."""
+    counts = np.array([np.bincount(draw_traffic(SWINGING, 3, 0, k).flows["slot"][:-1], minlength=1000)
+                       for k in range(60)])  # fmt: skip
+    high = counts > 90
+    assert within(high.mean(axis=1), 0.5) and within(high[:, 0], 0.5)  # stationary from the start
+    assert within((high[:, 1:] != high[:, :-1]).mean(axis=1), 1 / 50)
+    for these, load in ((counts[high], 1.7), (counts[~high], 0.3)):
+        p = 1 - np.exp(-0.01 * load)
+        assert within(these, 10_000 * p) and these.var() == pytest.approx(10_000 * p * (1 - p), rel=0.05)
+
+
+def test_a_load_that_never_moves_is_the_low_or_the_high_one():
+    """With a stay of 10^9 slots an episode is at load 2 * 0.4 or 2 * 1.6, and never between."""
+    world = WorldConfig(load=2.0, load_swing=0.6, load_stay_slots=1e9)
+    counts = np.array([draw_traffic(world, 1, 0, k).flows.size - 1 for k in range(100)])
+    assert within(counts > 2000, 0.5)
+    assert within(counts[counts < 2000], 800) and within(counts[counts > 2000], 3200)
+
+
+def test_flows_of_a_swinging_load_are_like_all_others():
+    flows = draw_traffic(SWINGING, 3, 0, 0).flows
+    cell = flows["slot"] * 10_000 + flows["workshop"]
+    assert (np.diff(cell) > 0).all() and flows["slot"][-1] == 1000
+    assert within(flows["priority"], 2.0) and within(flows["deadline_s"], 0.55) and within(flows["workshop"], 4999.5)
+
+
+def test_a_swing_changes_nothing_but_the_arrivals():
+    """Its stream is its own: background and load range are drawn as before, and without a swing so is every flow."""
+    world = WorldConfig(load_low=0.5, load_high=3.0)
+    still, swinging = (draw_traffic(replace(world, load_swing=x, load_stay_slots=7.0), 3, 1, 4) for x in (0.0, 0.7))
+    assert np.array_equal(still.flows, draw_traffic(world, 3, 1, 4).flows)
+    assert np.array_equal(still.background, swinging.background) and not np.array_equal(still.flows, swinging.flows)
+
+
 @pytest.mark.parametrize("load", [2.0, 3.0, 100.0])
 def test_draw_traffic_keeps_a_drawn_load_within_its_range(load):
     """exp(log(100)) is 100.00000000000004 with most versions of NumPy, which no load may be."""
