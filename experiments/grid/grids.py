@@ -49,7 +49,6 @@ ABLATED = {
     "bounded head": Variant(agent_class=agents.BoundedHead),
     "public actor": Variant(agent_class=agents.PublicActor),
     "no balance": Variant(dict(balance_weight=0.0)),
-    "priorities 0.5, 1, 1.5": Variant(dict(priority1_weight=0.5, priority3_weight=1.5)),
 }
 FORESIGHT = {
     "n = 1": Variant(dict(n_step=1)),
