@@ -3,11 +3,13 @@
 import csv
 import hashlib
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -127,3 +129,9 @@ def complete(folder) -> int:
     assert set(os.listdir(folder)) == FILES
     assert newest(folder)["progress"]["epoch"] == len(rows(folder / "train.csv")) == read_weights(folder / "last.pt")[1]
     return newest(folder)["progress"]["epoch"]
+
+
+def is_caught(process, number):
+    """Tell whether a process has a handler for a signal; afterwards, the default of the system holds."""
+    caught = re.search(r"SigCgt:\s*(\w+)", Path(f"/proc/{process.pid}/status").read_text())[1]
+    return int(caught, 16) >> number - 1 & 1

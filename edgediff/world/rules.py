@@ -56,6 +56,18 @@ def one_step_greedy(world: WorldConfig, view: View) -> np.ndarray:
     return all_outcomes(world, view).reward.argmax(axis=1)
 
 
+def greedy_with_admission(world: WorldConfig, view: View) -> np.ndarray:
+    """Take the largest reward among the actions that are in time; without one, hold as little as possible.
+
+    A dropped flow holds nothing, so a flow that cannot be in time is dropped wherever that is possible.
+    """
+    result = all_outcomes(world, view)
+    held_bits, _ = occupied(result)
+    least = held_bits <= held_bits.min(axis=1, keepdims=True) * (1 + 1e-9)  # without a queue all levels hold D
+    allowed = np.where(result.completed.any(axis=1, keepdims=True), result.completed, least)
+    return np.where(allowed, result.reward, -np.inf).argmax(axis=1)
+
+
 class GreedyWithPrices:
     """Take the largest r - p_b h_b - p_c h_c: the reward of Eq. (13) less a price on what an action holds.
 
@@ -75,9 +87,12 @@ class GreedyWithPrices:
 
 
 PRICES = 0.2, 0.033  # per Mbit and per TFLOP; chosen at load 1 on seed 0 and the seeds 20 and 21
+TUNED_PRICES = 0.3, 0.0083  # chosen at loads 1 to 3 on the seeds 20 to 22, from 48 pairs
 GREEDY = "one-step greedy (knows the model)"
 PRICED = "greedy with prices (knows the model)"
 PRICED_BY_LOAD = "greedy with prices times load (knows the model)"
+TUNED = "greedy with tuned prices times load (knows the model)"
+ADMISSION = "greedy with admission (knows the model)"
 
 # The names by which programs take a rule.
 RULES = {
@@ -88,6 +103,8 @@ RULES = {
     "greedy": GREEDY,
     "prices": PRICED,
     "prices-load": PRICED_BY_LOAD,
+    "prices-tuned": TUNED,
+    "admission": ADMISSION,
 }
 
 
@@ -101,6 +118,8 @@ def all_rules(seed: int | np.random.SeedSequence = 0) -> dict[str, Policy]:
         GREEDY: one_step_greedy,
         PRICED: GreedyWithPrices(*PRICES),
         PRICED_BY_LOAD: GreedyWithPrices(*PRICES, by_load=True),
+        TUNED: GreedyWithPrices(*TUNED_PRICES, by_load=True),
+        ADMISSION: greedy_with_admission,
     }
 
 

@@ -1,13 +1,23 @@
 """All grids. Each has a folder of results; `smoke`, a quick test of the runner, has none that is committed."""
 
-from edgediff.world.rules import GREEDY, PRICED, PRICED_BY_LOAD
+from edgediff.world.rules import ADMISSION, GREEDY, PRICED, PRICED_BY_LOAD, TUNED
 from experiments.grid.grid import Grid, Variant
 from experiments.variants import agents
 from experiments.variants.observations import Standardised, one_unit, unit_interval, with_bandwidth, with_ratios
 from experiments.variants.planning import PLANNERS
 
 LEARNERS = "d2sac", "sac", "dqn", "ppo"
-RULES = "round robin, level 2", "random", "smallest wait", "most available", GREEDY, PRICED, PRICED_BY_LOAD
+RULES = (
+    "round robin, level 2",
+    "random",
+    "smallest wait",
+    "most available",
+    GREEDY,
+    PRICED,
+    PRICED_BY_LOAD,
+    TUNED,
+    ADMISSION,
+)
 REPORTED = "round robin, level 2", "most available", GREEDY, PRICED, PRICED_BY_LOAD
 D2SAC = ("d2sac",)
 

@@ -4,7 +4,6 @@ import contextlib
 import fcntl
 import json
 import os
-import re
 import resource
 import signal
 import socket
@@ -15,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from lines import GOOD, encoded
-from tiny import wait_for
+from tiny import is_caught, wait_for
 
 from edgediff.control import __main__ as control
 from edgediff.control.server import MAX_CLIENTS, SHUTDOWN_TIMEOUT_S
@@ -236,15 +235,10 @@ def test_a_client_that_comes_after_the_signal_is_not_served(listen):
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
 def test_a_second_signal_ends_the_program_at_once(listen):
     process, connect = listen()
-    status = Path(f"/proc/{process.pid}/status")
-
-    def is_caught():
-        return int(re.search(r"SigCgt:\s*(\w+)", status.read_text())[1], 16) >> signal.SIGTERM - 1 & 1
-
     with connect() as deaf:
         be_deaf(deaf)
         process.terminate()
-        while is_caught():  # until the first has been noted
+        while is_caught(process, signal.SIGTERM):  # until the first has been noted
             time.sleep(0.001)
         process.terminate()
         assert process.wait(60) == -signal.SIGTERM

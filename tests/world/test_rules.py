@@ -50,6 +50,30 @@ def test_greedy_takes_the_best_of_what_each_action_would_give(simulator):
     assert np.array_equal(reward, promised.max(1))
 
 
+def one_by_one(simulator):
+    """The outcomes of the single actions, written out once more: [environment][action] of names and plain numbers."""
+    view, envs = simulator.view(), simulator.num_envs
+    by_action = [outcome(simulator.world, view, np.full((envs, 1), k))._asdict() for k in range(24)]
+    return [[{name: float(field[e, 0]) for name, field in each.items()} for each in by_action] for e in range(envs)]
+
+
+def test_admission_takes_the_best_in_time_or_else_what_holds_least(simulator):
+    """At the present flows, at ones that are late everywhere, and at ones that nobody can carry."""
+    kinds = set()
+    for backlog_bits in (None, 0.0, 1e10):
+        if backlog_bits is not None:
+            simulator.flows["deadline_s"], simulator.reserved_bps[:] = 1e-3, 0.0
+            simulator.backlog_bits[:] = backlog_bits
+        chosen = rules.greedy_with_admission(simulator.world, simulator.view())
+        for e, outcomes in enumerate(one_by_one(simulator)):
+            in_time = [k for k, each in enumerate(outcomes) if each["completed"]]
+            held = [0 if each["dropped"] else each["rate_bps"] * each["holding_s"] for each in outcomes]
+            least = [k for k in range(24) if held[k] == pytest.approx(min(held), abs=0)]
+            assert chosen[e] == max(in_time or least, key=lambda k: outcomes[k]["reward"])
+            kinds.add("in time" if in_time else "dropped" if min(held) == 0 else "late")
+    assert kinds == {"in time", "late", "dropped"}
+
+
 def test_prices_are_charged_on_what_each_action_holds(simulator):
     """Written out once more, from the outcomes of the single actions."""
     view, load = simulator.view(), simulator.view().load
