@@ -23,7 +23,8 @@ class Widths(NamedTuple):
     """How a state is laid out: common numbers, then of each item in turn its own and those of each of its levels.
 
     The levels of an item are its actions. The first number of a level is the reward that a model predicts, the rest is
-    what the action holds, which a priced critic charges for. Without a model there are none.
+    what the action takes, which a priced critic charges for. Without a model there are none. The last of the common
+    numbers is the one that prices depend on.
     """
 
     common: int
@@ -52,8 +53,8 @@ def checked_widths(given: Any, state_dim: int, num_actions: int, critic: str = "
     if left or items < 1 or items * widths.levels != num_actions:
         shape = f"{widths.common} + {widths.item} G numbers and {widths.levels} G actions"
         raise ConfigError(f"widths: {shape} are not {state_dim} and {num_actions} for any number of items G")
-    if critic == "priced" and widths.per_level < 2:
-        raise ConfigError(f"widths: per_level {widths.per_level} is not at least 2: a reward, and what has a price")
+    if critic == "priced" and (widths.per_level < 2 or not widths.common):
+        raise ConfigError(f"widths: {given} has no reward and what has a price at each level, or no common number")
     return widths
 
 
@@ -65,7 +66,7 @@ def split_state(state: Tensor, widths: Widths) -> tuple[Tensor, Tensor]:
 
 
 def of_levels(own: Tensor, widths: Widths) -> tuple[Tensor, Tensor]:
-    """Take out of (..., G, k) what the model says of each level: reward (..., G, L), what it holds (..., G, L, P)."""
+    """Take out of (..., G, k) what the model says of each level: reward (..., G, L), what it takes (..., G, L, P)."""
     levels = own[..., widths.own :].unflatten(-1, (widths.levels, widths.per_level))
     return levels[..., 0], levels[..., 1:]
 
@@ -117,13 +118,13 @@ class SharedValue(nn.Module):
 
 
 class PricedCritic(nn.Module):
-    """From a state to Q(s, a) = V(s) + r(s, a) - sum_j p_j(s) h_j(s, a), (B, A).
+    """From a state to Q(s, a) = V(s) + r(s, a) - sum_j p_j(x) c_j(s, a), (B, A), x the last of the common numbers.
 
-    The model tells of every action its reward r and what it holds: in the edge network h_b of bandwidth and h_c of
-    compute, both times the recent load. What is left to learn is the value of the state, and a price of each for what
-    later flows miss. They are common to all actions, so errors of the value cannot change which action is best, and
-    errors of the prices are means over many decisions. The prices start at 0, where the best action is that of the
-    greedy rule.
+    The model tells of every action its reward r and what it takes from later flows, c. What is left to learn is the
+    value of the state, and a price of each c. Prices are common to all actions, so errors of the value cannot change
+    which action is best. They depend on one number, in the edge network the recent load: prices that may depend on the
+    whole state are noisy, and follow what the states of an action have in common. They start at 0, where the best
+    action is that of the greedy rule.
     """
 
     def __init__(self, widths: Widths, hidden: int):
@@ -132,13 +133,17 @@ class PricedCritic(nn.Module):
         self.value = SharedValue(widths, hidden)
         last = nn.Linear(hidden, widths.per_level - 1)
         nn.init.zeros_(last.weight), nn.init.zeros_(last.bias)
-        self.prices = nn.Sequential(nn.Linear(widths.seen, hidden), nn.SiLU(), last)
+        self.of_load = nn.Sequential(nn.Linear(1, hidden), nn.SiLU(), last)
+
+    def prices(self, state: Tensor) -> Tensor:
+        """Return the price of each thing taken, (B, P)."""
+        return self.of_load(state[..., self.widths.common - 1 : self.widths.common])
 
     def forward(self, state: Tensor) -> Tensor:
         """Value every action."""
-        common, own = split_state(state, self.widths)
-        (reward, held), price = of_levels(own, self.widths), self.prices(common)[..., None, None, :]
-        net = reward - (price * held).sum(dim=-1)
+        _, own = split_state(state, self.widths)
+        reward, taken = of_levels(own, self.widths)
+        net = reward - (self.prices(state)[..., None, None, :] * taken).sum(dim=-1)
         return self.value(state) + net.flatten(-2)
 
 

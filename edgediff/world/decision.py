@@ -10,6 +10,7 @@ import numpy as np
 
 from edgediff.config import WorldConfig
 from edgediff.world import delay, objective
+from edgediff.world.laws import mean_sending_s
 
 LEVEL_FACTORS = np.array([1.0, 1.5, 2.0])  # eta, the factor of each level on what a flow requires
 
@@ -102,13 +103,31 @@ def all_outcomes(world: WorldConfig, view: View) -> Outcome:
     return outcome(world, view, np.tile(np.arange(world.num_actions), (len(view.flow), 1)))
 
 
-def occupied(result: Outcome) -> tuple[np.ndarray, np.ndarray]:
-    """Return what actions take from later flows, (E, K): bandwidth times T_q + T_tx, bits; compute times T_act, TFLOP.
+class Taken(NamedTuple):
+    """What actions take from the flows that come after, each (E, K); a dropped flow takes nothing."""
 
-    A dropped flow takes nothing.
+    held_mbit: np.ndarray  # h_b, bandwidth times T_q + T_tx
+    held_tflop: np.ndarray  # h_c, compute times T_act
+    crowding_mbit: np.ndarray  # c = U h_b + D (Q + D / 2) / (R_max tau)
+
+
+def taken(world: WorldConfig, view: View, result: Outcome) -> Taken:
+    """Return what actions take from later flows.
+
+    Bandwidth that is held counts as crowding by the share U of the gateway that is in use: where all is free, nobody
+    misses it. And until the queue has drained, D makes all who come wait longer, and what waits holds bandwidth, too:
+    D times the mean time to drain, over tau, the mean time that sending takes at the required bandwidth.
     """
-    holding_s = np.where(result.dropped, 0.0, result.holding_s)
-    return result.rate_bps * holding_s, result.compute_tflops * result.delay_s
+    used = objective.utilisation(view.available_bps, view.capacity_bps)
+    used, backlog_mbit, capacity_mbps = (
+        np.take_along_axis(np.broadcast_to(of_gateways, used.shape), result.gateway, axis=1)
+        for of_gateways in (used, view.backlog_bits / 1e6, view.capacity_bps / 1e6)
+    )
+    held_mbit = result.rate_bps / 1e6 * np.where(result.dropped, 0.0, result.holding_s)
+    sent_mbit = np.where(result.dropped, 0.0, view.flow["data_bits"][:, None] / 1e6)
+    drained_s = (backlog_mbit + sent_mbit / 2) / capacity_mbps
+    crowding_mbit = used * held_mbit + sent_mbit * drained_s / mean_sending_s(world)
+    return Taken(held_mbit, result.compute_tflops * result.delay_s, crowding_mbit)
 
 
 def _available_after(view: View, gateway: np.ndarray, rate_bps: np.ndarray) -> np.ndarray:

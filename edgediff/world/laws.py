@@ -22,6 +22,11 @@ def mean_work_tflop(world: WorldConfig) -> float:
     return float(work_per_bit(world).mean()) * mean_data_bits(world)
 
 
+def mean_sending_s(world: WorldConfig) -> float:
+    """Return E[D / b], the mean T_tx of Eq. (3) at the required bandwidth."""
+    return world.size_fraction * deadline_moments(world).mean
+
+
 class Moments(NamedTuple):
     """Mean and mean square of a random number."""
 

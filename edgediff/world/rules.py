@@ -13,7 +13,7 @@ import numpy as np
 
 from edgediff.config import WorldConfig
 from edgediff.errors import ConfigError
-from edgediff.world.decision import LEVEL_FACTORS, View, all_outcomes, occupied
+from edgediff.world.decision import LEVEL_FACTORS, View, all_outcomes, priority_weight, taken
 from edgediff.world.delay import queueing_delay
 from edgediff.world.rollout import Policy
 
@@ -62,32 +62,59 @@ def greedy_with_admission(world: WorldConfig, view: View) -> np.ndarray:
     A dropped flow holds nothing, so a flow that cannot be in time is dropped wherever that is possible.
     """
     result = all_outcomes(world, view)
-    held_bits, _ = occupied(result)
-    least = held_bits <= held_bits.min(axis=1, keepdims=True) * (1 + 1e-9)  # without a queue all levels hold D
+    held_mbit = taken(world, view, result).held_mbit
+    least = held_mbit <= held_mbit.min(axis=1, keepdims=True) * (1 + 1e-9)  # without a queue all levels hold D
     allowed = np.where(result.completed.any(axis=1, keepdims=True), result.completed, least)
     return np.where(allowed, result.reward, -np.inf).argmax(axis=1)
 
 
 class GreedyWithPrices:
-    """Take the largest r - p_b h_b - p_c h_c: the reward of Eq. (13) less a price on what an action holds.
+    """Take the largest reward less prices on what an action takes from later flows, `decision.Taken`.
 
-    What a flow holds, the flows after it miss: an opportunity cost, which the greedy rule does not see. h_b is
-    bandwidth in Mbit and h_c compute in TFLOP, `decision.occupied`. With `by_load`, prices are times the recent load.
+    What a flow takes, the flows after it miss: an opportunity cost, which the greedy rule does not see. With `by_load`,
+    prices are times the recent load. With `completion`, the reward is that of a flow in time alone: the weight of its
+    priority.
     """
 
-    def __init__(self, per_mbit: float, per_tflop: float, by_load: bool = False):
-        self.per_mbit, self.per_tflop, self.by_load = per_mbit, per_tflop, by_load
+    def __init__(self, by_load: bool = True, completion: bool = False, **prices: float):
+        self.by_load, self.completion, self.prices = by_load, completion, prices
 
     def __call__(self, world: WorldConfig, view: View) -> np.ndarray:
         result = all_outcomes(world, view)
-        held_bits, held_tflop = occupied(result)
-        cost = self.per_mbit * 1e-6 * held_bits + self.per_tflop * held_tflop
-        load = view.load[:, None] if self.by_load else 1.0
-        return (result.reward - load * cost).argmax(axis=1)
+        amounts = taken(world, view, result)
+        cost = sum(price * getattr(amounts, name) for name, price in self.prices.items())
+        in_time = priority_weight(world, view.flow)[:, None] * result.completed
+        gain, load = in_time if self.completion else result.reward, view.load[:, None] if self.by_load else 1.0
+        return (gain - load * cost).argmax(axis=1)
 
 
-PRICES = 0.2, 0.033  # per Mbit and per TFLOP; chosen at load 1 on seed 0 and the seeds 20 and 21
-TUNED_PRICES = 0.3, 0.0083  # chosen at loads 1 to 3 on the seeds 20 to 22, from 48 pairs
+class SelfTuningPrices:
+    """Take the largest r less prices that follow what is in use: dual ascent, with no constant of the simulator.
+
+    The price of a gateway, per second of all its bandwidth, rises with time while more than `target` of it is in use,
+    and falls otherwise, never below 0; so does that of the server.
+    """
+
+    def __init__(self, rate: float, target: float):
+        self.rate, self.target = rate, target
+        self.slot = self.prices = np.zeros((1, 1))
+
+    def __call__(self, world: WorldConfig, view: View) -> np.ndarray:
+        slot = view.flow["slot"][:, None]
+        used = np.column_stack([view.available_bps / view.capacity_bps, view.available_tflops / world.server_tflops])
+        passed_s = np.maximum(slot - self.slot, 0) * world.slot_s
+        self.prices = np.maximum(self.prices + self.rate * passed_s * (1 - used - self.target), 0.0)
+        self.slot = slot
+        result = all_outcomes(world, view)
+        amounts = taken(world, view, result)
+        seconds = amounts.held_mbit / (view.capacity_bps[result.gateway] / 1e6)
+        of_gateway = np.take_along_axis(self.prices, result.gateway, axis=1)
+        cost = of_gateway * seconds + self.prices[:, -1:] * amounts.held_tflop / world.server_tflops
+        return (result.reward - cost).argmax(axis=1)
+
+
+PRICES = dict(held_mbit=0.2, held_tflop=0.033)  # chosen at load 1 on seed 0 and the seeds 20 and 21
+TUNED_PRICES = dict(held_mbit=0.3, held_tflop=0.0083)  # chosen at loads 1 to 3 on the seeds 20 to 22, from 48 pairs
 GREEDY = "one-step greedy (knows the model)"
 PRICED = "greedy with prices (knows the model)"
 PRICED_BY_LOAD = "greedy with prices times load (knows the model)"
@@ -116,9 +143,9 @@ def all_rules(seed: int | np.random.SeedSequence = 0) -> dict[str, Policy]:
         "smallest wait": smallest_wait,
         "most available": most_available,
         GREEDY: one_step_greedy,
-        PRICED: GreedyWithPrices(*PRICES),
-        PRICED_BY_LOAD: GreedyWithPrices(*PRICES, by_load=True),
-        TUNED: GreedyWithPrices(*TUNED_PRICES, by_load=True),
+        PRICED: GreedyWithPrices(by_load=False, **PRICES),
+        PRICED_BY_LOAD: GreedyWithPrices(**PRICES),
+        TUNED: GreedyWithPrices(**TUNED_PRICES),
         ADMISSION: greedy_with_admission,
     }
 

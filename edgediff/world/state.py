@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from edgediff.config import NUM_LEVELS, WorldConfig
-from edgediff.world.decision import View, all_outcomes, occupied
+from edgediff.world.decision import View, all_outcomes, taken
 from edgediff.world.laws import (
     Moments,
     bandwidth_moments,
@@ -27,7 +27,7 @@ FLOW_ENTRIES = "D", "C", "p", "T_req"
 # The state for shared networks: common entries; of each gateway, its own and, for each level, what the model says.
 COMMON_ENTRIES = *FLOW_ENTRIES, "F_avail", "load"
 OWN_ENTRIES = "Q", "R_avail", "R_max"
-LEVEL_ENTRIES = "r", "h_b", "h_c"  # the reward, then what the action holds
+LEVEL_ENTRIES = "r", "c"  # the reward, then what the action takes from later flows
 WIDTHS = len(COMMON_ENTRIES), len(OWN_ENTRIES), NUM_LEVELS, len(LEVEL_ENTRIES)
 # Standard deviation of the entries of `observe`; of the same size as the latent a_i (1 to 5), which shares the first
 # layer of the network with it.
@@ -83,20 +83,18 @@ def state_scale(world: WorldConfig) -> tuple[np.ndarray, np.ndarray]:
 def observe_gateways(world: WorldConfig, view: View) -> np.ndarray:
     """Return the state for shared networks, (E, S) float32: `COMMON_ENTRIES`, then the entries of each gateway in turn.
 
-    Of a gateway: Q, R_avail / R_max, R_max; then for each level the reward, and the bandwidth and the compute it holds,
-    times the recent load: the more flows come, the more of them miss what is held. The load is its logarithm. Entries
-    are of order 1. A gateway's numbers do not depend on its index.
+    Of a gateway: Q, R_avail / R_max, R_max; then for each level the reward, and how much the action crowds the gateway,
+    times the recent load: the more flows come, the more of them are crowded. The load is its logarithm. Entries are of
+    order 1. A gateway's numbers do not depend on its index.
     """
     centre, unit = state_scale(world)
     standard = (raw_state(world, view) - centre) / unit
     flow, backlog, available, server = (standard[:, part] for part in _parts(world.num_gateways))
     result, load = all_outcomes(world, view), view.load[:, None]
-    held_bits, held_tflop = occupied(result)
+    crowding = load * taken(world, view, result).crowding_mbit / (mean_data_bits(world) / 1e6)
     common = np.column_stack([flow, server, 2 * np.log(load)])
     capacity = np.broadcast_to(np.log(view.capacity_bps / 100e6), available.shape)
-    of_levels = np.stack(
-        [result.reward, load * held_bits / mean_data_bits(world), load * held_tflop / mean_work_tflop(world)], axis=2
-    )
+    of_levels = np.stack([result.reward, crowding], axis=2)
     own = np.stack([backlog, available, capacity], axis=2)
     by_gateway = np.concatenate([own, of_levels.reshape(*available.shape, -1)], axis=2)
     return np.concatenate([common, by_gateway.reshape(len(common), -1)], axis=1).astype(np.float32)

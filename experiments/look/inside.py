@@ -7,7 +7,7 @@ from torch import nn
 from edgediff.learner.agent import Agent
 from edgediff.learner.d2sac import D2SAC
 from edgediff.learner.diffusion import denoise
-from edgediff.learner.shared import PricedCritic, split_state
+from edgediff.learner.shared import PricedCritic
 from edgediff.world.state import LEVEL_ENTRIES
 
 MOST_STEPS = 11  # latents that are kept of a long chain
@@ -74,8 +74,7 @@ def values(agent: Agent, state: torch.Tensor) -> np.ndarray:
 
 @torch.inference_mode()
 def prices(agent: Agent, state: torch.Tensor) -> np.ndarray:
-    """Return V(s) and the price of each thing that is held, by every critic that has prices, (C, 1 + things)."""
+    """Return V(s) and the price of each thing that is taken, by every critic that has prices, (C, 1 + things)."""
     priced = [critic for critic in critics(agent) if isinstance(critic, PricedCritic)]
-    common = [split_state(state, critic.widths)[0] for critic in priced]
-    found = [torch.cat([q.value(state), q.prices(seen)], dim=-1) for q, seen in zip(priced, common, strict=True)]
+    found = [torch.cat([critic.value(state), critic.prices(state)], dim=-1) for critic in priced]
     return torch.cat(found).numpy() if found else np.zeros((0, len(LEVEL_ENTRIES)))

@@ -16,9 +16,7 @@ from edgediff.world.simulator import Simulator
 from edgediff.world.state import WIDTHS, observe_gateways
 
 B, H, N = 7, 16, 4
-EDGE = Widths(
-    *WIDTHS
-)  # 6 common numbers; of a gateway 3 own and, for each of 3 levels, a reward and two that are priced
+EDGE = Widths(*WIDTHS)  # 6 common numbers; of a gateway 3 own and, for each of 3 levels, a reward and one priced
 PRICED, BARE = Widths(2, 1, 2, 5), Widths(1, 2, 1)  # other problems: one with four prices, one without a model
 CONFIG = LearnerConfig(network="shared", hidden=H, batch_size=32, d2sac_denoising_steps=N)
 
@@ -40,7 +38,7 @@ def with_items_in_order(values, order, each, first=0):
 
 def with_prices(critic):
     """Give prices that depend on the state; untrained they are 0."""
-    nn.init.normal_(critic.prices[-1].weight), nn.init.constant_(critic.prices[-1].bias, 0.5)
+    nn.init.normal_(critic.of_load[-1].weight), nn.init.constant_(critic.of_load[-1].bias, 0.5)
     return critic
 
 
@@ -82,8 +80,8 @@ def test_the_same_weights_serve_any_number_of_items(widths):
 def test_every_item_goes_through_one_plain_network():
     """The split first layer is a linear layer on the concatenation of own numbers, common ones and summaries."""
     network, state = SharedNetwork(EDGE, H), states(3)
-    common, own = state[:, :6], state[:, 6:].view(B, 3, 12)
-    plain = nn.Linear(6 + 4 * 12, H)
+    common, own = state[:, :6], state[:, 6:].view(B, 3, 9)
+    plain = nn.Linear(6 + 4 * 9, H)
     first = network.first
     plain.weight.data = torch.cat([first.of_own.weight, first.of_common.weight], dim=1)
     plain.bias.data = first.of_common.bias.data
@@ -95,16 +93,25 @@ def test_every_item_goes_through_one_plain_network():
 
 @pytest.mark.parametrize("widths", [EDGE, PRICED])
 def test_the_priced_critic_charges_a_price_on_what_each_action_holds(widths):
-    """Q = V + r - sum_j p_j h_j; the numbers of a level are r, h_1, h_2, ... in this order."""
+    """Q = V + r - sum_j p_j c_j; the numbers of a level are r, c_1, c_2, ... in this order."""
     critic, state = with_prices(PricedCritic(widths, H)), states(2, widths)
-    common, own = state[:, : widths.common], state[:, widths.common :].view(B, 2, -1)
-    seen = torch.cat([common, own.max(1).values, own.min(1).values, own.mean(1)], dim=1)
-    price, value, values = critic.prices(seen), critic.value(state)[:, 0], critic(state)
+    own = state[:, widths.common :].view(B, 2, -1)
+    price, value, values = critic.prices(state), critic.value(state)[:, 0], critic(state)
     for k in range(2 * widths.levels):
         first = widths.own + widths.per_level * (k % widths.levels)
         reward, *held = own[:, k // widths.levels, first : first + widths.per_level].T
         expected = value + reward - sum(price[:, j] * h for j, h in enumerate(held))
         torch.testing.assert_close(values[:, k], expected)
+
+
+@pytest.mark.parametrize("widths", [EDGE, PRICED])
+def test_prices_depend_on_the_last_common_number_alone(widths):
+    critic, state = with_prices(PricedCritic(widths, H)), states(2, widths)
+    other = states(2, widths, seed=5)
+    other[:, widths.common - 1] = state[:, widths.common - 1]
+    torch.testing.assert_close(critic.prices(other), critic.prices(state))
+    other[:, widths.common - 1] += 1
+    assert (critic.prices(other) != critic.prices(state)).all()
 
 
 def test_an_untrained_priced_critic_prefers_what_the_greedy_rule_prefers():
@@ -169,15 +176,15 @@ def test_one_agent_runs_on_another_number_of_items():
 def test_an_observation_of_another_width_is_one_line(name):
     agent = build_agent(states(3).shape[1], 9, replace(CONFIG, agent=name), widths=WIDTHS)
     for act in (agent.act, agent.explore):
-        with pytest.raises(ValueError, match=r"^observation: shape \(7, 54\) is not \(E, 42\), .*$"):
+        with pytest.raises(ValueError, match=r"^observation: shape \(7, 42\) is not \(E, 33\), .*$"):
             act(states(4).numpy())
 
 
 @pytest.mark.parametrize("widths, state_dim, num_actions, critic", [
     (None, 42, 9, "values"), ((6, 3), 42, 9, "values"), ((6, 3, 3.0, 3), 42, 9, "values"), (12, 42, 9, "values"),
     ((6, 3, 0, 3), 42, 9, "values"), ((6, 0, 3), 42, 9, "values"), ((-6, 3, 3, 5), 42, 9, "values"),
-    (WIDTHS, 43, 9, "values"), (WIDTHS, 42, 12, "values"), (WIDTHS, 6, 0, "values"), (WIDTHS, 2, 3, "values"),
-    ((6, 12, 3), 42, 9, "priced"), ((6, 9, 3, 1), 42, 9, "priced"),
+    (WIDTHS, 34, 9, "values"), (WIDTHS, 33, 12, "values"), (WIDTHS, 6, 0, "values"), (WIDTHS, 2, 3, "values"),
+    ((6, 12, 3), 42, 9, "priced"), ((6, 9, 3, 1), 42, 9, "priced"), ((0, 3, 3, 2), 27, 9, "priced"),
 ])  # fmt: skip
 def test_widths_that_do_not_fit_are_one_line(widths, state_dim, num_actions, critic):
     with pytest.raises(ConfigError, match=r"^widths: .*") as error:

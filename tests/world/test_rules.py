@@ -1,5 +1,7 @@
 """The rules do what their names say, and score what an independent simulator of the same world gave."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -74,24 +76,63 @@ def test_admission_takes_the_best_in_time_or_else_what_holds_least(simulator):
     assert kinds == {"in time", "late", "dropped"}
 
 
-def test_prices_are_charged_on_what_each_action_holds(simulator):
-    """Written out once more, from the outcomes of the single actions."""
-    view, load = simulator.view(), simulator.view().load
-    actions = {1.0: rules.GreedyWithPrices(0.3, 0.05)(simulator.world, simulator.view())}
-    actions["load"] = rules.GreedyWithPrices(0.3, 0.05, by_load=True)(simulator.world, simulator.view())
-    assert load.std() > 0.05
-    differs = set()
-    for e in range(simulator.num_envs):
-        for factor, chosen in ((1.0, actions[1.0]), (load[e], actions["load"])):
-            net = []
-            for k in range(24):
-                result = outcome(simulator.world, view, np.full((simulator.num_envs, 1), k))
-                one = [float(field[e, 0]) for field in result]
-                _, rate, compute, sending, delay, dropped, *_, reward = one
-                net.append(reward - (0 if dropped else factor * (0.3e-6 * rate * sending + 0.05 * compute * delay)))
-            assert chosen[e] == int(np.argmax(net))
-            differs.add(int(np.argmax(net)) == int(simulator.outcomes().reward[e].argmax()))
-    assert differs == {True, False}  # prices change some decisions, and not all
+@pytest.mark.parametrize("by_load, completion", [(False, False), (True, False), (True, True)])
+def test_prices_are_charged_on_what_each_action_takes(simulator, by_load, completion):
+    """Held Mbit and TFLOP, and crowding, each with its price; the reward or being in time, times the weight."""
+    simulator.world = replace(simulator.world, priority1_weight=0.5, priority3_weight=2.0)
+    prices = dict(held_mbit=0.2, held_tflop=0.05, crowding_mbit=0.3)
+    view, differs = simulator.view(), set()
+    chosen = rules.GreedyWithPrices(by_load, completion, **prices)(simulator.world, view)
+    assert view.load.std() > 0.05
+    for e, outcomes in enumerate(one_by_one(simulator)):
+        size, net = view.flow["data_bits"][e] / 1e6, []
+        for k, each in enumerate(outcomes):
+            g = k // 3
+            used = 1 - view.available_bps[e, g] / view.capacity_bps[g]
+            held = each["rate_bps"] * each["holding_s"] / 1e6 if each["rate_bps"] else 0.0
+            waiting = (view.backlog_bits[e, g] / 1e6 + size / 2) / (view.capacity_bps[g] / 1e6)
+            cost = (0.2 + 0.3 * used) * held + 0.05 * each["compute_tflops"] * each["delay_s"]
+            cost += 0 if each["dropped"] else 0.3 * size * waiting / 0.275
+            bonus = each["completed"] * (0.5, 1.0, 2.0)[view.flow["priority"][e] - 1]
+            net.append((bonus if completion else each["reward"]) - (view.load[e] if by_load else 1) * cost)
+        assert chosen[e] == int(np.argmax(net))
+        differs.add(int(np.argmax(net)) == int(simulator.outcomes().reward[e].argmax()))
+    assert False in differs  # prices change some decisions
+
+
+def test_self_tuning_prices_follow_what_is_in_use():
+    """A rate of 2 and a target of 0.5: a gateway used by 0.8 for 0.1 s costs 0.06 more, one used by 0.2 less.
+
+    Two gateways of 50 and 200 Mbit/s, a server of 3000 TFLOP/s; slots 0, 10 and 40, that is 0.1 and 0.3 s.
+    """
+    world = WorldConfig(num_gateways=2)
+    simulator = Simulator(world, 1)
+    simulator.reset(0)
+    rule, view = rules.SelfTuningPrices(2.0, 0.5), simulator.view()
+    seen = []
+    for slot, used in ((0, (0.8, 0.2, 0.9)), (10, (0.8, 0.2, 0.9)), (40, (0.2, 0.9, 0.3)), (5, (0.9, 0.9, 0.9))):
+        flow, free = view.flow.copy(), 1 - np.array(used)
+        flow["slot"] = slot
+        rule(world, view._replace(flow=flow, available_bps=free[None, :2] * view.capacity_bps,
+                                  available_tflops=3000 * free[2:]))  # fmt: skip
+        seen.append(rule.prices[0])
+    np.testing.assert_allclose(seen[0], 0)
+    np.testing.assert_allclose(seen[1], [0.06, 0, 0.08])
+    np.testing.assert_allclose(seen[2], [0, 0.24, 0], atol=1e-12)
+    np.testing.assert_allclose(seen[3], seen[2])  # a new episode: no time has passed
+
+
+def test_self_tuning_prices_are_charged_by_the_share_of_what_there_is(simulator):
+    rule = rules.SelfTuningPrices(0.0, 0.5)
+    rule.prices = np.append(np.linspace(10, 150, 8), 400.0)[None].repeat(5, axis=0)
+    chosen = rule(simulator.world, simulator.view())
+    for e, outcomes in enumerate(one_by_one(simulator)):
+        net = []
+        for k, each in enumerate(outcomes):
+            seconds = each["rate_bps"] * each["holding_s"] / (50e6 + 150e6 / 7 * (k // 3)) if each["rate_bps"] else 0
+            cost = (10 + 20 * (k // 3)) * seconds + 400 * each["compute_tflops"] * each["delay_s"] / 3000
+            net.append(each["reward"] - cost)
+        assert chosen[e] == int(np.argmax(net))
 
 
 @pytest.mark.slow

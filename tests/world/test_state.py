@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from edgediff.config import WorldConfig
-from edgediff.world.decision import occupied
-from edgediff.world.rules import UniformRandom
+from edgediff.world.decision import taken
+from edgediff.world.rules import GreedyWithPrices, UniformRandom
 from edgediff.world.simulator import Simulator
 from edgediff.world.state import observe, observe_gateways, state_of
 from edgediff.world.workload import PRIOR_SLOTS, RECENT_SLOTS, recent_load
 
-COMMON, OF_GATEWAY = 6, 12  # numbers in the state for shared networks
+COMMON, OF_GATEWAY = 6, 9  # numbers in the state for shared networks
 
 
 @pytest.fixture
@@ -55,7 +55,8 @@ def test_what_an_action_holds_is_what_it_reserves(simulator):
     """Bandwidth and compute by time, read off the reservations that `step` makes, to a slot."""
     world, result = simulator.world, simulator.outcomes()
     action = np.where(result.dropped.all(1), 0, (~result.dropped).argmax(1))
-    bits, tflop = occupied(result)
+    amounts = taken(world, simulator.view(), result)
+    bits, tflop = 1e6 * amounts.held_mbit, amounts.held_tflop
     before = simulator.reserved_bps.copy(), simulator.reserved_tflops.copy()
     simulator.step(action)
     for e in range(simulator.num_envs):
@@ -77,8 +78,6 @@ def test_every_number_of_the_state_for_shared_networks(simulator):
     paper, load = observe(world, view) / 2, view.load  # with a gain of 1
     assert state[:, :5] == pytest.approx(paper[:, [0, 1, 2, 3, 14]], abs=1e-6)
     assert state[:, 5] == pytest.approx(2 * np.log(load), abs=1e-6)
-    mean_bits = 0.5 * 10.5e6 * 0.55
-    mean_tflop = mean_bits * 1e-6 * 3.5 / 3
     for g in range(5):
         own = state[:, COMMON + g * OF_GATEWAY :][:, :OF_GATEWAY]
         assert own[:, 0] == pytest.approx(paper[:, 4 + g], abs=1e-6)
@@ -87,12 +86,22 @@ def test_every_number_of_the_state_for_shared_networks(simulator):
         for level in range(3):
             k = 3 * g + level
             kept = ~result.dropped[:, k]
-            seconds = np.where(kept, result.holding_s[:, k], 0)
-            assert own[:, 3 + 3 * level] == pytest.approx(result.reward[:, k], rel=1e-5)
-            bits = load * result.rate_bps[:, k] * seconds / mean_bits
-            tflop = load * result.compute_tflops[:, k] * result.delay_s[:, k] / mean_tflop
-            assert own[:, 4 + 3 * level] == pytest.approx(bits, rel=1e-5, abs=1e-6)
-            assert own[:, 5 + 3 * level] == pytest.approx(tflop, rel=1e-5, abs=1e-6)
+            used, size = 1 - view.available_bps[:, g] / view.capacity_bps[g], view.flow["data_bits"]
+            held = used * result.rate_bps[:, k] * np.where(kept, result.holding_s[:, k], 0)
+            queue = size * (view.backlog_bits[:, g] + size / 2) / view.capacity_bps[g] / (0.5 * 0.55)
+            crowding = load * np.where(kept, held + queue, 0) / (0.5 * 10.5e6 * 0.55)
+            assert own[:, 3 + 2 * level] == pytest.approx(result.reward[:, k], rel=1e-5)
+            assert own[:, 4 + 2 * level] == pytest.approx(crowding, rel=1e-5, abs=1e-6)
+
+
+def test_what_is_priced_has_a_deviation_of_about_1():
+    """Under a rule with a price, over loads from 0.5 to 3: what the critics multiply by a price to be learned."""
+    simulator = Simulator(WorldConfig(load_low=0.5, load_high=3.0), 16, state_of_view=observe_gateways)
+    state, found = simulator.reset(1), []
+    for _ in range(400):
+        state, *_ = simulator.step(GreedyWithPrices(crowding_mbit=0.38)(simulator.world, simulator.view()))
+        found.append(state[:, COMMON:].reshape(-1, OF_GATEWAY)[:, 4::2])
+    assert 0.5 < np.std(found) < 2
 
 
 def test_the_state_does_not_depend_on_the_names_of_the_gateways(simulator):
