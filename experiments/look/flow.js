@@ -59,7 +59,7 @@ function drawPrices(f, k) {
   const of = (n) => say("state", f, levels[level][n][gatewayOf(k)]); // the reward, then what is held
   const pairs = held.map(([name]) => [pretty(`p_${name.replace("h_", "")}`), pretty(name)]);
   document.getElementById("price-words").innerHTML = priced ? `In Q = V + r − ${pairs.map((pair) => pair.join(" ")).join(" − ")},
-    the value V of the state and the prices p are learned; the reward r and what the action holds are known. For gateway ${
+    the value V of the state and the prices p are learned; the reward r and what the action takes are known. For gateway ${
     gatewayOf(k)}, level ${level}:` : "";
   const critic = (c) => [say("prices", f, c, 0), of(0), ...held.flatMap((_, n) => [say("prices", f, c, n + 1), of(n + 1)]),
     say("values", f, c, k)];

@@ -4,7 +4,7 @@ from edgediff.config import WorldConfig
 from edgediff.world.decision import LEVEL_FACTORS
 from edgediff.world.state import COMMON_ENTRIES, FLOW_ENTRIES, LEVEL_ENTRIES, OWN_ENTRIES
 
-MEANINGS = {"h_b": "bandwidth", "h_c": "compute"}  # of what an action holds
+MEANINGS = {"c": "crowding"}  # of what an action takes
 
 
 def entries(world: WorldConfig, network: str) -> dict[str, list]:
