@@ -28,11 +28,11 @@ from edgediff.run.scores import agent_policy, score, scores_of, table
 from edgediff.run.start import resume_run, start_run
 from edgediff.run.weights import new_agent
 from edgediff.world.log import RequestLog
-from edgediff.world.rules import GREEDY, PRICED, PRICED_BY_LOAD, all_rules
+from edgediff.world.rules import BY_LOAD, CROWDING, GREEDY, all_rules
 from edgediff.world.simulator import Simulator
 from edgediff.world.state import state_of
 
-SHOWN_RULES = "round robin, level 2", "most available", GREEDY, PRICED, PRICED_BY_LOAD
+SHOWN_RULES = "round robin, level 2", "most available", GREEDY, BY_LOAD, CROWDING
 _AGENT, _REPLAY = 100, 101  # names of the learner's random streams, beside those of the workload
 
 
@@ -56,11 +56,6 @@ def build(
     return Training(simulator, agent, agent.memory(), sampling)
 
 
-def held_out_world(settings: Settings) -> WorldConfig:
-    """Return the world of all evaluations: that of training, at one load."""
-    return settings.world.at_load(settings.world.load)
-
-
 def train(
     settings: Settings,
     folder: RunFolder,
@@ -80,7 +75,7 @@ def train(
     parts = parts or build(settings)
     simulator, agent, memory, sampling = parts
     progress = restore(saved, parts) if saved else Progress()
-    held_out = Simulator(held_out_world(settings), settings.run.eval_episodes, log=simulator.log, state_of_view=None)
+    held_out = Simulator(settings.world, settings.run.eval_episodes, log=simulator.log, state_of_view=None)
     observation = simulator.observation()  # line 2
     with (
         Checkpointer(folder, settings, parts, progress, signals) as checkpointer,
@@ -119,11 +114,21 @@ def keep_best(held_out: Simulator, parts: Training, settings: Settings, progress
 
 
 def final_table(settings: Settings, agent: Agent, log: RequestLog | None) -> str:
-    """Compare the agent with some rules on held-out traffic that no evaluation has used."""
-    schedulers = dict([agent_policy(agent, settings.run)])
-    schedulers |= {label: rule for label, rule in all_rules().items() if label in SHOWN_RULES}
-    scores = scores_of(schedulers, held_out_world(settings), settings.run.final_episodes, log)
-    return f"{scores.heading}; last weights\n{table(scores, num_columns=5)}"
+    """Compare the agent with some rules on held-out traffic that no evaluation has used, at one load or at three."""
+    tables = []
+    for load in shown_loads(settings.world):
+        schedulers = dict([agent_policy(agent, settings.run)])
+        schedulers |= {label: rule for label, rule in all_rules().items() if label in SHOWN_RULES}
+        scores = scores_of(schedulers, settings.world.at_load(load), settings.run.final_episodes, log)
+        tables.append(f"{scores.heading}; last weights\n{table(scores, num_columns=5)}")
+    return "\n\n".join(tables)
+
+
+def shown_loads(world: WorldConfig) -> list[float]:
+    """Return the load of a world; if it has a range, also the largest one, and the middle of both."""
+    low, high = (world.load_low, world.load_high) if world.load_high else (world.load, world.load)
+    usual = min(max(world.load, low), high)
+    return sorted({usual, (usual + high) / 2, high})
 
 
 def next_steps(path: Path) -> str:

@@ -9,14 +9,14 @@ from pathlib import Path
 from edgediff.learner.agents import AGENTS
 from edgediff.run.commandline import Parser
 from edgediff.run.process import run_program
-from edgediff.world.rules import GREEDY, PRICED, PRICED_BY_LOAD
+from edgediff.world.rules import BY_LOAD, CROWDING, GREEDY
 from experiments import RESULTS
 from experiments.analysis.gateways import read_times
 from experiments.analysis.lines import draw, finish, name_rules
 from experiments.analysis.reading import by_agent, pd, read
 from experiments.pictures.drawing import plt
 
-SHOWN_RULES = GREEDY, PRICED, PRICED_BY_LOAD
+SHOWN_RULES = GREEDY, BY_LOAD, CROWDING
 
 
 def update_ms(results: Path) -> dict[str, float]:
@@ -26,7 +26,7 @@ def update_ms(results: Path) -> dict[str, float]:
 
 
 def figure(rows: pd.DataFrame, rules: pd.DataFrame, ms: dict[str, float], path: Path) -> None:
-    """Draw held-out reward at load 1 by gradient steps and by time; reward by load less that of fixed prices."""
+    """Draw held-out reward at load 1 by gradient steps and by time; reward by load less that of prices times load."""
     drawn, places = plt.subplot_mosaic([["steps", "time"], ["load", "load"]], figsize=(9, 7), layout="constrained")
     curves = by_agent(rows, "held-out", "gradient_steps", "reward")
     draw(places["steps"], curves, scale=1000)
@@ -36,12 +36,12 @@ def figure(rows: pd.DataFrame, rules: pd.DataFrame, ms: dict[str, float], path: 
     for name in ("steps", "time"):
         places[name].set(ylim=(-0.3, 0.15))
     frozen = by_agent(pd.concat([rows, rules]), "frozen", "load", "reward")
-    level = frozen[PRICED][1]
+    level = frozen[BY_LOAD][1]
     shown = {name: (x, values - level) for name, (x, values) in frozen.items() if name in (*AGENTS, *SHOWN_RULES)}
     draw(places["load"], shown)
     name_rules(places["load"])
     places["load"].set(xlabel="offered load (1 = the paper's rate)", title="the same agents frozen, against the load")
-    places["load"].set_ylabel("reward, less that of greedy with prices")
+    places["load"].set_ylabel("reward, less that of prices times load")
     finish(drawn, places["load"], path)
 
 

@@ -6,13 +6,13 @@ from textwrap import fill
 import numpy as np
 
 from edgediff.learner.agents import AGENTS
-from edgediff.world.rules import GREEDY, PRICED, PRICED_BY_LOAD
+from edgediff.world.rules import BY_LOAD, CROWDING, GREEDY
 from experiments.analysis.reading import interval
 from experiments.pictures.drawing import save
 
 COLOURS = {"d2sac": "#0072b2", "sac": "#d55e00", "dqn": "#009e73", "ppo": "#b0579b"}  # differ to every kind of eye
 MARKS = {"d2sac": "o", "sac": "s", "dqn": "^", "ppo": "D"}
-DASHES = {"round robin, level 2": ":", GREEDY: "--", PRICED: "-.", PRICED_BY_LOAD: (0, (6, 1.5, 1, 1.5, 1, 1.5))}
+DASHES = {"round robin, level 2": ":", GREEDY: "--", BY_LOAD: "-.", CROWDING: (0, (6, 1.5, 1, 1.5, 1, 1.5))}
 ROW = 0.065  # height of a line of text, as a share of that of the axes
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from edgediff.run.scores import HEADINGS
 from edgediff.run.scores import table as run_table
 from edgediff.train import SHOWN_RULES
-from edgediff.world.rules import ADMISSION, GREEDY, PRICED, PRICED_BY_LOAD, TUNED
+from edgediff.world.rules import ADMISSION, BY_LOAD, COMPLETION, CROWDING, DUAL, GREEDY, PRICED
 from experiments.analysis import gateways, sizes, transfer
 from experiments.analysis.reading import pd, read_csv, read_together, score_text
 from experiments.analysis.score_tables import (
@@ -24,7 +24,7 @@ from experiments.grid.grids import LEARNERS
 
 SOLVED, LATE = 475.0, 70_000  # on CartPole: a return, and transitions
 # Rows, and what they are called in the tables of `deploy`.
-PRICES = {name: name for name in (TUNED, PRICED_BY_LOAD, PRICED, ADMISSION, GREEDY)}
+PRICES = {name: name for name in (CROWDING, BY_LOAD, COMPLETION, DUAL, PRICED, ADMISSION, GREEDY)}
 QUICK = {"d2sac of headline": "d2sac (diffusion actor), quick", "sac of headline": "sac (plain MLP actor), quick"}
 QUICK |= {f"{agent} of headline": f"{agent}, quick" for agent in ("dqn", "ppo")}
 FRONT = {"d2sac": "d2sac, deploy", **PRICES, **QUICK, "round robin, level 2": "round robin, level 2"}

@@ -13,7 +13,7 @@ from edgediff.config import WorldConfig
 from edgediff.run.commandline import Parser
 from edgediff.run.process import run_program
 from edgediff.world.rollout import Policy
-from edgediff.world.rules import GREEDY, PRICED, PRICED_BY_LOAD, all_rules
+from edgediff.world.rules import BY_LOAD, CROWDING, GREEDY, all_rules
 from edgediff.world.simulator import Simulator
 from edgediff.world.workload import HELD_OUT
 from experiments import RESULTS
@@ -47,7 +47,7 @@ def main(argv: list[str]) -> int:
     simulator = Simulator(WorldConfig(load=args.load), EPISODES, state_of_view=None)
     rows = [
         (rule, args.load, seed, quarter + 1, f"{share:.6g}")
-        for rule in (GREEDY, PRICED, PRICED_BY_LOAD)
+        for rule in (GREEDY, BY_LOAD, CROWDING)
         for seed in SEEDS
         for quarter, share in enumerate(by_quarter(simulator, all_rules()[rule], HELD_OUT + 1 + seed))
     ]

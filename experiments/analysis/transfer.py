@@ -19,7 +19,7 @@ from edgediff.run.scores import agent_policy, score
 from edgediff.run.start import load_run
 from edgediff.world.decision import LEVEL_FACTORS, View, decode_action
 from edgediff.world.rollout import Policy
-from edgediff.world.rules import GREEDY, PRICED_BY_LOAD, all_rules
+from edgediff.world.rules import BY_LOAD, CROWDING, GREEDY, all_rules
 from edgediff.world.simulator import Simulator
 from edgediff.world.workload import HELD_OUT
 from experiments import RESULTS
@@ -71,7 +71,7 @@ def policies(run: str, network: str) -> tuple[Settings, dict[str, Policy]]:
         return settings, agent_policy(agent, settings.run)[1]
 
     settings, policy = agent_on(**NETWORKS[network])
-    found = {"deploy": policy, **{name: all_rules()[name] for name in (GREEDY, PRICED_BY_LOAD)}}
+    found = {"deploy": policy, **{name: all_rules()[name] for name in (GREEDY, BY_LOAD, CROWDING)}}
     if network != FAILING:
         return settings, found
     failed = settings.world.num_gateways - 1

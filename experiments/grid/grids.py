@@ -1,6 +1,6 @@
 """All grids. Each has a folder of results; `smoke`, a quick test of the runner, has none that is committed."""
 
-from edgediff.world.rules import ADMISSION, GREEDY, PRICED, PRICED_BY_LOAD, TUNED
+from edgediff.world.rules import ADMISSION, BY_LOAD, COMPLETION, CROWDING, DUAL, GREEDY, PRICED
 from experiments.grid.grid import Grid, Variant
 from experiments.variants import agents
 from experiments.variants.observations import Standardised, one_unit, unit_interval, with_bandwidth, with_ratios
@@ -13,12 +13,14 @@ RULES = (
     "smallest wait",
     "most available",
     GREEDY,
-    PRICED,
-    PRICED_BY_LOAD,
-    TUNED,
     ADMISSION,
+    PRICED,
+    BY_LOAD,
+    CROWDING,
+    COMPLETION,
+    DUAL,
 )
-REPORTED = "round robin, level 2", "most available", GREEDY, PRICED, PRICED_BY_LOAD
+REPORTED = "round robin, level 2", "most available", GREEDY, BY_LOAD, CROWDING
 D2SAC = ("d2sac",)
 
 SIX_SEEDS, TEN_SEEDS = tuple(range(6)), tuple(range(10))

@@ -13,12 +13,12 @@ from edgediff.learner.agent import Agent
 from edgediff.world import delay, objective
 from edgediff.world.decision import View, all_outcomes, decode_action, requested_resources
 from edgediff.world.log import RequestLog
-from edgediff.world.rules import GREEDY, PRICED, PRICED_BY_LOAD, all_rules
+from edgediff.world.rules import BY_LOAD, CROWDING, GREEDY, all_rules
 from edgediff.world.simulator import Simulator
 from edgediff.world.workload import HELD_OUT
 from experiments.look.inside import inside, kept_steps
 
-RULES = "round robin, level 2", GREEDY, PRICED, PRICED_BY_LOAD
+RULES = "round robin, level 2", GREEDY, BY_LOAD, CROWDING
 MOST_FLOWS = 3000  # decisions of an episode that are kept, its first ones
 MOST_LATENTS = 2_300_000  # entries of all latents in the file, about one byte each
 

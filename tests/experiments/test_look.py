@@ -317,8 +317,8 @@ def test_a_click_on_flow_17_shows_its_delay(shown, network):
     tab.locator("[data-flow='17']").click()
     assert tab.inner_text("#which-flow") == "Flow 17"
     assert tab.inner_text("#t-act") == f"{info['delay_s'][0]:.3f}"
-    names = ["A d2sac, this agent", "R round robin, level 2", "G one-step greedy", "P greedy with prices",
-             "L greedy with prices times load"]  # fmt: skip
+    names = ["A d2sac, this agent", "R round robin, level 2", "G one-step greedy", "P prices times load",
+             "L price of crowding"]  # fmt: skip
     assert [name.replace("\n", " ") for name in tab.locator("#others button").all_inner_texts()] == names
     for k in (0, 4, 8):
         tab.select_option("#action", str(k))

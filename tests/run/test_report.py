@@ -1,4 +1,4 @@
-"""What a run reports: means over whole epochs, and evaluations at one load."""
+"""What a run reports: means over whole epochs, and evaluations over the loads of training."""
 
 import subprocess
 import sys
@@ -10,11 +10,13 @@ import torch
 from tiny import TINY, outcome, points, rows
 
 from edgediff import train
-from edgediff.config import LearnerConfig, RunConfig, Settings, WorldConfig, preset_settings
+from edgediff.config import WorldConfig, preset_settings
 from edgediff.run.checkpoint import Checkpointer
 from edgediff.run.folder import Progress
 from edgediff.run.report import Report, clock, mean_metrics, mean_outcome
-from edgediff.run.weights import read_weights
+from edgediff.run.scores import agent_policy, score
+from edgediff.run.weights import new_agent, read_weights
+from edgediff.world.simulator import Simulator
 
 
 def test_mean_metrics_averages_all_updates():
@@ -37,22 +39,26 @@ def test_mean_outcome_averages_all_steps_and_environments():
     assert mean_outcome(infos) == {"reward": -1.0, "completion": 0.75, "latency_s": 1.0}
 
 
-def test_held_out_world_has_one_load():
-    settings = Settings(WorldConfig(load=2.0, load_low=0.5, load_high=3.0), LearnerConfig(), RunConfig())
-    assert train.held_out_world(settings) == WorldConfig(load=2.0)
+@pytest.mark.parametrize("given, loads", [
+    (dict(load=2.0), [2]), (dict(load_low=0.5, load_high=3.0), [1, 2, 3]), (dict(load_low=2.0, load_high=2.0), [2]),
+    (dict(load_low=2.0, load_high=3.0), [2, 2.5, 3]), (dict(load_low=0.2, load_high=0.6), [0.6]),
+])  # fmt: skip
+def test_a_range_of_loads_is_shown_at_three(given, loads):
+    assert train.shown_loads(WorldConfig(**given)) == pytest.approx(loads)
 
 
-def test_the_range_of_loads_changes_training_but_no_evaluation(call, tmp_path):
-    """The untrained agent and the rules score as without a range: all meet the same traffic."""
-    shown = {}
-    for run, spread in (("one", ()), ("range", ("--load-low", "2", "--load-high", "3"))):
-        status, shown[run], _ = call(train, "--run", run, *TINY, *spread)
-        assert status == 0
-    one, spread = ([rows(tmp_path / run / f"{name}.csv") for name in ("train", "evaluation")] for run in shown)
-    assert one[0] != spread[0]
-    assert one[1][0] == spread[1][0] and one[1][0]["epoch"] == "0"
-    rules = [[line for line in out.splitlines() if line.startswith(train.SHOWN_RULES)] for out in shown.values()]
-    assert rules[0] == rules[1] and len(rules[0]) == len(train.SHOWN_RULES)
+def test_a_range_of_loads_is_evaluated_over_the_range(call, tmp_path):
+    """The untrained agent, scored once more in the world of training; then the last table, a load after the other."""
+    status, out, _ = call(train, "--run", "r", *TINY, "--load-low", "1", "--load-high", "3")
+    assert status == 0
+    settings, first = read_weights(tmp_path / "r/last.pt")[0], rows(tmp_path / "r/evaluation.csv")[0]
+    policy, found = agent_policy(new_agent(settings), settings.run)[1], {}
+    for name, world in (("range", settings.world), ("one load", settings.world.at_load(1.0))):
+        found[name] = score(Simulator(world, settings.run.eval_episodes, state_of_view=None), policy)["reward"]
+    assert float(first["reward"]) == pytest.approx(found["range"], rel=1e-4) != pytest.approx(found["one load"], rel=0.01)
+    assert [line.split(",")[0] for line in out.splitlines() if "; last weights" in line] == ["load 1", "load 2", "load 3"]
+    rules = [line for line in out.splitlines() if line.startswith(train.SHOWN_RULES)]
+    assert len(rules) == len({*rules}) == 3 * len(train.SHOWN_RULES)
 
 
 def test_tensorboard_shows_every_point_once_also_when_the_clock_was_set_back(call, stop_after, tmp_path, monkeypatch):

@@ -136,12 +136,16 @@ def test_self_tuning_prices_are_charged_by_the_share_of_what_there_is(simulator)
 
 
 @pytest.mark.slow
-def test_the_prices_are_worth_more_than_any_other_rule_and_rise_with_the_load():
-    """At load 2, eight episodes: greedy, fixed prices, prices times load."""
+def test_what_is_not_seen_by_greedy_is_worth_more_at_load_2():
+    """Eight episodes: admission, then self-tuning prices, then tuned ones; in completion, the rule that is for it."""
     simulator, policies = Simulator(WorldConfig(load=2.0), 8), rules.all_rules()
-    names = [name for name in policies if "greedy" in name]
-    completed = [rollout(simulator, policies[name])["completed"].mean() for name in names]
-    assert completed[1] > completed[0] + 0.15 and completed[2] > completed[1] + 0.08
+    names = rules.GREEDY, rules.ADMISSION, rules.DUAL, rules.BY_LOAD, rules.CROWDING, rules.COMPLETION
+    flows = {name: rollout(simulator, policies[name]) for name in names}
+    greedy, admission, dual, by_load, crowding, completion = (flows[name]["completed"].mean() for name in names)
+    assert admission > greedy + 0.2 and dual > admission and by_load > dual + 0.05
+    assert completion > max(by_load, crowding) + 0.005
+    reward = {name: flows[name]["reward"].mean() for name in names}
+    assert reward[rules.CROWDING] > reward[rules.BY_LOAD] and reward[rules.BY_LOAD] > reward[rules.COMPLETION] + 0.05
 
 
 # Completion rates at loads 1 and 2 over the first 800 decisions of 64 environments, from a second simulator of the same
