@@ -72,7 +72,7 @@ class GreedyWithPrices:
     """Take the largest reward less prices on what an action takes from later flows, `decision.Taken`.
 
     What a flow takes, the flows after it miss: an opportunity cost, which the greedy rule does not see. With `by_load`,
-    prices are times the recent load. With `completion`, only being in time is rewarded, with the weight of the priority.
+    prices are times the recent load. With `completion`, only being in time is rewarded, by the weight of the priority.
     """
 
     def __init__(self, by_load: bool = True, completion: bool = False, **prices: float):

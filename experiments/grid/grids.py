@@ -21,13 +21,16 @@ RULES = (
     DUAL,
 )
 REPORTED = "round robin, level 2", "most available", GREEDY, BY_LOAD, CROWDING
+MARKS = GREEDY, ADMISSION, BY_LOAD, CROWDING, COMPLETION, DUAL
 D2SAC = ("d2sac",)
 
 SIX_SEEDS, TEN_SEEDS = tuple(range(6)), tuple(range(10))
+FRESH_SEEDS = tuple(range(100, 130))  # scored once, after all settings were final
 TWO_SEEDS, SEEDS, STATE_SEEDS, TUNING_SEEDS = (0, 1), (0, 1, 2), (10, 11, 12), (20, 21)
 
 LOAD_1 = (dict(load=1.0),)
 LOADS_1_2 = dict(load=1.0), dict(load=2.0)
+FIVE_LOADS = tuple(dict(load=load) for load in (0.5, 1.0, 1.5, 2.0, 3.0))
 SIX_LOADS = tuple(dict(load=load) for load in (0.5, 1.0, 1.5, 2.0, 2.5, 3.0))
 PLANNED = *LOADS_1_2, *(load | dict(planner_horizon=30) for load in LOADS_1_2)
 LAST_WEIGHTS = tuple(load | dict(weights="last") for load in LOADS_1_2)
@@ -36,6 +39,7 @@ MODES = dict(mode="sample"), dict(mode="argmax"), *(dict(mode="mean", eval_draws
 SHORT = dict(epochs=50, eval_every=50, eval_episodes=1)
 ON_RANGE = dict(load_low=0.5, load_high=3.0)
 ON_GPU = dict(device="cuda")
+EQUAL = dict(priority1_weight=1.0, priority3_weight=1.0)
 TINY = dict(
     epochs=4, updates_per_epoch=5, eval_every=4, eval_episodes=1, collect_per_epoch=200, num_envs=20, num_slots=60
 )
@@ -62,6 +66,7 @@ ABLATED = {
     "public actor": Variant(agent_class=agents.PublicActor),
     "no balance": Variant(dict(balance_weight=0.0)),
 }
+NO_ACTOR = {"no actor": Variant(agent_class=agents.WithoutActor)}
 FORESIGHT = {
     "n = 1": Variant(dict(n_step=1)),
     "n = 5": Variant(dict(n_step=5)),
@@ -123,6 +128,9 @@ TRAFFIC = {
     "trained on code requests": Variant(dict(trace=CODE, trace_to=HALF_S)),
     "trained on conversations": Variant(dict(trace=CONVERSATIONS, trace_to=HALF_S)),
 }
+SWING = dict(load_swing=0.7, load_stay_slots=200.0)
+SWINGING = tuple(dict(load=load) | SWING for load in (1.0, 1.5, 2.0))
+SWUNG = {"trained at steady loads": Variant(), "trained at swinging loads": Variant(SWING)}
 STATE = {
     "unit interval": Variant(observe=unit_interval),
     "standardised": Variant(observe=Standardised(1.0)),
@@ -166,8 +174,13 @@ ALL = (
     Grid("headline", LEARNERS + RULES, TEN_SEEDS, SIX_LOADS),
     Grid("headline_gpu", ("d2sac", "sac"), TEN_SEEDS, SIX_LOADS, settings=ON_GPU),
     Grid("headline_range", LEARNERS, TEN_SEEDS, SIX_LOADS, settings=ON_RANGE),
-    Grid("no_actor", ("sac",), TEN_SEEDS, LOADS_1_2, variants={"no actor": Variant(agent_class=agents.WithoutActor)}),
-    Grid("deploy", LEARNERS, TEN_SEEDS, SIX_LOADS, preset="deploy", settings=dict(eval_every=5, final_episodes=64)),
+    Grid("no_actor", ("sac",), TEN_SEEDS, LOADS_1_2, variants=NO_ACTOR),
+    Grid("deploy", ("d2sac", "sac", *MARKS), FRESH_SEEDS, FIVE_LOADS, preset="deploy"),
+    Grid("deploy_baselines", ("dqn", "ppo"), FRESH_SEEDS[:10], FIVE_LOADS, preset="deploy"),
+    Grid("deploy_equal", ("d2sac", "sac", *MARKS), FRESH_SEEDS, FIVE_LOADS, preset="deploy", settings=EQUAL),
+    Grid("deploy_chain", D2SAC, FRESH_SEEDS, FIVE_LOADS, preset="deploy", variants={"N = 1": ABLATED["N = 1"]}),
+    Grid("deploy_no_actor", ("sac",), FRESH_SEEDS, FIVE_LOADS, preset="deploy", variants=NO_ACTOR),
+    Grid("swing", ("d2sac", *MARKS), SEEDS, SWINGING, preset="deploy", variants=SWUNG),
     Grid("headline_ratios", LEARNERS, SIX_SEEDS, SIX_LOADS, variants={"ratios": Variant(observe=with_ratios)}),
     Grid("table1", LEARNERS, SEEDS, SIX_LOADS, preset="paper", settings=dict(eval_every=50)),
     Grid("ablation", D2SAC, SEEDS, LOADS_1_2, settings=SHORT, variants=ABLATED),

@@ -1,6 +1,6 @@
 // The figure: one column for every action; below each other the chain, the policy, the critics and what would follow.
 const A = about.levels.length * G;
-const LETTERS = ["A", "R", "G", "P", "L"]; // the agent, round robin, greedy, prices, prices times load
+const LETTERS = ["A", "R", "G", "P", "C"]; // the agent, round robin, greedy, prices times load, price of crowding
 
 const whoChose = (f) => [value("action", f), ...row("rules", f)];
 

@@ -134,7 +134,7 @@ def test_value_and_prices_make_the_values_of_a_critic_with_prices():
     """Q = V + r - p c for every action, with what the state says of reward and crowding."""
     settings, agent = small("d2sac", "priced")
     for critic in (agent.networks["critics"].q1, agent.networks["critics"].q2):
-        torch.nn.init.normal_(critic.of_load[-1].weight)  # they start at 0
+        torch.nn.init.normal_(critic.tenths)  # they start at 0
     found = data.play(settings, agent)
     places = np.array(states.entries(settings.world, "priced")["levels"])  # (level, r and what is held, gateway)
     own = found["state"][:, None, places.transpose(2, 0, 1).reshape(9, -1)]  # (flow, 1, action, ...)
@@ -318,7 +318,7 @@ def test_a_click_on_flow_17_shows_its_delay(shown, network):
     assert tab.inner_text("#which-flow") == "Flow 17"
     assert tab.inner_text("#t-act") == f"{info['delay_s'][0]:.3f}"
     names = ["A d2sac, this agent", "R round robin, level 2", "G one-step greedy", "P prices times load",
-             "L price of crowding"]  # fmt: skip
+             "C price of crowding"]  # fmt: skip
     assert [name.replace("\n", " ") for name in tab.locator("#others button").all_inner_texts()] == names
     for k in (0, 4, 8):
         tab.select_option("#action", str(k))
