@@ -18,6 +18,8 @@ from torch import Tensor, nn
 from edgediff.errors import ConfigError
 from edgediff.learner.embedding import TIME_DIM, StepEmbedding
 
+PRICE_GAIN = 20.0  # a step of Adam has about the size of its rate, whatever it moves: a price, of order 1, needs more
+
 
 class Widths(NamedTuple):
     """How a state is laid out: common numbers, then of each item in turn its own and those of each of its levels.
@@ -129,13 +131,12 @@ class PricedCritic(nn.Module):
         super().__init__()
         self.widths = widths
         self.value = SharedValue(widths, hidden)
-        # A step of Adam is about its rate, 5e-4 in `deploy`; in tenths, prices of about 1 are reached in a few epochs.
-        self.tenths = nn.Parameter(torch.zeros(widths.per_level - 1))
+        self.scaled_prices = nn.Parameter(torch.zeros(widths.per_level - 1))
 
     @property
     def prices(self) -> Tensor:
         """The price of each thing that is taken, (P,)."""
-        return 10 * self.tenths
+        return PRICE_GAIN * self.scaled_prices
 
     def forward(self, state: Tensor) -> Tensor:
         """Value every action."""

@@ -1,5 +1,6 @@
 """All grids. Each has a folder of results; `smoke`, a quick test of the runner, has none that is committed."""
 
+from edgediff.train import SHOWN_RULES
 from edgediff.world.rules import ADMISSION, BY_LOAD, COMPLETION, CROWDING, DUAL, GREEDY, PRICED
 from experiments.grid.grid import Grid, Variant
 from experiments.variants import agents
@@ -21,7 +22,7 @@ RULES = (
     DUAL,
 )
 REPORTED = "round robin, level 2", "most available", GREEDY, BY_LOAD, CROWDING
-MARKS = GREEDY, ADMISSION, BY_LOAD, CROWDING, COMPLETION, DUAL
+MARKS = ADMISSION, BY_LOAD, CROWDING, COMPLETION
 D2SAC = ("d2sac",)
 
 SIX_SEEDS, TEN_SEEDS = tuple(range(6)), tuple(range(10))
@@ -175,7 +176,7 @@ ALL = (
     Grid("headline_gpu", ("d2sac", "sac"), TEN_SEEDS, SIX_LOADS, settings=ON_GPU),
     Grid("headline_range", LEARNERS, TEN_SEEDS, SIX_LOADS, settings=ON_RANGE),
     Grid("no_actor", ("sac",), TEN_SEEDS, LOADS_1_2, variants=NO_ACTOR),
-    Grid("deploy", ("d2sac", "sac", *MARKS), FRESH_SEEDS, FIVE_LOADS, preset="deploy"),
+    Grid("deploy", ("d2sac", "sac", *SHOWN_RULES, COMPLETION, DUAL), FRESH_SEEDS, FIVE_LOADS, preset="deploy"),
     Grid("deploy_baselines", ("dqn", "ppo"), FRESH_SEEDS[:10], FIVE_LOADS, preset="deploy"),
     Grid("deploy_equal", ("d2sac", "sac", *MARKS), FRESH_SEEDS, FIVE_LOADS, preset="deploy", settings=EQUAL),
     Grid("deploy_chain", D2SAC, FRESH_SEEDS, FIVE_LOADS, preset="deploy", variants={"N = 1": ABLATED["N = 1"]}),

@@ -38,7 +38,7 @@ def with_items_in_order(values, order, each, first=0):
 
 def with_prices(critic):
     """Give prices of about 0.5; untrained they are 0."""
-    nn.init.normal_(critic.tenths, 0.05, 0.02)
+    nn.init.normal_(critic.scaled_prices, 0.025, 0.01)
     return critic
 
 

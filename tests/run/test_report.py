@@ -15,7 +15,7 @@ from edgediff.run.checkpoint import Checkpointer
 from edgediff.run.folder import Progress
 from edgediff.run.report import Report, clock, mean_metrics, mean_outcome
 from edgediff.run.scores import agent_policy, score
-from edgediff.run.weights import new_agent, read_weights
+from edgediff.run.weights import read_weights
 from edgediff.world.simulator import Simulator
 
 
@@ -52,7 +52,7 @@ def test_a_range_of_loads_is_evaluated_over_the_range(call, tmp_path):
     status, out, _ = call(train, "--run", "r", *TINY, "--load-low", "1", "--load-high", "3")
     assert status == 0
     settings, first = read_weights(tmp_path / "r/last.pt")[0], rows(tmp_path / "r/evaluation.csv")[0]
-    policy, found = agent_policy(new_agent(settings), settings.run)[1], {}
+    policy, found = agent_policy(train.build(settings).agent, settings.run)[1], {}
     for name, world in (("range", settings.world), ("one load", settings.world.at_load(1.0))):
         found[name] = score(Simulator(world, settings.run.eval_episodes, state_of_view=None), policy)["reward"]
     assert float(first["reward"]) == pytest.approx(found["range"], rel=1e-4)
