@@ -124,7 +124,7 @@ class PricedCritic(nn.Module):
     The model tells of every action its reward r and what it takes from later flows, c. What is left to learn is the
     value of the state, and a price of each c. Prices are common to all actions, so errors of the value cannot change
     which action is best; and to all states, since one that depends on the state is noisy, and follows what states have
-    in common with the actions that are taken in them. They start at 0, where the best action is that of the greedy rule.
+    in common with the actions that are taken in them. They start at 0, where the best action is that of greedy.
     """
 
     def __init__(self, widths: Widths, hidden: int):
