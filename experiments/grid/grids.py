@@ -17,9 +17,6 @@ RULES = (
     ADMISSION,
     PRICED,
     BY_LOAD,
-    CROWDING,
-    COMPLETION,
-    DUAL,
 )
 REPORTED = "round robin, level 2", "most available", GREEDY, BY_LOAD, CROWDING
 MARKS = ADMISSION, BY_LOAD, CROWDING, COMPLETION
@@ -101,22 +98,6 @@ GATEWAYS = {
     f"{gateways} gateways": Variant(of_size(gateways) | dict(num_envs=envs, eval_episodes=episodes))
     for gateways, envs, episodes in ((4, 100, 32), (16, 50, 8), (32, 25, 4), (64, 10, 2))
 }
-SHARED = dict(network="shared", hidden=64, epochs=20, eval_every=10, collect_per_epoch=2000, buffer_size=100_000)
-SHARED |= dict(actor_lr=0.001, critic_lr=0.001, sac_critic_lr=0.001)  # equal rates for all networks of all agents
-SIZES = {  # every environment sees some four seconds, or whole episodes
-    f"{gateways} gateways": Variant(of_size(gateways) | others)
-    for gateways, others in (
-        (8, dict(eval_episodes=16)),
-        (64, dict(num_envs=10, num_slots=500, eval_episodes=2)),
-        (256, dict(num_envs=4, num_slots=150, eval_episodes=1, eval_every=20)),
-    )
-}
-PRICED_N_2 = dict(critic="priced", d2sac_denoising_steps=2, d2sac_diffusion_weight=0.1)
-CHAINS = {
-    f"{size}, N = {steps}": Variant(variant.settings | dict(d2sac_denoising_steps=steps))
-    for size, variant in SIZES.items()
-    for steps in (1, 2, 10)
-}
 # Two public logs of an hour, in the current folder: the first halves are for training, the second halves for testing.
 CODE, CONVERSATIONS, HALF_S = "AzureLLMInferenceTrace_code.csv", "splitwise_conv.csv", "1700"
 ARRIVALS = (
@@ -195,9 +176,6 @@ ALL = (
     Grid("precision", ("sac", "d2sac"), SEEDS, LOADS_1_2, variants=PRECISION),
     Grid("state", ("d2sac", "dqn"), STATE_SEEDS, LOADS_1_2, settings=OF_STATE, variants=STATE),
     Grid("gateways", LEARNERS, SEEDS, LOAD_1, episodes=16, variants=GATEWAYS),
-    Grid("priced_load_1", D2SAC, TEN_SEEDS, LOADS_1_2, settings=SHARED | PRICED_N_2),
-    Grid("shared", ("sac",), TWO_SEEDS, LOAD_1, episodes=8, settings=SHARED | ON_GPU, variants=SIZES),
-    Grid("shared_chain", D2SAC, TWO_SEEDS, LOAD_1, episodes=8, settings=SHARED | ON_GPU, variants=CHAINS),
     Grid("requests", D2SAC + REPORTED, SEEDS, ARRIVALS, preset="deploy", variants=TRAFFIC),
     Grid("planner", (*PLANNERS, GREEDY), TWO_SEEDS, LOADS_1_2, episodes=4),
     Grid("planner_learned", ("d2sac", "ppo"), TWO_SEEDS, PLANNED, 4, settings=ON_RANGE | dict(eval_every=100)),
