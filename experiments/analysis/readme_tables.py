@@ -5,7 +5,8 @@ from functools import partial
 from itertools import product
 from pathlib import Path
 
-from edgediff.run.scores import HEADINGS
+from edgediff.config import preset_settings
+from edgediff.run.scores import HEADINGS, traffic_label
 from edgediff.run.scores import table as run_table
 from edgediff.train import SHOWN_RULES
 from edgediff.world.rules import ADMISSION, BY_LOAD, COMPLETION, CROWDING, DUAL
@@ -32,7 +33,8 @@ def run(results: Path) -> str:
     frozen = read_together(["deploy"], results).query("phase == 'frozen' and load == 2")
     means = {name: {key: rows[key].mean() for key in HEADINGS} for name, rows in frozen.groupby("variant")}
     shown = {"d2sac, mean of 8": means["d2sac"], **{name: means[name] for name in SHOWN_RULES}}
-    return f"```text\nload 2, Poisson arrivals; last weights\n{run_table(shown, 5)}\n```"
+    heading = traffic_label(preset_settings("deploy", {}).world.at_load(2.0))
+    return f"```text\n{heading}; 32 held-out episodes; last weights\n{run_table(shown, 5)}\n```"
 
 
 def front(results: Path) -> str:
