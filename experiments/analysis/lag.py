@@ -1,7 +1,7 @@
 """Show how long the estimated load lags when the load moves: `python -m experiments.analysis.lag RUN`.
 
-It plays held-out episodes whose load swings, and writes lag.csv and lag.png: what the controller takes the load for, the
-price per Mbit of crowding, and completion, by the time since the load last changed.
+It plays held-out episodes whose load swings, and writes lag.csv and lag.png: what the controller takes the load for,
+the price per Mbit of crowding, and completion, by the time since the load last changed.
 """
 
 import csv
@@ -71,15 +71,14 @@ def rows_of(run: str) -> list[tuple]:
     return rows
 
 
-def figure(rows: pd.DataFrame, world: WorldConfig, path: Path) -> None:
+def figure(rows: pd.DataFrame, path: Path) -> None:
     """Draw load and price above, completion below; on the left after a rise, on the right after a fall."""
     drawn, places = plt.subplots(2, 2, figsize=(9, 6), sharex=True, sharey="row", layout="constrained")
     for (upper, lower), (since, way) in zip(places.T, ((RISE, 1), (FALL, -1)), strict=True):
         of = {name: each for name, each in rows[rows["since"] == since].groupby("scheduler")}
+        told = of["d2sac"]
         upper.axhline(1.5 * (1 + way * 0.7), color="0.4", ls=":", label="load")
-        upper.plot(
-            of["d2sac"]["seconds"], of["d2sac"]["load"], color="#0072b2", label="what the controller takes it for"
-        )
+        upper.plot(told["seconds"], told["load"], color="#0072b2", label="what the controller takes it for")
         upper.plot(told["seconds"], told["price"], color="#d55e00", label="price per Mbit of crowding")
         upper.set_title(f"after a {since} of the load")
         for name, each in of.items():
@@ -102,7 +101,7 @@ def main(argv: list[str]) -> int:
     results = Path(args.results)
     with (results / "lag.csv").open("w", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([COLUMNS, *rows_of(args.run)])
-    figure(read_csv(results / "lag.csv", COLUMNS, ("since", "scheduler")), WorldConfig(), results / "lag.png")
+    figure(read_csv(results / "lag.csv", COLUMNS, ("since", "scheduler")), results / "lag.png")
     return 0
 
 
