@@ -6,11 +6,13 @@ One HTML file with its style, its script and its numbers inside. It loads nothin
 import base64
 import json
 import os
+import re
 import sys
 import zlib
 from html import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 
@@ -23,11 +25,12 @@ from edgediff.run.process import run_program, set_up_torch
 from edgediff.run.scores import traffic_label
 from edgediff.run.start import load_run
 from edgediff.world.decision import LEVEL_FACTORS
+from edgediff.world.laws import mean_data_bits
 from edgediff.world.log import RequestLog
 from edgediff.world.workload import draw_topology
 from experiments import RESULTS
 from experiments.html import font
-from experiments.look.data import DIGITS, MOST_FLOWS, RULES, play
+from experiments.look.data import DIGITS, MOST_FLOWS, PRINTED, RULES, play
 from experiments.look.equations import as_html
 from experiments.look.inside import kept_steps
 from experiments.look.states import entries
@@ -36,23 +39,30 @@ HERE = Path(__file__).parent
 PAPER = RESULTS / "annotated_paper.html"
 MARK = '<meta name="generator" content="experiments/look">'  # by which a page of ours is known
 SHOWN = "max_delay_s", "compute_fraction", "delay_weight", "balance_weight", "penalty"
-SCRIPTS = "numbers.js", "strip.js", "figure.js", "flow.js", "look.js"
+SCRIPTS = "numbers.js", "strip.js", "figure.js", "flow.js", "why.js", "look.js"
+BESIDE = 2**31 - 1  # in place of a number that is too large for 32 bits
 
 
 def pack(arrays: dict[str, np.ndarray], digits: dict[str, int]) -> tuple[dict[str, Any], str]:
     """Return shapes and digits by name, and all numbers as text: whole numbers, compressed, in base 64.
 
-    A number is rounded to its printed digits and taken as an integer of 32 bits; the largest one stands for infinity.
-    Zigzag and one plane per byte make small numbers small for the compression.
+    A number is rounded to its digits and taken as an integer of 32 bits. One that is too large stands beside as a text,
+    by its place; infinity has none. Zigzag and one plane per byte make small numbers small for the compression.
     """
     parts, shapes = [], {}
     for name, values in arrays.items():
-        limit = 2**31 - 2
-        scaled = np.asarray(values, np.float64) * 10 ** digits[name]
-        whole = np.where(np.isinf(scaled), limit + 1, np.clip(np.rint(scaled), -limit, limit)).astype(np.int32)
-        zigzag = ((whole << 1) ^ (whole >> 31)).astype("<i4")
-        parts.append(zigzag.reshape(-1, 1).view(np.uint8).T.tobytes())
-        shapes[name] = {"shape": whole.shape, "digits": digits[name]}
+        values = np.asarray(values, np.float64)
+        scaled = values * 10.0 ** digits[name]
+        fits = np.abs(scaled) < BESIDE - 1
+        whole = np.rint(np.where(fits, scaled, 0))
+        again = 10 ** max(
+            digits[name] - PRINTED, 0
+        )  # a page rounds again: a half must not come from the first rounding
+        whole += np.where(whole % again == again / 2, np.sign(scaled - whole), 0)
+        whole = np.where(fits, whole, BESIDE).astype("<i4")
+        beside = {int(k): str(values.flat[k]) for k in np.flatnonzero(~fits & (values != np.inf))}
+        parts.append(((whole << 1) ^ (whole >> 31)).reshape(-1, 1).view(np.uint8).T.tobytes())
+        shapes[name] = {"shape": whole.shape, "digits": digits[name], "beside": beside}
     return shapes, base64.b64encode(zlib.compress(b"".join(parts), 9)).decode()
 
 
@@ -74,7 +84,8 @@ def about(run: str, epoch: int, settings: Settings, agent: Agent, arrays: dict[s
         "steps": kept_steps(agent).tolist(),
         "eval_draws": settings.run.eval_draws,
         "levels": LEVEL_FACTORS.tolist(),
-        "capacity": (draw_topology(world).capacity_bps / 1e6).round(1).tolist(),
+        "capacity": (draw_topology(world).capacity_bps / 1e6).tolist(),
+        "mean_data": mean_data_bits(world) / 1e6,
         "entries": entries(world, learner.network),
         "rules": RULES,
         "slot": world.slot_s,
@@ -84,11 +95,11 @@ def about(run: str, epoch: int, settings: Settings, agent: Agent, arrays: dict[s
 
 
 def page(run: str, epoch: int, settings: Settings, agent: Agent, log: RequestLog | None, paper: str) -> str:
-    """Return the whole page; `paper` is the way from it to the annotated paper."""
+    """Return the whole page; `paper` is the address of the annotated paper, as seen from it."""
     arrays = play(settings, agent, log)
     shapes, numbers = pack(arrays, DIGITS)
-    known = json.dumps(about(run, epoch, settings, agent, arrays) | {"shapes": shapes}).replace("</", "<\\/")
-    html = (HERE / "look.html").read_text("utf-8")
+    known = json.dumps(about(run, epoch, settings, agent, arrays) | {"shapes": shapes}).replace("<", "\\u003c")
+    template = (HERE / "look.html").read_text("utf-8")
     inlined = {
         "mark": MARK,
         "title": escape(f"Look inside a decision: {settings.learner.agent}"),
@@ -99,9 +110,7 @@ def page(run: str, epoch: int, settings: Settings, agent: Agent, log: RequestLog
         "numbers": numbers,
         "script": "\n".join((HERE / name).read_text("utf-8") for name in SCRIPTS),
     }
-    for name, text in inlined.items():
-        html = html.replace(f"<!-- {name} -->", text, 1)
-    return html
+    return re.sub(r"<!-- (\w+) -->", lambda place: inlined[place[1]], template)  # in one pass: texts hold no places
 
 
 def refuse_foreign(path: Path) -> None:
@@ -131,7 +140,7 @@ def main(argv: list[str]) -> int:
     set_up_torch(settings.run)
     path = Path(args.output or Path(args.run) / "decisions.html")
     refuse_foreign(path)
-    paper = Path(os.path.relpath(PAPER, path.resolve().parent)).as_posix()
+    paper = quote(os.fsencode(Path(os.path.relpath(PAPER, path.resolve().parent)).as_posix()))
     text = page(args.run, epoch, settings, agent, log, paper)
     write_atomically(path, text.encode())
     print(f"{path} ({len(text) / 1e6:.1f} MB)")

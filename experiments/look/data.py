@@ -1,7 +1,7 @@
 """Play one held-out episode and keep all that belongs to its decisions, each number as it will be printed.
 
-A number is kept as a whole number of units of its last printed digit: 0.3832 s with 3 digits is 383. So the page
-prints what the simulator computed, to the last digit, and a file of 1,000 flows is small.
+A number is kept as a whole number of units of its last digit: 0.3832 s with 3 digits is 383. So the page prints what
+the simulator computed, and a file of 1,000 flows is small. A term of a sum has more digits, shown if they are needed.
 """
 
 from typing import Any
@@ -22,16 +22,18 @@ RULES = "round robin, level 2", GREEDY, BY_LOAD, CROWDING
 MOST_FLOWS = 3000  # decisions of an episode that are kept, its first ones
 MOST_LATENTS = 2_300_000  # entries of all latents in the file, about one byte each
 
-# What is kept of every decision, with its printed digits. G gateways, L levels, A actions, C critics, S entries of the
+PRINTED = 3  # digits, at most, outside of a sum
+
+# What is kept of every decision, with its digits. G gateways, L levels, A actions, C critics, S entries of the
 # state, H things held, I kept latents, M kept noise draws, R rules. Mbit, Mbit/s, TFLOP, TFLOP/s, s.
 DIGITS = {
-    **dict(time=3, kind=0, workshop=0, priority=0, data=3, work=3, deadline=3, bandwidth=3, load=2, free_compute=1),
-    **dict(backlog=3, available=3, total=3, held=3, propagation=3, queueing=3, used=3),  # (G,); propagation in µs
-    **dict(wanted_rate=3, wanted_compute=3, compute=3, processing=3),  # (L,)
-    **dict(rate=3, transmission=3, delay=3, dropped=0, completed=0, late=0, short_rate=0, short_compute=0),  # (A,)
-    **dict(used_after=3, imbalance=3, deviation=3, cost=3, reward=3, probability=3),  # (A,)
+    **dict(time=3, kind=0, workshop=0, priority=0, data=3, work=3, deadline=6, bandwidth=3, load=2, free_compute=1),
+    **dict(backlog=3, available=3, total=3, held=3, propagation=3, queueing=6, used=6),  # (G,); propagation in µs
+    **dict(wanted_rate=3, wanted_compute=3, compute=3, processing=6),  # (L,)
+    **dict(rate=3, transmission=6, delay=6, dropped=0, completed=0, late=0, short_rate=0, short_compute=0),  # (A,)
+    **dict(used_after=6, imbalance=6, deviation=6, cost=6, reward=6, probability=3),  # (A,)
     # (C, A), (C, 1 + H), (S,), (I, M, A), (M, A), (), (R,)
-    **dict(values=3, prices=3, state=3, latents=1, draws=3, action=0, rules=0),
+    **dict(values=3, prices=6, state=6, latents=1, draws=3, action=0, rules=0),
 }
 
 

@@ -36,21 +36,21 @@ EQUATIONS = (
      "delay.total_delay"),
     (8, "The deadline", r"T^{act} \leq T^{req}", r"\n{deadline_test}", "delay.meets_deadline"),
     (9, "The cost", r"\begin{array}{l} H_d = T^{act} - T^{req} \\ H_r = \max_g U_g - \min_g U_g \\"
-     r" O = \alpha \n{weight_letter} H_d + \beta H_r \end{array}",
-     r"\begin{array}{l} \n{delay_bare} - \n{deadline_bare} = \n{deviation} \\ \n{most_used} - \n{least_used} ="
-     r" \n{imbalance} \\ \n{alpha} \n{weight} \cdot (\n{deviation_bare}) + \n{beta} \cdot \n{imbalance} = \n{cost}"
+     r" O = \alpha H_d + \beta H_r \end{array}",
+     r"\begin{array}{l} \n{delay_bare} - \n{deadline_bare} \ \n{deviation} \\ \n{most_used} - \n{least_used}"
+     r" \ \n{imbalance} \\ \n{alpha} \cdot (\n{deviation_bare}) + \n{beta} \cdot \n{imbalance_bare} \ \n{cost}"
      r" \end{array}", "objective.objective"),
     (10, "Constraints violated", r"\phi = [T^{act} > T^{req}] + [r^{req} > R_g^{avail}] + [c^{req} > F^{avail}]",
      r"\n{late} + \n{short_rate} + \n{short_compute} = \n{phi}", "objective.violations"),
-    (13, "The reward", r"r = -(O + \kappa\, \phi)", r"-(\n{cost} + \n{kappa} \cdot \n{phi}) = \n{reward}",
-     "objective.reward"),
+    (13, "The reward, times the weight w of the priority", r"r = -w\, (O + \kappa\, \phi)",
+     r"-\n{weight} \cdot (\n{cost_bare} + \n{kappa} \cdot \n{phi}) \ \n{reward}", "objective.reward"),
 )  # fmt: skip
 
 
 def formula(latex: str) -> str:
-    """Typeset LaTeX; every place becomes a `data-n` that the script fills."""
+    """Typeset LaTeX; every place becomes a number, `data-n`, that the script fills."""
     typeset = maths(re.sub(r"\\n\{(\w+)\}", r"\\text{@\1@}", latex), "block")
-    return re.sub(r"<mtext>@(\w+)@</mtext>", r'<mtext data-n="\1">\1</mtext>', typeset)
+    return re.sub(r"<mtext>@(\w+)@</mtext>", r'<mn data-n="\1">\1</mn>', typeset)
 
 
 def as_html(paper: str) -> str:

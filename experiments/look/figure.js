@@ -7,27 +7,28 @@ const whoChose = (f) => [value("action", f), ...row("rules", f)];
 // Rows of the figure: their label, their height, what is drawn, and the number at their right.
 function figureRows(f, draw) {
   const rows = [];
-  const bars = (label, height, numbers, right, from = 0, low = "") => rows.push({ label, height, right, low, draw: (y, x, w) => {
-    const top = Math.max(...numbers, 0, from), scale = height / (top - Math.min(...numbers, 0) || 1);
+  const bars = (label, height, numbers, right, low = "") => rows.push({ label, height, right, low, draw: (y, x, w) => {
+    const top = Math.max(...numbers, 0), scale = height / (top - Math.min(...numbers, 0) || 1);
     const zero = y + top * scale;
     return `<line class="rule" x1="${x(0)}" x2="${x(A)}" y1="${zero}" y2="${zero}"/>` + numbers.map((v, k) =>
       `<rect class="l${k % about.levels.length}" x="${(x(k) + w * 0.1).toFixed(1)}" width="${(w * 0.8).toFixed(1)}"
         y="${Math.min(zero, zero - v * scale).toFixed(1)}" height="${Math.abs(v * scale).toFixed(1)}"/>`).join("");
   } });
+  const shares = (label, height, numbers) => bars(label, height, numbers, `${(100 * Math.max(...numbers)).toFixed(0)} %`);
   if (draw >= 0) {
     about.steps.forEach((i, n) => {
-      const a = row("latents", f, n, draw), largest = a.reduce((b, v) => (Math.abs(v) > Math.abs(b) ? v : b), 0);
-      bars(`a|${i}`, 24, a, print(largest, 1));
+      const a = row("latents", f, n, draw);
+      bars(`a|${i}`, 24, a, print(Math.max(...a), 1));
     });
-    bars("π|draw", 40, row("draws", f, draw), "100 %", 1);
+    shares("π|draw", 40, row("draws", f, draw));
   } else if (about.steps.length) {
-    for (let m = 0; m < kept.draws.shape[1]; m++) bars(`π|${m + 1}`, 26, row("draws", f, m), "", 1);
+    for (let m = 0; m < kept.draws.shape[1]; m++) shares(`π|${m + 1}`, 26, row("draws", f, m));
   }
-  bars(about.steps.length ? "π|mean" : "π|", 56, row("probability", f), "100 %", 1);
+  shares(about.steps.length ? "π|mean" : "π|", 56, row("probability", f));
   if (kept.values.shape[1]) rows.push(criticRow(f));
   rows.push(delayRow(f));
   const r = row("reward", f);
-  bars("r|", 52, r, print(Math.max(...r), 2), 0, print(Math.min(...r), 2));
+  bars("r|", 52, r, print(Math.max(...r), 2), print(Math.min(...r), 2));
   return rows;
 }
 
@@ -91,7 +92,7 @@ function drawFigure(box, f, draw, looked) {
 
 // One line on an action: all that the figure shows in its column.
 function readout(f, draw, k) {
-  const L = about.levels.length, parts = [`<b>gateway ${gatewayOf(k)}, level ${k % L}</b> (action ${k})`];
+  const L = about.levels.length, parts = [`<b>${nameOf(k)}</b> (action ${k})`];
   if (draw >= 0) {
     const latents = about.steps.map((_, n) => say("latents", f, n, draw, k));
     parts.push(`a<sub>${about.steps[0]}</sub> … a<sub>0</sub>: ${latents.join(", ")}`);

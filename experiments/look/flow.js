@@ -11,7 +11,7 @@ function drawFlow(f) {
   const items = [
     ["arrives", `${say("time", f)} s, workshop ${value("workshop", f)}${about.synthetic ? `, ${KINDS[value("kind", f)]}` : ""}`],
     ["data size D", `${say("data", f)} Mbit`], ["workload C", `${say("work", f)} TFLOP`],
-    ["priority p", say("priority", f)], ["deadline T<sub>req</sub>", `${say("deadline", f)} s`],
+    ["priority p", `${say("priority", f)}, weight ${weightOf(f)}`], ["deadline T<sub>req</sub>", `${say("deadline", f)} s`],
     ["bandwidth b", `${say("bandwidth", f)} Mbit/s`],
     ["action", `gateway ${gatewayOf(k)}, level ${k % L}`],
     ["result", `T<sub>act</sub> = <span id="t-act">${say("delay", f, k)}</span> s, ${STATUS[at]}; reward
@@ -53,46 +53,36 @@ function drawOthers(f, looked) {
   }).join("")}</tbody>`;
 }
 
-// What critics with prices say of an action: the parts of its value.
-function drawPrices(f, k) {
-  const { levels, held } = about.entries, level = k % L, priced = kept.prices.shape[1] > 0;
-  const of = (n) => say("state", f, levels[level][n][gatewayOf(k)]); // the reward, then what is held
-  const pairs = held.map(([name]) => [pretty(`p_${name.replace("h_", "")}`), pretty(name)]);
-  document.getElementById("price-words").innerHTML = priced ? `In Q = V + r − ${pairs.map((pair) => pair.join(" ")).join(" − ")},
-    the value V of the state and the prices p are learned; the reward r and what the action takes are known. For gateway ${
-    gatewayOf(k)}, level ${level}:` : "";
-  const critic = (c) => [say("prices", f, c, 0), of(0), ...held.flatMap((_, n) => [say("prices", f, c, n + 1), of(n + 1)]),
-    say("values", f, c, k)];
-  document.getElementById("prices").innerHTML = !priced ? "" : `<thead><tr><th></th>${["V", "r", ...pairs.flat(), "Q"].map((name) =>
-    `<th>${name}</th>`).join("")}</tr></thead><tbody>${Array.from({ length: kept.prices.shape[1] }, (_, c) => `<tr><td>Q<sub>${
-    c + 1}</sub></td>${critic(c).map((x) => `<td>${x}</td>`).join("")}</tr>`).join("")}</tbody>`;
-}
-
 function numbersOf(f, k) {
   const g = gatewayOf(k), level = k % L, at = status(f, k);
   const seen = Object.fromEntries(about.entries.common.map(([name, place]) => [name, say("state", f, place)]));
   const used = row("used", f).map((u, other) => (other === g ? value("used_after", f, k) : u));
-  const weight = about.priority_weights[value("priority", f) - 1], deadline = say("deadline", f);
+  const v = (name, ...place) => value(name, f, ...place), deadline = say("deadline", f), limit = about.max_delay_s;
   const bits = { late: value("late", f, k), short_rate: value("short_rate", f, k), short_compute: value("short_compute", f, k) };
-  const limit = about.max_delay_s;
+  const terms = [v("transmission", k), v("queueing", g), v("processing", level)], fast = v("propagation", g) / 1e6;
+  const whole = (to) => terms.reduce((sum, term) => sum + to(term), fast), { delay_weight: alpha, balance_weight: beta } = about;
+  const phi = bits.late + bits.short_rate + bits.short_compute, [ofDelay, is2] = adding([at === 2 ? whole((x) => x) : v("delay", k), whole]);
+  const [late, is9] = adding([v("deviation", k), (to) => to(v("delay", k)) - to(v("deadline"))]);
+  const [share, isRange] = adding([v("imbalance", k), (to) => to(Math.max(...used)) - to(Math.min(...used))]);
+  const [ofCost, isCost] = adding([v("cost", k), (to) => alpha * to(v("deviation", k)) + beta * to(v("imbalance", k))]);
+  const [inReward, isReward] = adding([v("reward", k), (to) => -weightOf(f) * (to(v("cost", k)) + about.penalty * phi)]);
   return {
-    ...seen, ...bits, phi: bits.late + bits.short_rate + bits.short_compute,
+    ...seen, ...bits, phi,
     data: `${say("data", f)} Mbit`, work: `${say("work", f)} TFLOP`, priority: say("priority", f), deadline: `${deadline} s`,
     levels: about.levels.join(", "), action: k, gateway: g, wanted_rate: `${say("wanted_rate", f, level)} Mbit/s`,
     wanted_compute: `${say("wanted_compute", f, level)} TFLOP/s`, eta: about.levels[level], fraction: about.compute_fraction,
     bandwidth: `${say("bandwidth", f)} Mbit/s`, available: `${say("available", f, g)} Mbit/s`, rate: `${say("rate", f, k)} Mbit/s`,
     free_compute: `${say("free_compute", f)} TFLOP/s`, compute: `${say("compute", f, level)} TFLOP/s`,
-    backlog: `${say("backlog", f, g)} Mbit`, transmission: `${say("transmission", f, k)} s`, queueing: `${say("queueing", f, g)} s`,
-    processing: `${say("processing", f, level)} s`, transmission_bare: say("transmission", f, k),
-    queueing_bare: say("queueing", f, g),
+    backlog: `${say("backlog", f, g)} Mbit`, transmission: `${ofDelay(terms[0])} s`, queueing: `${ofDelay(terms[1])} s`,
+    processing: `${ofDelay(terms[2])} s`, transmission_bare: ofDelay(terms[0]), queueing_bare: ofDelay(terms[1]),
     propagation: `${say("propagation", f, g)} µs`,
-    total: at === 2 ? `> ${limit} s, counts as ${limit} s` : `= ${say("delay", f, k)} s`,
+    total: at === 2 ? `> ${limit} s, counts as ${limit} s` : `${is2} ${say("delay", f, k)} s`,
     deadline_test: `${say("delay", f, k)} s ${bits.late ? ">" : "≤"} ${deadline} s: ${STATUS[at]}`,
-    delay_bare: say("delay", f, k), deadline_bare: deadline, deviation: `${say("deviation", f, k)} s`,
-    deviation_bare: say("deviation", f, k), most_used: print(Math.max(...used), 3), least_used: print(Math.min(...used), 3),
-    imbalance: say("imbalance", f, k), alpha: about.delay_weight, beta: about.balance_weight, kappa: about.penalty,
-    weight: weight === 1 ? "" : `· ${weight}`, weight_letter: about.priority_weights.every((w) => w === 1) ? "" : "w",
-    cost: say("cost", f, k), reward: say("reward", f, k),
+    delay_bare: late(v("delay", k)), deadline_bare: late(v("deadline")), deviation: `${is9} ${say("deviation", f, k)} s`,
+    most_used: share(Math.max(...used)), least_used: share(Math.min(...used)), imbalance: `${isRange} ${say("imbalance", f, k)}`,
+    alpha, deviation_bare: ofCost(v("deviation", k)), beta, imbalance_bare: ofCost(v("imbalance", k)),
+    cost: `${isCost} ${say("cost", f, k)}`, weight: weightOf(f), cost_bare: inReward(v("cost", k)), kappa: about.penalty,
+    reward: `${isReward} ${say("reward", f, k)}`,
   };
 }
 
@@ -100,6 +90,5 @@ function drawEquations(f, k) {
   const numbers = numbersOf(f, k);
   for (const place of document.querySelectorAll("[data-n]")) place.textContent = numbers[place.dataset.n];
   document.getElementById("action").value = k;
-  const who = whoChose(f).map((other, n) => (other === k ? LETTERS[n] : "")).filter(Boolean);
-  document.getElementById("chosen-by").textContent = who.length ? `chosen by ${who.join(", ")}` : "chosen by none";
+  document.getElementById("chosen-by").textContent = `chosen by ${lettersOf(f, k) || "none"}`;
 }

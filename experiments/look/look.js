@@ -18,7 +18,8 @@ function look(k) {
   looked = k;
   drawFigure(part.figure, chosen, draw, looked);
   part.readout.innerHTML = readout(chosen, draw, looked);
-  drawPrices(chosen, looked);
+  const own = value("action", chosen);
+  drawPair(chosen, own, looked === own ? whoChose(chosen)[LETTERS.indexOf("G")] : looked);
   drawOthers(chosen, looked);
   drawEquations(chosen, looked);
 }
@@ -66,13 +67,15 @@ function chooseDraw(m) {
 }
 
 function words() {
+  const takes = `c is what an action takes from later flows: crowding in Mbit, times the recent load, over the mean size of data, ${
+    print(about.mean_data, 3)} Mbit.`;
   const { agent, steps } = about, critics = kept.values.shape[1], draws = kept.draws.shape[1];
   document.getElementById("summary").textContent = `${agent}${about.network === "mlp" ? "" : `, network ${about.network}`}, ${
     about.epoch} epochs (${about.run}). Held-out traffic, ${about.traffic}: ${about.cut ? "the first " : ""}${F.toLocaleString("en")} flows, ${about.score}.`;
   document.getElementById("figure-title").textContent = steps.length ? "From noise to a decision" : "The decision";
   const chain = steps.length
     ? `The chain turns noise a<sub>${steps[0]}</sub> and the state into the logits a<sub>0</sub>; softmax makes the policy π of
-       them. Each row of the chain has its own scale; its largest entry stands at the right. One draw is random, so the policy is
+       them. Each row of the chain has its own scale; its largest entry stands at the right, as for π. One draw is random, so the policy is
        the mean of ${about.eval_draws} draws, and its most likely action is taken.${
        draws < about.eval_draws ? ` This file holds the chain of the first ${draws}.` : ""}`
     : `${agent} has no diffusion chain, so none is shown.`;
@@ -82,14 +85,16 @@ function words() {
     dashed: the deadline.`;
   document.getElementById("state-words").innerHTML = about.network === "mlp"
     ? "Eq. 11, each number centred and scaled before it enters." : `The state for shared networks: r is the reward of a level (${
-    about.levels.join(", ")}); then follows what it holds, times the recent load: ${about.entries.held.map(([name, meaning]) =>
-    pretty(name) + (meaning && ` (${meaning})`)).join(", ")}.`;
+    about.levels.join(", ")}); ${takes}`;
+  document.getElementById("pair-words").innerHTML = `The choice of the agent (A), and what one-step greedy would do (G), or the action
+    that you click. ${priced() ? `Value V and price p are learned, and the same for all actions; r and c are known. ${takes} p is the
+    reward that later flows lose for each 1 of c.` : ""}`;
   document.querySelectorAll(".eta").forEach((e, n) => (e.textContent = about.levels[n]));
   document.getElementById("draws").innerHTML = draws ? [`mean of ${about.eval_draws}`,
     ...Array.from({ length: draws }, (_, m) => `draw ${m + 1}`)].map((text, m) => `<label><input type="radio" name="draw" value="${
     m - 1}"${m - 1 === draw ? " checked" : ""}>${text}</label>`).join("") : "";
   part.action.innerHTML = about.capacity.map((_, g) => `<optgroup label="gateway ${g}">${about.levels.map((eta, level) =>
-    `<option value="${g * L + level}">gateway ${g}, level ${level}</option>`).join("")}</optgroup>`).join("");
+    `<option value="${g * L + level}">${nameOf(g * L + level)}</option>`).join("")}</optgroup>`).join("");
 }
 
 function listen() {
@@ -108,7 +113,8 @@ function listen() {
     if (mark) choose(+mark.dataset.flow);
   });
   on("overview", "click", (event) => {
-    const box = part.overview.getBoundingClientRect(), t = ((event.clientX - box.left) / box.width) * length();
+    const box = part.overview.getBoundingClientRect(), left = gutter(box.width);
+    const t = ((event.clientX - box.left - left) / (box.width - left)) * length();
     choose(Math.max(0, times.findLastIndex((time) => time <= t)));
   });
   for (const id of ["figure", "others"]) on(id, "click", (event) => {

@@ -1,5 +1,5 @@
-// The numbers of the page: whole numbers of units of their last printed digit, as `data.py` keeps them.
-const INFINITE = 2 ** 31 - 1;
+// The numbers of the page: whole numbers of units of their last digit, as `data.py` keeps them.
+const BESIDE = 2 ** 31 - 1, PRINTED = 3;
 const about = JSON.parse(document.getElementById("about").textContent);
 const kept = {};
 
@@ -8,7 +8,7 @@ async function readNumbers() {
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
   const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
   let at = 0;
-  for (const [name, { shape, digits }] of Object.entries(about.shapes)) {
+  for (const [name, { shape, digits, beside }] of Object.entries(about.shapes)) {
     const size = shape.reduce((a, b) => a * b, 1);
     const whole = new Int32Array(size);
     for (let k = 0; k < size; k++) {
@@ -16,15 +16,15 @@ async function readNumbers() {
         (bytes[at + 3 * size + k] << 24);
       whole[k] = (u >>> 1) ^ -(u & 1);
     }
-    kept[name] = { whole, shape, digits };
+    kept[name] = { whole, shape, digits, beside };
     at += 4 * size;
   }
 }
 
 function value(name, ...place) {
-  const { whole, shape, digits } = kept[name];
+  const { whole, shape, digits, beside } = kept[name];
   const k = shape.reduce((index, size, d) => index * size + (place[d] ?? 0), 0);
-  return whole[k] === INFINITE ? Infinity : whole[k] / 10 ** digits;
+  return whole[k] === BESIDE ? Number(beside[k] ?? Infinity) : whole[k] / 10 ** digits;
 }
 
 function row(name, ...place) {
@@ -32,13 +32,18 @@ function row(name, ...place) {
   return Array.from({ length: shape[shape.length - 1] }, (_, k) => value(name, ...place, k));
 }
 
-// A number as it is printed, to its last digit.
-function say(name, ...place) {
-  return print(value(name, ...place), kept[name].digits);
-}
+// A number as it is printed outside of a sum.
+const say = (name, ...place) => print(value(name, ...place), Math.min(PRINTED, kept[name].digits));
 
 function print(number, digits) {
   return number === Infinity ? "∞" : number.toFixed(digits).replace(/^-(?=[0.]*$)/, "").replace("-", "−");
+}
+
+// For sums, [result, sum of rounded terms]: how to print the terms so that they add up; = or, if they cannot, ≈; how to round.
+function adding(...sums) {
+  const to = (d) => (x) => +x.toFixed(d), close = (a, b) => a === b || Math.abs(a - b) < 0.5 * 10 ** -PRINTED - 1e-9;
+  const found = [3, 4, 5, 6].find((d) => sums.every(([result, sum]) => close(to(PRINTED)(result), sum(to(d)))));
+  return [(x) => print(x, found ?? 6), found ? "=" : "≈", to(found ?? 6)];
 }
 
 const signed = (text) => (/^[−0∞]/.test(text) && Number(text.replace("−", "-")) <= 0 ? text : `+${text}`);

@@ -4,14 +4,12 @@ from edgediff.config import WorldConfig
 from edgediff.world.decision import LEVEL_FACTORS
 from edgediff.world.state import COMMON_ENTRIES, FLOW_ENTRIES, LEVEL_ENTRIES, OWN_ENTRIES
 
-MEANINGS = {"c": "crowding"}  # of what an action takes
-
 
 def entries(world: WorldConfig, network: str) -> dict[str, list]:
     """Return the entries of the state by name, with their places.
 
     "common" has [name, place], "gateway" [name, places], one place for every gateway. For shared networks, "levels" has
-    for each level the places of the reward, then of what is held; "held" has [name, meaning] of the latter.
+    for each level the places of the reward, then of what the action takes.
     """
     gateways = world.num_gateways
     if network == "mlp":
@@ -28,5 +26,4 @@ def entries(world: WorldConfig, network: str) -> dict[str, list]:
         "common": [[name, places[name][0]] for name in places if name not in own],
         "gateway": [[name, places[name]] for name in own],
         "levels": [[places[name] for name in level] for level in levels],
-        "held": [[name, MEANINGS.get(name, "")] for name in LEVEL_ENTRIES[1:]],
     }

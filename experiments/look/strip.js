@@ -2,6 +2,7 @@
 const STATUS = ["in time", "late", "dropped"];
 const G = about.capacity.length, F = about.flows;
 const GUTTER = 76;
+const gutter = (width) => (width < 500 ? 44 : GUTTER);
 let times = [], most = 1; // when each flow is drawn, flows of one slot side by side; the longest queue
 
 const status = (f, k) => (value("dropped", f, k) ? 2 : value("completed", f, k) ? 0 : 1);
@@ -33,12 +34,13 @@ function steps(first, last, x, y, base) {
 
 function drawOverview(box) {
   const width = box.clientWidth, high = Math.max(3, Math.min(12, 100 / G)), height = G * high;
-  const x = (f) => (times[f] / length()) * width;
+  const left = gutter(width), x = (f) => left + (times[f] / length()) * (width - left);
   let body = "";
   for (let g = 0; g < G; g++) {
     const bottom = (g + 1) * high - 1;
-    body += `<rect class="lane" y="${bottom - high + 1}" width="${width}" height="${high - 1}"/><path class="held"
+    body += `<rect class="lane" x="${left}" y="${bottom - high + 1}" width="${width - left}" height="${high - 1}"/><path class="held"
       d="${steps(0, F - 1, x, (f) => bottom - (high - 1) * value("used", f, g), bottom)}"/>`;
+    if (g % Math.ceil(10 / high) === 0) body += `<text x="2" y="${bottom}">${left < GUTTER ? "" : "gateway "}${g}</text>`;
   }
   for (let f = 0; f < F; f++) {
     const at = outcome(f), g = gatewayOf(value("action", f));
@@ -49,15 +51,15 @@ function drawOverview(box) {
 }
 
 function moveWindow(box, [from, to]) {
-  const width = box.clientWidth, frame = box.querySelector(".window");
-  frame.setAttribute("x", (from / length()) * width + 1);
-  frame.setAttribute("width", Math.max(4, ((to - from) / length()) * width - 2));
+  const frame = box.querySelector(".window"), left = gutter(box.clientWidth), each = (box.clientWidth - left) / length();
+  frame.setAttribute("x", left + from * each + 1);
+  frame.setAttribute("width", Math.max(4, (to - from) * each - 2));
 }
 
 const SHAPES = ['<circle r="3.2"/>', '<path d="M0-4.6L4.6 3.6H-4.6Z"/>', '<path d="M-3.6-3.6L3.6 3.6M3.6-3.6L-3.6 3.6"/>'];
 
 function drawStrip(box, chosen, [from, to]) {
-  const width = box.clientWidth, left = width < 500 ? 44 : GUTTER;
+  const width = box.clientWidth, left = gutter(width);
   const high = Math.max(24, Math.min(46, 380 / G)), room = 15, height = G * high + 20;
   const inX = (t) => left + ((t - from) / (to - from)) * (width - left);
   const x = (f) => Math.max(left, Math.min(width, inX(times[f])));
