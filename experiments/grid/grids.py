@@ -1,4 +1,7 @@
-"""All grids. Each has a folder of results; `smoke`, a quick test of the runner, has none that is committed."""
+"""All grids. Each has a folder of results; `smoke`, a quick test of the runner, has none that is committed.
+
+The runs of `replay` take seconds: a test repeats them, and finds that the code of today computes something else.
+"""
 
 from edgediff.train import SHOWN_RULES
 from edgediff.world.rules import ADMISSION, BY_LOAD, COMPLETION, CROWDING, DUAL, GREEDY, PRICED
@@ -42,7 +45,11 @@ TINY = dict(
     epochs=4, updates_per_epoch=5, eval_every=4, eval_episodes=1, collect_per_epoch=200, num_envs=20, num_slots=60
 )
 TINY |= dict(actor_lr=0.001, critic_lr=0.001, hidden=16, d2sac_denoising_steps=2, batch_size=64)
+# With updates so many and so large, a slight change of one changes decisions; how a processor rounds does not.
+REPLAY = TINY | dict(epochs=6, updates_per_epoch=25, eval_every=2)
+REPLAY |= dict(actor_lr=0.003, critic_lr=0.003, sac_critic_lr=0.003, dqn_lr=0.003)
 
+REPLAYED = {"mlp": Variant(), "shared, priced": Variant(dict(network="shared", critic="priced") | ON_RANGE)}
 ABLATED = {
     "d2sac": Variant(),
     "N = 1": Variant(dict(d2sac_denoising_steps=1)),
@@ -183,6 +190,7 @@ ALL = (
     Grid("tuning_sac", ("sac",), TUNING_SEEDS, LOADS_1_2, settings=dict(sac_critic_lr=0.0001), variants=TUNING_SAC),
     Grid("tuning_dqn", ("dqn",), TUNING_SEEDS, LOADS_1_2, variants=TUNING_DQN),
     Grid("tuning_ppo", ("ppo",), TUNING_SEEDS, LOADS_1_2, settings=dict(ppo_gae_lambda=0.95), variants=TUNING_PPO),
+    Grid("replay", LEARNERS, (0,), LOADS_1_2 + LAST_WEIGHTS, 2, settings=REPLAY, variants=REPLAYED),
     Grid("smoke", (*LEARNERS, "round robin, level 2", next(iter(PLANNERS))), (0,), LOADS_1_2, 2, settings=TINY),
 )
 GRIDS = {grid.name: grid for grid in ALL}
