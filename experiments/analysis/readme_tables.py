@@ -44,10 +44,11 @@ def front(results: Path) -> str:
     rows = {"d2sac": "d2sac, deploy", "sac": "sac, deploy", **{name: name for name in (*SHOWN_RULES, COMPLETION, DUAL)}}
     for columns, names in ((ours, rows), (quick, QUICK)):
         for variant, text in names.items():
-            found = {heading: of_variant(column, variant) for heading, column in columns.items()}
-            unlike = columns is quick  # its reward has no weights
-            cells = ["" if unlike and "reward" in h else f"{iqm(f.to_numpy()):.3f}" for h, f in found.items()]
-            body += [[text, *cells]] if len(next(iter(found.values()))) else []
+            found = {heading: of_variant(column, variant).to_numpy() for heading, column in columns.items()}
+            if any(map(len, found.values())):
+                unlike = columns is quick  # its reward has no weights
+                cells = ["" if unlike and "reward" in h else f"{iqm(values):.3f}" for h, values in found.items()]
+                body.append([text, *cells])
     return markdown(["scheduler", *(heading.replace(" p3", ", p = 3") for heading in ours)], body)
 
 
