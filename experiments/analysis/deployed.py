@@ -9,14 +9,14 @@ from pathlib import Path
 from edgediff.learner.agents import AGENTS
 from edgediff.run.commandline import Parser
 from edgediff.run.process import run_program
-from edgediff.world.rules import BY_LOAD, CROWDING, GREEDY
+from edgediff.world.rules import BY_LOAD, CROWDING
 from experiments import RESULTS
 from experiments.analysis.gateways import read_times
 from experiments.analysis.lines import draw, finish, name_rules
 from experiments.analysis.reading import by_agent, pd, read
 from experiments.pictures.drawing import plt
 
-SHOWN_RULES = GREEDY, BY_LOAD, CROWDING
+SHOWN_RULES = BY_LOAD, CROWDING
 
 
 def update_ms(results: Path) -> dict[str, float]:
