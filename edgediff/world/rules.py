@@ -147,8 +147,8 @@ def all_rules(seed: int | np.random.SeedSequence = 0) -> dict[str, Policy]:
         "most available": most_available,
         GREEDY: one_step_greedy,
         ADMISSION: greedy_with_admission,
-        PRICED: GreedyWithPrices(by_load=False, **FIXED_PRICES),
-        BY_LOAD: GreedyWithPrices(**PRICES),
+        PRICED: GreedyWithPrices(by_load=False, **FIXED_PRICES),  # type: ignore[arg-type]
+        BY_LOAD: GreedyWithPrices(**PRICES),  # type: ignore[arg-type]
         CROWDING: GreedyWithPrices(crowding_mbit=CROWDING_PRICE),
         COMPLETION: GreedyWithPrices(completion=True, held_mbit=HOLDING_PRICE),
         DUAL: SelfTuningPrices(**SELF_TUNING),

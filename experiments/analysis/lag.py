@@ -6,12 +6,13 @@ the price per Mbit of crowding, and completion, by the time since the load last 
 
 import csv
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from edgediff.config import WorldConfig
+from edgediff.errors import ConfigError
+from edgediff.learner.shared import PricedCritic
 from edgediff.run.commandline import Parser
 from edgediff.run.process import run_program, set_up_torch
 from edgediff.run.scores import agent_policy
@@ -23,6 +24,7 @@ from edgediff.world.simulator import Simulator
 from edgediff.world.workload import _SWING, HELD_OUT, stream, two_states
 from experiments import RESULTS
 from experiments.analysis.reading import pd, read_csv
+from experiments.look.inside import critics
 from experiments.pictures.drawing import plt, save
 
 EPISODES, BIN_S, SHOWN_S = 64, 0.25, 4.0
@@ -57,10 +59,12 @@ def played(world: WorldConfig, policy: Policy, seed: int) -> pd.DataFrame:
 
 def rows_of(run: str) -> list[tuple]:
     """Return the rows of lag.csv: means over bins of time, for the agent and for the rule with prices times load."""
-    settings, _, _, agent = load_run(run, load=1.5, load_swing=0.7, load_stay_slots=200.0)
+    settings, _, _, agent = load_run(run, load=1.5, load_swing=0.7, load_stay_slots=200.0, num_slots=1000)
+    priced = [critic for critic in critics(agent) if isinstance(critic, PricedCritic)]
+    if not priced:
+        raise ConfigError(f"run: {run} has no critics with prices (network shared, critic priced)")
     set_up_torch(settings.run)
-    world = replace(settings.world, load_low=0.0, load_high=0.0)
-    price = float(agent.networks["target_critics"].q1.prices[0]) / (mean_data_bits(world) / 1e6)
+    world, price = settings.world, float(priced[0].prices[0].detach()) / (mean_data_bits(settings.world) / 1e6)
     rows = []
     for name, policy in (("d2sac", agent_policy(agent, settings.run)[1]), (BY_LOAD, all_rules()[BY_LOAD])):
         flows = played(world, policy, HELD_OUT + 1 + settings.run.seed)
@@ -98,9 +102,9 @@ def main(argv: list[str]) -> int:
     parser.add_argument("run", metavar="RUN", help="folder of a run with critics that have prices")
     parser.add_argument("--results", metavar="FOLDER", default=str(RESULTS), help="where lag.csv and lag.png go")
     args = parser.parse(argv)
-    results = Path(args.results)
+    results, rows = Path(args.results), rows_of(args.run)
     with (results / "lag.csv").open("w", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows([COLUMNS, *rows_of(args.run)])
+        csv.writer(file, lineterminator="\n").writerows([COLUMNS, *rows])
     figure(read_csv(results / "lag.csv", COLUMNS, ("since", "scheduler")), results / "lag.png")
     return 0
 

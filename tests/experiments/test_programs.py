@@ -21,12 +21,12 @@ PROGRAMS = sorted(".".join(parts) for parts in FOUND)
 KINDS = "d2sac mlp", "d2sac shared", "d2sac priced", "sac priced", "dqn shared", "ppo mlp", "ppo shared"
 NETWORKS = {"mlp": [], "shared": ["--network", "shared"], "priced": ["--network", "shared", "--critic", "priced"]}
 OPTIONS = {"evaluate": ["--final-episodes", "1"], "transfer": ["--results", "."], "pictures": ["--output", "pictures"]}
-OPTIONS["look"] = ["--output", "page.html"]
+OPTIONS |= {"look": ["--output", "page.html"], "lag": ["--results", "."]}
 
 
 def may_refuse(program, kind):
     """Tell which runs a program is not made for; it says so in one line."""
-    return "transfer" in program and "mlp" in kind
+    return "transfer" in program and "mlp" in kind or "lag" in program and "priced" not in kind
 
 
 @pytest.fixture(scope="module")

@@ -459,13 +459,12 @@ def test_the_figure_of_deploy_is_drawn_beside_its_results(tmp_path, call):
     from experiments.analysis import deployed
 
     reading.read.cache_clear()
-    for name, reward in (("headline", -0.3), ("deploy", -0.2)):
-        for agent in ("d2sac", "sac"):
-            write_csv(tmp_path / f"{name}/{agent}-0.csv", job(agent, 0, reward))
+    for agent in ("d2sac", "sac"):
+        write_csv(tmp_path / f"deploy/{agent}-0.csv", job(agent, 0, -0.2))
     for rule in deployed.SHOWN_RULES:
         rows = [row for row in job("random", 0, -0.5)]
         name = re.sub(r"[^a-zA-Z0-9.-]", "_", f"{rule}-0")
-        write_csv(tmp_path / f"headline/{name}.csv", [row | dict(agent=rule, variant=rule) for row in rows])
+        write_csv(tmp_path / f"deploy/{name}.csv", [row | dict(agent=rule, variant=rule) for row in rows])
     assert call(deployed, "--results", tmp_path)[0] == 0 and (tmp_path / "deploy.png").exists()
 
 

@@ -60,5 +60,5 @@ def test_a_run_is_scored_on_every_network(tmp_path, monkeypatch, capsys):
     with (tmp_path / "transfer.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert {row["network"] for row in rows} == set(transfer.NETWORKS)
-    assert len(rows) == 3 * len(short) and {row["scheduler"] for row in rows} >= {"deploy", GREEDY}
+    assert len(rows) == 4 * len(short) and {row["scheduler"] for row in rows} >= {"deploy", GREEDY}
     assert all(0 <= float(row["completion"]) <= 1 for row in rows)

@@ -51,7 +51,7 @@ def test_train_shows_four_rows_of_the_table_that_evaluate_shows_whole(call):
     assert status == 0
     heading, *short = out[out.index("last weights\n") :].strip().splitlines()[1:6]
     assert [line[:20].strip() for line in short] == [
-        "d2sac, mean of 8", "round robin, level 2", "most available", "one-step greedy (kno"]  # fmt: skip
+        "d2sac, mean of 8", "round robin, level 2", "one-step greedy (kno", "greedy with admissio"]  # fmt: skip
     assert heading.split() == "completion reward latency s p95 latency s dropped".split()
     lines = whole.splitlines()[2:]
     assert len(lines) == 2 + len(all_rules())  # two modes of the agent
