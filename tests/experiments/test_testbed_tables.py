@@ -39,6 +39,7 @@ def test_the_time_of_a_flow_that_is_alone_is_a_median(tmp_path):
     assert [line for line in lines if "1.000" in line] == ["| 1 Mbit | 1.000 |  |  |  |  |  |"]
 
 
+@pytest.mark.slow
 def test_the_picture_has_the_flows_of_each_setting_in_a_panel_of_its_own(tmp_path, call):
     (tmp_path / "testbed").mkdir()
     rows = [FLOW_COLUMNS, ("fifo", "agent", 0.2, 0.3), ("unpaced", "agent", 0.4, 0.5), ("unpaced", "agent", 0.6, 0.7)]
