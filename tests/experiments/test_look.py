@@ -430,7 +430,7 @@ def test_the_weight_of_the_priority_stands_where_the_reward_is(shown):
         priority = tab.evaluate("value('priority', chosen)")
         weight = weights[priority - 1]
         assert f"{priority}, weight {weight}\n" in tab.inner_text("#flow")
-        assert f"weight of priority {priority}: {weight}\n" in tab.inner_text("#pair")
+        assert f"priority {priority}, weight {weight}\n" in tab.inner_text("#pair")
         assert tab.text_content("[data-n=weight]") == weight
 
 
@@ -544,6 +544,7 @@ def test_the_page_is_no_wider_than_the_screen(shown, width, scheme):
     tab = shown("d2sac", "priced", width=width, scheme=scheme, load=4.0)
     tab.click("#miss")
     assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    assert tab.eval_on_selector(".scroll:has(> #pair)", "e => e.scrollWidth <= e.clientWidth")
     assert tab.locator("#equations li").count() == 13
     assert not re.search("NaN|undefined|null", tab.text_content("main"))
     grounds = tab.evaluate("getComputedStyle(document.body).backgroundColor")
