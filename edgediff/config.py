@@ -146,7 +146,7 @@ class LearnerConfig:
 
     agent: str = setting("d2sac", "which agent learns", choices=("d2sac", "sac", "dqn", "ppo"))
     network: str = setting("mlp", "one for the whole state, or one shared by all gateways", choices=("mlp", "shared"))
-    critic: str = setting("values", "values, or prices of what is held (network shared)", choices=("values", "priced"))
+    critic: str = setting("values", "values, or prices of what is taken (network shared)", choices=("values", "priced"))
     gamma: float = setting(0.95, "gamma, discount factor", 0, 1)
     entropy_temperature: float = setting(0.05, "alpha of Table 1, weight of the entropy in J", 0, 1e3)
     tau: float = setting(0.005, "tau, soft update rate", TINY, 1)
@@ -238,10 +238,11 @@ class Settings(NamedTuple):
 PRESETS: dict[str, dict[str, Any]] = {
     "paper": {},  # Table 1 as printed
     "quick": dict(epochs=100, eval_every=5),  # Table 1 with a tenth of the epochs: minutes on one core
-    "deploy": dict(  # not the paper's: shared networks, prices, a range of loads, a longer horizon, two denoising steps
+    "deploy": dict(  # not the paper's: shared networks, a price, weights of priorities, a range of loads, two steps
         network="shared", critic="priced", hidden=64, load_low=0.5, load_high=3.0,
-        epochs=60, collect_per_epoch=5000, batch_size=256, buffer_size=300_000, eval_every=20, final_episodes=32,
-        gamma=0.985, n_step=10, actor_lr=1e-3, critic_lr=5e-4, d2sac_denoising_steps=2, d2sac_diffusion_weight=0.1,
+        priority1_weight=0.5, priority3_weight=2.0,
+        epochs=40, collect_per_epoch=5000, batch_size=256, buffer_size=200_000, eval_every=10, final_episodes=32,
+        gamma=0.97, n_step=10, actor_lr=1e-3, critic_lr=5e-4, d2sac_denoising_steps=2, d2sac_diffusion_weight=0.1,
         sac_critic_lr=5e-4, dqn_lr=5e-4, dqn_epsilon_final=0.01, ppo_gae_lambda=0.95,
     ),
 }  # fmt: skip

@@ -28,11 +28,11 @@ from edgediff.run.scores import agent_policy, score, scores_of, table
 from edgediff.run.start import resume_run, start_run
 from edgediff.run.weights import new_agent
 from edgediff.world.log import RequestLog
-from edgediff.world.rules import BY_LOAD, CROWDING, GREEDY, all_rules
+from edgediff.world.rules import ADMISSION, BY_LOAD, CROWDING, GREEDY, all_rules
 from edgediff.world.simulator import Simulator
 from edgediff.world.state import state_of
 
-SHOWN_RULES = "round robin, level 2", "most available", GREEDY, BY_LOAD, CROWDING
+SHOWN_RULES = "round robin, level 2", GREEDY, ADMISSION, BY_LOAD, CROWDING
 _AGENT, _REPLAY = 100, 101  # names of the learner's random streams, beside those of the workload
 
 

@@ -80,7 +80,9 @@ def test_a_bad_setting_is_named_with_its_value(config_class, given, named):
 @pytest.mark.parametrize("name", PRESETS)
 def test_presets_are_valid_for_every_agent(name, agent):
     settings = preset_settings(name, {"learner": {"agent": agent}})
-    assert settings.learner.agent == agent and settings.world.at_load(1.0) == WorldConfig()
+    weights = (0.5, 1.0, 2.0) if name == "deploy" else (1.0, 1.0, 1.0)
+    weighed = {f"priority{p}_weight": weight for p, weight in zip((1, 2, 3), weights, strict=True)}
+    assert settings.learner.agent == agent and settings.world.at_load(1.0) == WorldConfig(**weighed)
 
 
 def test_quick_is_table_1_with_fewer_epochs_and_nothing_else_changed():

@@ -40,7 +40,7 @@ def test_every_equation_and_every_line_marks_a_test():
 @pytest.mark.slow
 def test_links_and_the_page_of_tests_are_up_to_date():
     """After a change of lines or of markers: python -m experiments.page.index."""
-    text = ROOT.joinpath("README.md").read_text()
+    text = index.PAGE.read_text()
     assert text == index.with_line_numbers(text)
     assert ROOT.joinpath("tests/README.md").read_text() == index.page_of_tests(ROWS)
 
@@ -66,12 +66,12 @@ def test_the_index_is_read_as_it_is_meant():
     text = """## Equation index
 | equation | what | function |
 |---|---|---|
-| (4), (7) | grants | [allocate](edgediff/world/delay.py#L19) |
-| lines 13-14 | a step | [D2SAC.update](edgediff/learner/d2sac.py#L1), [a](experiments/variants/agents.py#L2) |
+| (4), (7) | grants | [allocate](world/delay.py#L19) |
+| lines 13-14 | a step | [D2SAC.update](learner/d2sac.py#L1), [a](../experiments/variants/agents.py#L2) |
 | Table 1 | values | [LearnerConfig](edgediff/config.py#L3) |
 
 ## Glossary
-| (9) | | [a](edgediff/b.py#L1) |
+| (9) | | [a](b.py#L1) |
 """
     grants, step, table = read_index(text)
     assert grants.equations == {4, 7} and not grants.lines and grants.functions == ("edgediff.world.delay.allocate",)

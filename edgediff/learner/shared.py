@@ -18,13 +18,14 @@ from torch import Tensor, nn
 from edgediff.errors import ConfigError
 from edgediff.learner.embedding import TIME_DIM, StepEmbedding
 
+PRICE_GAIN = 20.0  # a step of Adam has about the size of its rate, whatever it moves: a price, of order 1, needs more
+
 
 class Widths(NamedTuple):
     """How a state is laid out: common numbers, then of each item in turn its own and those of each of its levels.
 
     The levels of an item are its actions. The first number of a level is the reward that a model predicts, the rest is
-    what the action takes, which a priced critic charges for. Without a model there are none. The last of the common
-    numbers is the one that prices depend on.
+    what the action takes, which a priced critic charges for. Without a model there are none.
     """
 
     common: int
@@ -53,8 +54,8 @@ def checked_widths(given: Any, state_dim: int, num_actions: int, critic: str = "
     if left or items < 1 or items * widths.levels != num_actions:
         shape = f"{widths.common} + {widths.item} G numbers and {widths.levels} G actions"
         raise ConfigError(f"widths: {shape} are not {state_dim} and {num_actions} for any number of items G")
-    if critic == "priced" and (widths.per_level < 2 or not widths.common):
-        raise ConfigError(f"widths: {given} has no reward and what has a price at each level, or no common number")
+    if critic == "priced" and widths.per_level < 2:
+        raise ConfigError(f"widths: per_level {widths.per_level} is not at least 2: a reward, and what has a price")
     return widths
 
 
@@ -118,33 +119,30 @@ class SharedValue(nn.Module):
 
 
 class PricedCritic(nn.Module):
-    """From a state to Q(s, a) = V(s) + r(s, a) - sum_j p_j(x) c_j(s, a), (B, A), x the last of the common numbers.
+    """From a state to Q(s, a) = V(s) + r(s, a) - sum_j p_j c_j(s, a), (B, A).
 
     The model tells of every action its reward r and what it takes from later flows, c. What is left to learn is the
     value of the state, and a price of each c. Prices are common to all actions, so errors of the value cannot change
-    which action is best. They depend on one number, in the edge network the recent load: prices that may depend on the
-    whole state are noisy, and follow what the states of an action have in common. They start at 0, where the best
-    action is that of the greedy rule.
+    which action is best; and to all states, since one that depends on the state is noisy, and follows what states have
+    in common with the actions that are taken in them. They start at 0, where the best action is that of greedy.
     """
 
     def __init__(self, widths: Widths, hidden: int):
         super().__init__()
         self.widths = widths
         self.value = SharedValue(widths, hidden)
-        last = nn.Linear(hidden, widths.per_level - 1)
-        nn.init.zeros_(last.weight), nn.init.zeros_(last.bias)
-        self.of_load = nn.Sequential(nn.Linear(1, hidden), nn.SiLU(), last)
+        self.scaled_prices = nn.Parameter(torch.zeros(widths.per_level - 1))
 
-    def prices(self, state: Tensor) -> Tensor:
-        """Return the price of each thing taken, (B, P)."""
-        return self.of_load(state[..., self.widths.common - 1 : self.widths.common])
+    @property
+    def prices(self) -> Tensor:
+        """The price of each thing that is taken, (P,)."""
+        return PRICE_GAIN * self.scaled_prices
 
     def forward(self, state: Tensor) -> Tensor:
         """Value every action."""
         _, own = split_state(state, self.widths)
         reward, taken = of_levels(own, self.widths)
-        net = reward - (self.prices(state)[..., None, None, :] * taken).sum(dim=-1)
-        return self.value(state) + net.flatten(-2)
+        return self.value(state) + (reward - (self.prices * taken).sum(dim=-1)).flatten(-2)
 
 
 class SharedNoiseNetwork(nn.Module):

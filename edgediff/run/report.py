@@ -29,9 +29,10 @@ def budget(settings: Settings) -> str:
     world, c, _ = settings
     transitions, updates = c.epochs * c.collect_per_epoch, AGENTS[c.agent].gradient_steps(c)
     flows = world.num_slots * world.flows_per_slot
+    episodes = round(transitions / flows)
     return (
         f"budget: {c.epochs} epochs x {c.collect_per_epoch} = {transitions:,} transitions "
-        f"(about {transitions / flows:,.0f} episodes of {flows:,.0f} flows), "
+        f"(about {episodes:,} episode{'s' * (episodes != 1)} of {flows:,.0f} flows), "
         f"{updates:,} gradient steps of {c.batch_size} samples"
     )
 

@@ -92,4 +92,7 @@ def traffic_label(world: WorldConfig) -> str:
     """Describe the traffic of a world in a few words."""
     arrivals = "Poisson arrivals" if world.trace == "none" else f"requests of {Path(world.trace).name}"
     load = f"load {world.load_low:g} to {world.load_high:g}" if world.load_high else f"load {world.load:g}"
-    return f"{load}, {arrivals}"
+    swing = f" that swings by {world.load_swing:g}" if world.load_swing else ""
+    weights = [world.priority1_weight, world.priority2_weight, world.priority3_weight]
+    weighed = "" if weights == [1, 1, 1] else f", priorities weigh {', '.join(f'{weight:g}' for weight in weights)}"
+    return f"{load}{swing}, {arrivals}{weighed}"

@@ -72,7 +72,7 @@ class GreedyWithPrices:
     """Take the largest reward less prices on what an action takes from later flows, `decision.Taken`.
 
     What a flow takes, the flows after it miss: an opportunity cost, which the greedy rule does not see. With `by_load`,
-    prices are times the recent load. With `completion`, only being in time is rewarded, with the weight of the priority.
+    prices are times the recent load. With `completion`, only being in time is rewarded, by the weight of the priority.
     """
 
     def __init__(self, by_load: bool = True, completion: bool = False, **prices: float):
@@ -90,20 +90,16 @@ class GreedyWithPrices:
 class SelfTuningPrices:
     """Take the largest r less prices that follow what is in use: dual ascent, with no constant of the simulator.
 
-    The price of a gateway, per second of all its bandwidth, rises with time while more than `target` of it is in use,
-    and falls otherwise, never below 0; so does that of the server.
+    The price of a gateway, per second of all its bandwidth, rises at each decision while more than `target` of it is in
+    use, and falls otherwise, never below 0; so does that of the server.
     """
 
     def __init__(self, rate: float, target: float):
-        self.rate, self.target = rate, target
-        self.slot = self.prices = np.zeros((1, 1))
+        self.rate, self.target, self.prices = rate, target, np.zeros((1, 1))
 
     def __call__(self, world: WorldConfig, view: View) -> np.ndarray:
-        slot = view.flow["slot"][:, None]
-        used = np.column_stack([view.available_bps / view.capacity_bps, view.available_tflops / world.server_tflops])
-        passed_s = np.maximum(slot - self.slot, 0) * world.slot_s
-        self.prices = np.maximum(self.prices + self.rate * passed_s * (1 - used - self.target), 0.0)
-        self.slot = slot
+        free = np.column_stack([view.available_bps / view.capacity_bps, view.available_tflops / world.server_tflops])
+        self.prices = np.maximum(self.prices + self.rate * (1 - free - self.target), 0.0)
         result = all_outcomes(world, view)
         amounts = taken(world, view, result)
         seconds = amounts.held_mbit / (view.capacity_bps[result.gateway] / 1e6)
@@ -116,7 +112,7 @@ FIXED_PRICES = dict(held_mbit=0.2, held_tflop=0.033)  # chosen at load 1 on seed
 # Chosen by mean reward, or completion, over loads 1 to 3 on the seeds 20 to 22, from 24 to 144 tries each.
 PRICES = dict(held_mbit=0.3, held_tflop=0.0083)
 CROWDING_PRICE, HOLDING_PRICE = 0.38, 0.084
-SELF_TUNING = dict(rate=52.0, target=0.6)
+SELF_TUNING = dict(rate=4.0, target=0.85)
 
 GREEDY = "one-step greedy (knows the model)"
 ADMISSION = "greedy with admission (knows the model)"

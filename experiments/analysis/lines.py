@@ -69,5 +69,6 @@ def name_rules(axes) -> None:
 def finish(figure, legend_from, path: Path) -> None:
     """Put one legend below all axes, and save."""
     handles, labels = legend_from.get_legend_handles_labels()
+    labels = [label.replace(" (knows the model)", "") for label in labels]
     figure.legend(handles, labels, loc="outside lower center", ncol=4, fontsize=9, frameon=False)
     save(figure, path)

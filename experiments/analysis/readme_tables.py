@@ -1,73 +1,71 @@
 """The tables of the READMEs that grids, metrics and loads do not describe: rows with own names, other columns."""
 
 from collections.abc import Callable
+from functools import partial
+from itertools import product
 from pathlib import Path
 
-from edgediff.run.scores import HEADINGS
+from edgediff.config import preset_settings
+from edgediff.run.scores import HEADINGS, traffic_label
 from edgediff.run.scores import table as run_table
 from edgediff.train import SHOWN_RULES
-from edgediff.world.rules import ADMISSION, BY_LOAD, COMPLETION, CROWDING, DUAL, GREEDY, PRICED
+from edgediff.world.rules import ADMISSION, BY_LOAD, COMPLETION, CROWDING, DUAL
 from experiments.analysis import gateways, sizes, transfer
-from experiments.analysis.reading import pd, read_csv, read_together, score_text
+from experiments.analysis.reading import read_csv, read_together, score_text
 from experiments.analysis.score_tables import (
     columns_of,
     difference_text,
-    differences,
     markdown,
     of_variant,
     paired,
-    scores,
 )
 from experiments.analysis.stats import iqm
 from experiments.analysis.testbed_tables import TABLES as OF_TESTBED
 from experiments.grid.grids import LEARNERS
 
 SOLVED, LATE = 475.0, 70_000  # on CartPole: a return, and transitions
-# Rows, and what they are called in the tables of `deploy`.
-PRICES = {name: name for name in (CROWDING, BY_LOAD, COMPLETION, DUAL, PRICED, ADMISSION, GREEDY)}
-QUICK = {"d2sac of headline": "d2sac (diffusion actor), quick", "sac of headline": "sac (plain MLP actor), quick"}
-QUICK |= {f"{agent} of headline": f"{agent}, quick" for agent in ("dqn", "ppo")}
-FRONT = {"d2sac": "d2sac, deploy", **PRICES, **QUICK, "round robin, level 2": "round robin, level 2"}
-DEPLOYED = {agent: f"{agent}, deploy" for agent in LEARNERS} | PRICES
-LOAD_1 = {"d2sac": "priced, 2,000 updates", "d2sac of headline": "mlp, 10,000 updates (quick)", GREEDY: GREEDY}
-
-
-def beside_headline(grid: str, loads: str, results: Path) -> dict[str, pd.Series]:
-    """Return completion and reward of a grid, and of the headline on the same traffic."""
-    return columns_of(read_together([grid, "headline"], results), ("completion", "reward"), loads.split(","))
-
-
-def deployed(results: Path) -> str:
-    """Return what the agents of `deploy` score, beside the rules and the agents of `quick`."""
-    return scores(beside_headline("deploy", "0.5,1,1.5,2,3", results), DEPLOYED | QUICK)
-
-
-def deployed_differences(results: Path) -> str:
-    """Return d2sac of `deploy` minus the others, seed by seed."""
-    return differences(beside_headline("deploy", "1,1.5,2,3", results), DEPLOYED)
-
-
-def load_1(results: Path) -> str:
-    """Return what a network for all gateways with prices learns at load 1."""
-    return scores(beside_headline("priced_load_1", "1,2", results), LOAD_1)
+QUICK = {"d2sac": "d2sac (diffusion actor), quick", "sac": "sac (plain MLP actor), quick"}
+LOADS, MARKS = ("1", "1.5", "2", "3"), (ADMISSION, BY_LOAD, CROWDING, COMPLETION)
 
 
 def run(results: Path) -> str:
-    """Return the table at the end of a run of `deploy`, averaged over ten seeds."""
-    frozen = read_together(["deploy", "headline"], results).query("phase == 'frozen' and load == 1")
-    found = {name: frozen[frozen["variant"] == name] for name in ("d2sac", *SHOWN_RULES)}
-    means = {name: {key: float(iqm(rows[key].to_numpy())) for key in HEADINGS} for name, rows in found.items()}
-    return f"```text\n{run_table({'d2sac, mean of 8': means.pop('d2sac')} | means, 5)}\n```"
+    """Return the second of the three tables at the end of a run of `deploy`, averaged over its seeds."""
+    frozen = read_together(["deploy"], results).query("phase == 'frozen' and load == 2")
+    means = {name: {key: rows[key].mean() for key in HEADINGS} for name, rows in frozen.groupby("variant")}
+    shown = {"d2sac, mean of 8": means["d2sac"], **{name: means[name] for name in SHOWN_RULES}}
+    heading = traffic_label(preset_settings("deploy", {}).world.at_load(2.0))
+    return f"```text\n{heading}; 32 held-out episodes; last weights\n{run_table(shown, 5)}\n```"
 
 
 def front(results: Path) -> str:
-    """Return the result in short: the deployed agent, the rules, the agents of the paper; intervals at load 1 only."""
-    columns, body = beside_headline("deploy", "1,1.5,2,3", results), []
-    for variant, text in FRONT.items():
-        values = {heading: of_variant(column, variant).to_numpy() for heading, column in columns.items()}
-        cells = [score_text(found) if h.endswith("load 1") else f"{iqm(found):.3f}" for h, found in values.items()]
-        body.append([text, *cells])
-    return markdown(["scheduler", *columns], body)
+    """Return the result in short: the agents and rules with weights of priorities, the agents of the paper."""
+    metrics, loads, body = ("completion", "completion_p3", "reward"), ("1", "2", "3"), []
+    ours, quick = (columns_of(read_together([grid], results), metrics, loads) for grid in ("deploy", "headline"))
+    rows = {"d2sac": "d2sac, deploy", "sac": "sac, deploy", **{name: name for name in (*SHOWN_RULES, COMPLETION, DUAL)}}
+    for columns, names in ((ours, rows), (quick, QUICK)):
+        for variant, text in names.items():
+            found = {heading: of_variant(column, variant).to_numpy() for heading, column in columns.items()}
+            if any(map(len, found.values())):
+                unlike = columns is quick  # its reward has no weights
+                cells = ["" if unlike and "reward" in h else f"{iqm(values):.3f}" for h, values in found.items()]
+                body.append([text, *cells])
+    return markdown(["scheduler", *(heading.replace(" p3", ", p = 3") for heading in ours)], body)
+
+
+def of_seeds(grid: str, results: Path) -> str:
+    """Return mean, interquartile mean and worst seed of every agent and load, and how often it is above each mark."""
+    rows, body = read_together([grid], results), []
+    agents = [agent for agent in LEARNERS if agent in set(rows["variant"])]
+    for load, agent in product(LOADS, agents):
+        reward, completion = columns_of(rows, ("reward", "completion"), (load,)).values()
+        ours, completed = of_variant(reward, agent).to_numpy(), of_variant(completion, agent)
+        shares = [paired(reward, agent, mark) for mark in MARKS]
+        cells = [f"{value:+.3f}" for value in (ours.mean(), iqm(ours), ours.min())]
+        cells += [f"{completed.mean():.3f}", f"{completed.min():.3f}"]
+        body.append([load, agent, str(len(ours)), *cells, *(f"{(of > 0).sum()} of {len(of)}" for of in shares)])
+    headings = "reward, mean", "interquartile mean", "worst seed", "completion, mean", "worst seed"
+    above = [f"above {mark.replace(' (knows the model)', '')}" for mark in MARKS]
+    return markdown(["load", "agent", "seeds", *headings, *above], body)
 
 
 def other_networks(results: Path) -> str:
@@ -145,9 +143,8 @@ def by_size(results: Path) -> str:
 TABLES: dict[str, Callable[[Path], str]] = {
     "run": run,
     "front": front,
-    "deploy": deployed,
-    "deploy_differences": deployed_differences,
-    "load_1": load_1,
+    "seeds": partial(of_seeds, "deploy"),
+    "seeds_equal": partial(of_seeds, "deploy_equal"),
     "transfer": other_networks,
     "gateways": gateways.table,
     "ratios_change": ratios_change,

@@ -5,7 +5,8 @@
     <!-- differences headline completion,reward 1,1.5,2 -->   d2sac minus the others, seed by seed
     <!-- table front -->                                      a table of readme_tables.py
 
-A block ends with `<!-- end -->`. All is made from the committed CSVs, and so the same each time.
+A block ends with `<!-- end -->`. Numbers in sentences have markers, too: see prose_numbers.py. All is made from the
+committed CSVs, and so the same each time.
 """
 
 import re
@@ -18,6 +19,7 @@ from edgediff.run.commandline import Parser
 from edgediff.run.files import write_atomically
 from edgediff.run.process import run_program
 from experiments import RESULTS, ROOT
+from experiments.analysis.prose_numbers import NUMBER, check_markers, number
 from experiments.analysis.reading import read_together
 from experiments.analysis.readme_tables import TABLES
 from experiments.analysis.score_tables import columns_of, differences, names_of, scores
@@ -56,7 +58,7 @@ def grid_table(kind: str, grids: str, metrics: str, loads: str = "", wanted: str
 
 
 def blocks(path: Path) -> list[re.Match]:
-    """Return the blocks between markers of a file; `ConfigError` names a marker without an end."""
+    """Return what stands between the markers of a file, in order; `ConfigError` names a marker without an end."""
     try:
         text = path.read_text()
     except (OSError, ValueError) as error:
@@ -66,36 +68,39 @@ def blocks(path: Path) -> list[re.Match]:
     for opening in re.finditer(OPENING, text):
         if opening[1] not in closed:
             raise ConfigError(f"{path}: {opening[1]}: there is no <!-- end --> behind this marker")
-    return found
+    outside = BLOCK.sub(lambda block: " " * len(block[0]), text)
+    check_markers(path, outside)
+    return sorted([*found, *NUMBER.finditer(outside)], key=re.Match.start)
 
 
 def fresh(path: Path, results: Path) -> list[tuple[re.Match, str]]:
-    """Return the blocks of a file, each with what should stand in it."""
+    """Return the blocks and numbers of a file, each with what should stand in it."""
     pairs = []
     for block in blocks(path):
         try:
-            pairs.append((block, made(block[1], results) + "\n"))
+            in_text = block.re is NUMBER
+            pairs.append((block, number(block[1], block[2], results) if in_text else made(block[1], results) + "\n"))
         except ConfigError as error:
             raise ConfigError(f"{path}: {block[1]}: {error}") from None
     return pairs
 
 
 def write(paths: list[Path], results: Path) -> int:
-    """Write every table anew; nothing is written if one of them cannot be made."""
+    """Write every table and number anew; nothing is written if one of them cannot be made."""
     texts = {}
     for path in paths:
-        text, end = "", 0
-        for block, content in fresh(path, results):
-            text += block.string[end : block.start(2)] + content
+        pairs, before, text, end = fresh(path, results), path.read_text(), "", 0
+        for block, content in pairs:
+            text += before[end : block.start(2)] + content
             end = block.end(2)
-        texts[path] = text + path.read_text()[end:]
+        texts[path] = text + before[end:]
     for path, text in texts.items():
         write_atomically(path, text.encode())
     return 0
 
 
 def check(paths: list[Path], results: Path) -> int:
-    """Name every table that is not what the CSVs give; return 1 if there is one."""
+    """Name every table and number that is not what the CSVs give; return 1 if there is one."""
     stale = [f"{path}: {block[1]}" for path in paths for block, content in fresh(path, results) if block[2] != content]
     for line in stale:
         print(f"tables: {line}: differs from the results; write it anew with --write", file=sys.stderr)
@@ -103,12 +108,14 @@ def check(paths: list[Path], results: Path) -> int:
 
 
 def main(argv: list[str]) -> int:
-    """Print the scores of grids and d2sac's differences from them; or write or check the tables of READMEs."""
+    """Print the scores of grids and d2sac's differences from them; or write or check READMEs' tables and numbers."""
     parser = Parser("python -m experiments.analysis.tables GRIDS METRICS LOADS", main.__doc__)
     words = "grids, metrics, loads and rows, like headline reward 1,2; or files"
     parser.add_argument("words", nargs="*", default=(), help=words)
-    parser.add_argument("--write", action="store_true", help="write the tables of the files, by default all READMEs")
-    parser.add_argument("--check", action="store_true", help="name the tables that differ; then status 1")
+    parser.add_argument(
+        "--write", action="store_true", help="write the tables and numbers of the files, by default all READMEs"
+    )
+    parser.add_argument("--check", action="store_true", help="name those that differ; then status 1")
     parser.add_argument("--results", metavar="FOLDER", default=str(RESULTS), help="where grids are")
     args = parser.parse(argv)
     results = Path(args.results)

@@ -23,7 +23,7 @@ from edgediff.run.process import StopSignals, run_program
 from experiments import RESULTS, ROOT
 from experiments.grid.grid import Grid
 from experiments.grid.grids import GRIDS
-from experiments.grid.record import write_record
+from experiments.grid.record import code_note, write_record
 from experiments.grid.results import check_results, locked, unfinished
 
 Command = Callable[[str, Path], list[str]]  # from the name of a job and its output
@@ -33,9 +33,12 @@ def run_grid(grid: Grid, results: Path, workers: int, command: Command) -> int:
     """Run every job of a grid that is not done yet; return the exit status. No workers: print the jobs' commands."""
     jobs, folder = grid.jobs(), results / grid.name
     with locked(folder):
-        waiting = sorted(set(jobs) - check_results(folder, jobs))
-        write_record(folder / "grid.json", jobs)
+        done = check_results(folder, jobs)
+        waiting = sorted(set(jobs) - done)
+        write_record(folder / "grid.json", jobs, done)
         if not workers:  # each writes its result, whole or not at all
+            if note := code_note(folder / "grid.json", jobs, done):
+                print(f"experiments.grid: note: {note}", file=sys.stderr)  # not among the commands
             print("".join(f"{shlex.join(command(name, folder / f'{name}.csv'))}\n" for name in waiting), end="")
             return 0
         failed, stopped = run_jobs(waiting, folder, workers, command)
@@ -104,7 +107,8 @@ def main(argv: list[str]) -> int:
     parser = Parser("python -m experiments.grid NAME", main.__doc__)
     parser.add_argument("grid", metavar="NAME", help=f"one of {', '.join(GRIDS)}")
     parser.add_argument("--workers", type=int, default=2, help="processes at a time [2]")
-    parser.add_argument("--list", action="store_true", help="write grid.json, print the commands of the jobs left")
+    listed = "write grid.json, print the commands of the jobs left, and say which results other code has made"
+    parser.add_argument("--list", action="store_true", help=listed)
     parser.add_argument("--results", metavar="FOLDER", default=str(RESULTS), help="folder of all results")
     args = parser.parse(argv)
     if args.grid not in GRIDS:

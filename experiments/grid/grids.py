@@ -1,5 +1,9 @@
-"""All grids. Each has a folder of results; `smoke`, a quick test of the runner, has none that is committed."""
+"""All grids. Each has a folder of results; `smoke`, a quick test of the runner, has none that is committed.
 
+The runs of `replay` take seconds: a test repeats them, and finds that the code of today computes something else.
+"""
+
+from edgediff.train import SHOWN_RULES
 from edgediff.world.rules import ADMISSION, BY_LOAD, COMPLETION, CROWDING, DUAL, GREEDY, PRICED
 from experiments.grid.grid import Grid, Variant
 from experiments.variants import agents
@@ -16,18 +20,18 @@ RULES = (
     ADMISSION,
     PRICED,
     BY_LOAD,
-    CROWDING,
-    COMPLETION,
-    DUAL,
 )
 REPORTED = "round robin, level 2", "most available", GREEDY, BY_LOAD, CROWDING
+MARKS = ADMISSION, BY_LOAD, CROWDING, COMPLETION
 D2SAC = ("d2sac",)
 
 SIX_SEEDS, TEN_SEEDS = tuple(range(6)), tuple(range(10))
+FRESH_SEEDS = tuple(range(100, 130))  # scored once, after all settings were final
 TWO_SEEDS, SEEDS, STATE_SEEDS, TUNING_SEEDS = (0, 1), (0, 1, 2), (10, 11, 12), (20, 21)
 
 LOAD_1 = (dict(load=1.0),)
 LOADS_1_2 = dict(load=1.0), dict(load=2.0)
+FIVE_LOADS = tuple(dict(load=load) for load in (0.5, 1.0, 1.5, 2.0, 3.0))
 SIX_LOADS = tuple(dict(load=load) for load in (0.5, 1.0, 1.5, 2.0, 2.5, 3.0))
 PLANNED = *LOADS_1_2, *(load | dict(planner_horizon=30) for load in LOADS_1_2)
 LAST_WEIGHTS = tuple(load | dict(weights="last") for load in LOADS_1_2)
@@ -36,11 +40,16 @@ MODES = dict(mode="sample"), dict(mode="argmax"), *(dict(mode="mean", eval_draws
 SHORT = dict(epochs=50, eval_every=50, eval_episodes=1)
 ON_RANGE = dict(load_low=0.5, load_high=3.0)
 ON_GPU = dict(device="cuda")
+EQUAL = dict(priority1_weight=1.0, priority3_weight=1.0)
 TINY = dict(
     epochs=4, updates_per_epoch=5, eval_every=4, eval_episodes=1, collect_per_epoch=200, num_envs=20, num_slots=60
 )
 TINY |= dict(actor_lr=0.001, critic_lr=0.001, hidden=16, d2sac_denoising_steps=2, batch_size=64)
+# With updates so many and so large, a slight change of one changes decisions; how a processor rounds does not.
+REPLAY = TINY | dict(epochs=6, updates_per_epoch=25, eval_every=2)
+REPLAY |= dict(actor_lr=0.003, critic_lr=0.003, sac_critic_lr=0.003, dqn_lr=0.003)
 
+REPLAYED = {"mlp": Variant(), "shared, priced": Variant(dict(network="shared", critic="priced") | ON_RANGE)}
 ABLATED = {
     "d2sac": Variant(),
     "N = 1": Variant(dict(d2sac_denoising_steps=1)),
@@ -62,6 +71,7 @@ ABLATED = {
     "public actor": Variant(agent_class=agents.PublicActor),
     "no balance": Variant(dict(balance_weight=0.0)),
 }
+NO_ACTOR = {"no actor": Variant(agent_class=agents.WithoutActor)}
 FORESIGHT = {
     "n = 1": Variant(dict(n_step=1)),
     "n = 5": Variant(dict(n_step=5)),
@@ -95,22 +105,6 @@ GATEWAYS = {
     f"{gateways} gateways": Variant(of_size(gateways) | dict(num_envs=envs, eval_episodes=episodes))
     for gateways, envs, episodes in ((4, 100, 32), (16, 50, 8), (32, 25, 4), (64, 10, 2))
 }
-SHARED = dict(network="shared", hidden=64, epochs=20, eval_every=10, collect_per_epoch=2000, buffer_size=100_000)
-SHARED |= dict(actor_lr=0.001, critic_lr=0.001, sac_critic_lr=0.001)  # equal rates for all networks of all agents
-SIZES = {  # every environment sees some four seconds, or whole episodes
-    f"{gateways} gateways": Variant(of_size(gateways) | others)
-    for gateways, others in (
-        (8, dict(eval_episodes=16)),
-        (64, dict(num_envs=10, num_slots=500, eval_episodes=2)),
-        (256, dict(num_envs=4, num_slots=150, eval_episodes=1, eval_every=20)),
-    )
-}
-PRICED_N_2 = dict(critic="priced", d2sac_denoising_steps=2, d2sac_diffusion_weight=0.1)
-CHAINS = {
-    f"{size}, N = {steps}": Variant(variant.settings | dict(d2sac_denoising_steps=steps))
-    for size, variant in SIZES.items()
-    for steps in (1, 2, 10)
-}
 # Two public logs of an hour, in the current folder: the first halves are for training, the second halves for testing.
 CODE, CONVERSATIONS, HALF_S = "AzureLLMInferenceTrace_code.csv", "splitwise_conv.csv", "1700"
 ARRIVALS = (
@@ -123,6 +117,9 @@ TRAFFIC = {
     "trained on code requests": Variant(dict(trace=CODE, trace_to=HALF_S)),
     "trained on conversations": Variant(dict(trace=CONVERSATIONS, trace_to=HALF_S)),
 }
+SWING = dict(load_swing=0.7, load_stay_slots=200.0)
+SWINGING = tuple(dict(load=load) | SWING for load in (1.0, 1.5, 2.0))
+SWUNG = {"trained at steady loads": Variant(), "trained at swinging loads": Variant(SWING)}
 STATE = {
     "unit interval": Variant(observe=unit_interval),
     "standardised": Variant(observe=Standardised(1.0)),
@@ -166,8 +163,13 @@ ALL = (
     Grid("headline", LEARNERS + RULES, TEN_SEEDS, SIX_LOADS),
     Grid("headline_gpu", ("d2sac", "sac"), TEN_SEEDS, SIX_LOADS, settings=ON_GPU),
     Grid("headline_range", LEARNERS, TEN_SEEDS, SIX_LOADS, settings=ON_RANGE),
-    Grid("no_actor", ("sac",), TEN_SEEDS, LOADS_1_2, variants={"no actor": Variant(agent_class=agents.WithoutActor)}),
-    Grid("deploy", LEARNERS, TEN_SEEDS, SIX_LOADS, preset="deploy", settings=dict(eval_every=5, final_episodes=64)),
+    Grid("no_actor", ("sac",), TEN_SEEDS, LOADS_1_2, variants=NO_ACTOR),
+    Grid("deploy", ("d2sac", "sac", *SHOWN_RULES, COMPLETION, DUAL), FRESH_SEEDS, FIVE_LOADS, preset="deploy"),
+    Grid("deploy_baselines", ("dqn", "ppo"), FRESH_SEEDS[:10], FIVE_LOADS, preset="deploy"),
+    Grid("deploy_equal", ("d2sac", "sac", *MARKS), FRESH_SEEDS, FIVE_LOADS, preset="deploy", settings=EQUAL),
+    Grid("deploy_chain", D2SAC, FRESH_SEEDS, FIVE_LOADS, preset="deploy", variants={"N = 1": ABLATED["N = 1"]}),
+    Grid("deploy_no_actor", ("sac",), FRESH_SEEDS, FIVE_LOADS, preset="deploy", variants=NO_ACTOR),
+    Grid("swing", ("d2sac", *MARKS), SEEDS, SWINGING, preset="deploy", variants=SWUNG),
     Grid("headline_ratios", LEARNERS, SIX_SEEDS, SIX_LOADS, variants={"ratios": Variant(observe=with_ratios)}),
     Grid("table1", LEARNERS, SEEDS, SIX_LOADS, preset="paper", settings=dict(eval_every=50)),
     Grid("ablation", D2SAC, SEEDS, LOADS_1_2, settings=SHORT, variants=ABLATED),
@@ -181,9 +183,6 @@ ALL = (
     Grid("precision", ("sac", "d2sac"), SEEDS, LOADS_1_2, variants=PRECISION),
     Grid("state", ("d2sac", "dqn"), STATE_SEEDS, LOADS_1_2, settings=OF_STATE, variants=STATE),
     Grid("gateways", LEARNERS, SEEDS, LOAD_1, episodes=16, variants=GATEWAYS),
-    Grid("priced_load_1", D2SAC, TEN_SEEDS, LOADS_1_2, settings=SHARED | PRICED_N_2),
-    Grid("shared", ("sac",), TWO_SEEDS, LOAD_1, episodes=8, settings=SHARED | ON_GPU, variants=SIZES),
-    Grid("shared_chain", D2SAC, TWO_SEEDS, LOAD_1, episodes=8, settings=SHARED | ON_GPU, variants=CHAINS),
     Grid("requests", D2SAC + REPORTED, SEEDS, ARRIVALS, preset="deploy", variants=TRAFFIC),
     Grid("planner", (*PLANNERS, GREEDY), TWO_SEEDS, LOADS_1_2, episodes=4),
     Grid("planner_learned", ("d2sac", "ppo"), TWO_SEEDS, PLANNED, 4, settings=ON_RANGE | dict(eval_every=100)),
@@ -191,6 +190,7 @@ ALL = (
     Grid("tuning_sac", ("sac",), TUNING_SEEDS, LOADS_1_2, settings=dict(sac_critic_lr=0.0001), variants=TUNING_SAC),
     Grid("tuning_dqn", ("dqn",), TUNING_SEEDS, LOADS_1_2, variants=TUNING_DQN),
     Grid("tuning_ppo", ("ppo",), TUNING_SEEDS, LOADS_1_2, settings=dict(ppo_gae_lambda=0.95), variants=TUNING_PPO),
+    Grid("replay", LEARNERS, (0,), LOADS_1_2 + LAST_WEIGHTS, 2, settings=REPLAY, variants=REPLAYED),
     Grid("smoke", (*LEARNERS, "round robin, level 2", next(iter(PLANNERS))), (0,), LOADS_1_2, 2, settings=TINY),
 )
 GRIDS = {grid.name: grid for grid in ALL}

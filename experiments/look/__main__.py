@@ -17,7 +17,6 @@ from urllib.parse import quote
 import numpy as np
 
 from edgediff.config import Settings
-from edgediff.errors import ConfigError
 from edgediff.learner.agent import Agent
 from edgediff.run.commandline import Parser, given_settings
 from edgediff.run.files import write_atomically
@@ -30,6 +29,7 @@ from edgediff.world.log import RequestLog
 from edgediff.world.workload import draw_topology
 from experiments import RESULTS
 from experiments.html import font
+from experiments.html.own_file import refuse_foreign
 from experiments.look.data import DIGITS, MOST_FLOWS, PRINTED, RULES, play
 from experiments.look.equations import as_html
 from experiments.look.inside import kept_steps
@@ -113,21 +113,6 @@ def page(run: str, epoch: int, settings: Settings, agent: Agent, log: RequestLog
     return re.sub(r"<!-- (\w+) -->", lambda place: inlined[place[1]], template)  # in one pass: texts hold no places
 
 
-def refuse_foreign(path: Path) -> None:
-    """Raise `ConfigError` if there is something at the path that is no page of ours, or if it has no folder."""
-    if not path.parent.is_dir():
-        raise ConfigError(f"output: {path.parent} is not a folder")
-    if not path.exists():
-        return
-    try:
-        with path.open("rb") as file:
-            ours = MARK.encode() in file.read(1000)
-    except OSError as error:
-        raise ConfigError(f"output: {path} cannot be written ({error.strerror})") from None
-    if not ours:
-        raise ConfigError(f"output: {path} is there and is no page of this program; give another --output")
-
-
 def main(argv: list[str]) -> int:
     """Make a page of one held-out episode of a run, on which every decision can be opened."""
     parser = Parser("python -m experiments.look RUN", main.__doc__)
@@ -139,7 +124,7 @@ def main(argv: list[str]) -> int:
     settings, log, epoch, agent = load_run(args.run, device="cpu", final_episodes=1, **load)
     set_up_torch(settings.run)
     path = Path(args.output or Path(args.run) / "decisions.html")
-    refuse_foreign(path)
+    refuse_foreign(path, MARK, "output")
     paper = quote(os.fsencode(Path(os.path.relpath(PAPER, path.resolve().parent)).as_posix()))
     text = page(args.run, epoch, settings, agent, log, paper)
     write_atomically(path, text.encode())

@@ -76,5 +76,5 @@ def values(agent: Agent, state: torch.Tensor) -> np.ndarray:
 def prices(agent: Agent, state: torch.Tensor) -> np.ndarray:
     """Return V(s) and the price of each thing that is taken, by every critic that has prices, (C, 1 + things)."""
     priced = [critic for critic in critics(agent) if isinstance(critic, PricedCritic)]
-    found = [torch.cat([critic.value(state), critic.prices(state)], dim=-1) for critic in priced]
+    found = [torch.cat([critic.value(state), critic.prices[None]], dim=-1) for critic in priced]
     return torch.cat(found).numpy() if found else np.zeros((0, len(LEVEL_ENTRIES)))

@@ -17,15 +17,18 @@ from pathlib import Path
 from edgediff.config import WorldConfig
 from edgediff.errors import ConfigError
 from edgediff.run.commandline import Parser
+from edgediff.run.files import write_atomically
 from edgediff.run.process import run_program
 from experiments import RESULTS, ROOT
 from experiments.html import font
 from experiments.html.markup import REPOSITORY, picture, table, words
+from experiments.html.own_file import refuse_foreign
 from experiments.page.deviations import KINDS
 from experiments.page.paper_text import AUTHORS, RESULT_PICTURES, SECTIONS, TITLE, Section
 from experiments.page.prose import sections
 from experiments.page.writer import Writer
 
+MARK = '<meta name="generator" content="experiments/page'  # by which a page of ours is known
 PAGE = RESULTS / "annotated_paper.html"
 STYLES = Path(__file__).with_name("annotate.css"), font.SIDEWAYS
 
@@ -116,7 +119,7 @@ def page(results: Path = RESULTS, home: str = "../..") -> str:
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="generator" content="experiments/page with latex2mathml {version("latex2mathml")}">
+{MARK} with latex2mathml {version("latex2mathml")}">
 <title>The paper, annotated by the code</title>
 <link rel="icon" href="data:,">
 <style>
@@ -149,11 +152,9 @@ def main(argv: list[str]) -> int:
         raise ConfigError(
             f"page: {path} does not end with .html; for the page of a run: python -m experiments.look RUN"
         )
+    refuse_foreign(path, MARK, "page")
     text = page(home=Path(os.path.relpath(ROOT, path.resolve().parent)).as_posix())
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"page: {path} cannot be written ({error.strerror})") from None
+    write_atomically(path, text.encode())
     print(f"{path} ({len(text) / 1e6:.1f} MB)")
     return 0
 

@@ -1,6 +1,6 @@
 """The equation index: which functions and which tests stand for an equation of the paper or a line of Algorithm 1.
 
-The table in README.md names the functions; tests say theirs by markers, `@pytest.mark.eq(21)`, `@pytest.mark.line(16)`.
+The table in edgediff/README.md names the functions; tests say theirs by markers, `@pytest.mark.eq(21)` or `.line(16)`.
 `python -m experiments.page.index` writes the line numbers in the table's links, and the list of tests: tests/README.md.
 """
 
@@ -14,7 +14,8 @@ from typing import NamedTuple
 from experiments import ROOT
 
 HEADING = "## Equation index\n"
-LINK = re.compile(r"\[([\w.]+)\]\(((?:edgediff|experiments)/[\w/]+\.py)#L\d+\)")
+PAGE = ROOT / "edgediff/README.md"
+LINK = re.compile(r"\[([\w.]+)\]\(((?:\.\./)?[\w/]+\.py)#L\d+\)")  # from the folder of the page
 
 
 class Row(NamedTuple):
@@ -46,9 +47,14 @@ def read_index(text: str) -> list[Row]:
     for line in text.partition(HEADING)[2].partition("\n## ")[0].splitlines():
         cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
         if line.startswith("|") and len(cells) == 3 and "](" in cells[2]:
-            names = tuple(f"{path[:-3].replace('/', '.')}.{name}" for name, path in LINK.findall(cells[2]))
+            names = tuple(f"{in_project(path)[:-3].replace('/', '.')}.{name}" for name, path in LINK.findall(cells[2]))
             rows.append(Row(cells[0], cells[1], equations(cells[0]), lines(cells[0]), names))
     return rows
+
+
+def in_project(link: str) -> str:
+    """Return the path of a link of the page, from the folder of the project."""
+    return link.removeprefix("../") if link.startswith("../") else f"edgediff/{link}"
 
 
 def equations(cell: str) -> frozenset[int]:
@@ -109,7 +115,7 @@ def keywords(test_equations: frozenset[int], test_lines: frozenset[int]) -> set[
 
 
 def with_line_numbers(text: str) -> str:
-    """Return README.md with the line of each function in its link."""
+    """Return the page with the line of each function in its link."""
     head, heading, rest = text.partition(HEADING)
     table, end, tail = rest.partition("\n## ")
     table = LINK.sub(lambda link: f"[{link[1]}]({link[2]}#L{_line_of(*link.groups())})", table)
@@ -118,7 +124,7 @@ def with_line_numbers(text: str) -> str:
 
 def _line_of(name: str, path: str) -> int:
     """Return the line at which a function, class or method is defined."""
-    body = ast.parse(ROOT.joinpath(path).read_text()).body
+    body = ast.parse(ROOT.joinpath(in_project(path)).read_text()).body
     for part in name.split("."):
         named = [node for node in body if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node.name == part]
         if not named:
@@ -151,12 +157,11 @@ def page_of_tests(rows: list[Row]) -> str:
 
 def main() -> None:
     """Write both pages."""
-    readme = ROOT / "README.md"
-    readme.write_text(with_line_numbers(readme.read_text()))
+    PAGE.write_text(with_line_numbers(PAGE.read_text()))
     ROOT.joinpath("tests/README.md").write_text(page_of_tests(ROWS))
 
 
-ROWS = read_index(ROOT.joinpath("README.md").read_text())
+ROWS = read_index(PAGE.read_text())
 
 if __name__ == "__main__":
     main()

@@ -25,7 +25,7 @@ from edgediff.run.folder import KIND, Progress, checkpoints, create
 from edgediff.run.process import run_program, set_up_torch
 from edgediff.run.scores import agent_policy, score
 from edgediff.run.weights import new_agent
-from edgediff.train import build, held_out_world
+from edgediff.train import build
 from edgediff.world.rules import RoundRobin
 from edgediff.world.simulator import Simulator
 
@@ -127,7 +127,7 @@ def shares(settings: Settings, epochs: int = 5) -> dict[str, float]:
         batches = agent.batches(memory, sampling)
         while batch := timed("sampling", next, batches, None):
             timed("updates", agent.update, batch)
-    held_out = Simulator.of(settings._replace(world=held_out_world(settings)), settings.run.eval_episodes)
+    held_out = Simulator.of(settings, settings.run.eval_episodes)
     timed("evaluation", score, held_out, agent_policy(agent, settings.run)[1])
     return {part: s if part == "evaluation" else s / epochs for part, s in spent.items()}
 

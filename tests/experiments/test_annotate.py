@@ -225,3 +225,21 @@ def test_mistakes_are_one_line(results, tmp_path, capsys):
         assert capsys.readouterr().err.count("\n") == 1
     with pytest.raises(ConfigError, match="python -m experiments.look RUN"):
         annotate.main([str(tmp_path)])
+
+
+def test_a_foreign_file_stays_and_a_page_of_ours_is_written_whole(tmp_path, capsys, monkeypatch):
+    foreign = tmp_path / "foreign.html"
+    foreign.write_text("mine")
+    assert annotate.run_program("annotate", annotate.main, [str(foreign)]) == 2 and foreign.read_text() == "mine"
+    assert (
+        capsys.readouterr().err
+        == f"annotate: page: {foreign} is there and is no page of this program; give another one\n"
+    )
+    own = tmp_path / "own.html"
+    own.write_text(f"<!DOCTYPE html>{annotate.MARK}")
+    monkeypatch.setattr(annotate, "page", lambda **_: annotate.MARK + "new")
+    assert annotate.run_program("annotate", annotate.main, [str(own)]) == 0 and own.read_text() == annotate.MARK + "new"
+    monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    monkeypatch.setattr(annotate, "page", lambda **_: annotate.MARK + "newer")
+    assert annotate.run_program("annotate", annotate.main, [str(own)]) == 2 and own.read_text() == annotate.MARK + "new"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["foreign.html", "own.html"]

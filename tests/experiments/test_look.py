@@ -134,7 +134,7 @@ def test_value_and_prices_make_the_values_of_a_critic_with_prices():
     """Q = V + r - p c for every action, with what the state says of reward and crowding."""
     settings, agent = small("d2sac", "priced")
     for critic in (agent.networks["critics"].q1, agent.networks["critics"].q2):
-        torch.nn.init.normal_(critic.of_load[-1].weight)  # they start at 0
+        torch.nn.init.normal_(critic.scaled_prices)  # they start at 0
     found = data.play(settings, agent)
     places = np.array(states.entries(settings.world, "priced")["levels"])  # (level, r and what is taken, gateway)
     own = found["state"][:, None, places.transpose(2, 0, 1).reshape(9, -1)]  # (flow, 1, action, ...)

@@ -17,7 +17,8 @@ import pandas as pd
 from edgediff.errors import ConfigError
 from edgediff.run.process import run_program
 from experiments import ROOT
-from experiments.analysis import gateways, reading, score_tables, tables
+from experiments.analysis import gateways, prose_numbers, reading, score_tables, tables
+from experiments.testbed import cases
 
 pytestmark = pytest.mark.slow
 
@@ -186,6 +187,98 @@ def test_a_table_is_written_and_a_changed_digit_found(results, call):
     assert call(tables, "--write", *argv)[0] == 0 and readme.read_text() == text
 
 
+@pytest.fixture
+def more(results):
+    """Beside the grid some: one of a variant, one of two kinds of traffic, and two seeds on the testbed."""
+    write_csv(results / "ablated/d2sac-no_L_d-0.csv", job("d2sac", 0, 0.5, variant="no L_d"))
+    rows = [
+        row | dict(traffic=name) for name, reward in (("Poisson", 0.5), ("x", 0.25)) for row in job("random", 0, reward)
+    ]
+    write_csv(results / "logs/random-0.csv", rows)
+    runs = [("fifo", name, 2, seed, x) for name, x in (("agent", 0.75), ("greedy", 0.25)) for seed in (0, 1)]
+    lines = [[*run[:4], 1, run[4] + run[3] / 10, *[0] * (len(cases.COLUMNS) - 6)] for run in runs]
+    (results / "testbed").mkdir()
+    (results / "testbed/runs.csv").write_text("".join(",".join(map(str, x)) + "\n" for x in (cases.COLUMNS, *lines)))
+    return results
+
+
+NUMBERS = {  # rewards of d2sac are -0.1, 0.3, 0.2, those of sac -0.3, 0.3, 0.3; at load 2 twice as much
+    ("mean some reward 1 d2sac", "0 %"): "13 %",
+    ("mean some reward 2 d2sac", "0.00"): "0.27",
+    ("min some reward 1 d2sac", ".000"): "-.100",
+    ("max some reward 1 sac", "+.0"): "+.3",
+    ("median some reward 1 d2sac", "0 ms"): "200 ms",
+    ("mean some reward 1 d2sac sac", "-9 points"): "3 points",
+    ("above some reward 1 d2sac sac", ""): "1 of 3",
+    ("above some reward 1 d2sac random", "none"): "3 of 3",
+    ("iqm some,ablated latency_s 1 sac", "0.0%"): "30.0%",
+    ('iqm ablated reward 1 "no L_d"', "0.0 of 1"): "0.5 of 1",
+    ("mean logs reward x 1 random", "0.00"): "0.25",
+    ("mean testbed completion fifo 2 agent", ".000"): ".800",
+    ("max testbed completion fifo 2 agent greedy", "+0.0"): "+0.5",
+}
+
+
+@pytest.mark.parametrize("marker, shown", NUMBERS)
+def test_a_number_is_printed_as_the_one_that_stands_there(marker, shown, more):
+    assert prose_numbers.number(marker, shown, more) == NUMBERS[marker, shown]
+
+
+@pytest.mark.parametrize("marker, message", [
+    ("mode some reward 1 sac", "a number has one of iqm, mean, median, min, max, above, then"),
+    ("mean", "a number has one of iqm"),
+    ("mean some reward 1", "some needs load, variant"),
+    ("mean some reward 1 sac d2sac random", "some needs load, variant"),
+    ("above some reward 1 sac", "some needs load, variant"),
+    ("mean logs reward 1 random", "logs needs traffic, load, variant"),
+    ("mean other reward 1 sac", "grid: no CSV in "),
+    ("mean some seed 1 sac", "metric: seed is not one of "),
+    ("mean some reward 7 sac", "load: 7 is not in the results; there are 1, 2"),
+    ("mean some reward 1 a3c", "variant: a3c is not in the results; there are d2sac, random, sac"),
+    ("mean some reward 2 random", "variant: random is not in the results; there are d2sac, sac"),
+    ("mean some dropped 1 sac", "metric: dropped is missing on a seed of sac"),
+    ("mean testbed completion unpaced 2 agent", "setting: unpaced is not in the results; there are fifo"),
+    ("mean some reward 1 sac", "'many' does not say how to print the number"),
+])  # fmt: skip
+def test_a_wrong_number_is_one_line(marker, message, more, refused):
+    readme = more / "README.md"
+    readme.write_text(f"There are <!-- {marker} -->many<!-- -->.\n")
+    for action in ("--check", "--write"):
+        refused(tables, f"{readme}: {marker}: {message}", action, readme, "--results", more)
+
+
+@pytest.mark.parametrize("text, marker", [
+    ("It is <!-- mean x --> 3.", "mean x"),
+    ("It is <!-- mean x -->3\n<!-- -->.", "mean x"),
+    ("It is <!-- mean x -->3 <!-- mean y -->4<!-- -->.", "mean x"),
+    ("It is 3<!-- -->.", ""),
+    ("It is <!-- mean x", "mean x"),
+    ("<!-- mean x -->3<!-- --> of them", "mean x"),
+    ("- <!-- mean x -->3<!-- --> of them", "mean x"),
+    ("12. <!-- mean x -->3<!-- --> of them", "mean x"),
+    ("<!-- tabel some reward 1 -->\n<!-- end -->\n", "tabel some reward 1"),
+])  # fmt: skip
+def test_a_number_stands_within_a_line(text, marker, results, refused):
+    (results / "README.md").write_text(text)
+    refused(tables, f"README.md: {marker}: a number stands between", "--check", results / "README.md")
+
+
+def test_a_number_is_written_in_a_sentence_and_in_a_cell(results, call):
+    """The file stays as it is around them; a table between them keeps its own marker."""
+    readme = results / "README.md"
+    one, cell = "<!-- mean some reward 1 d2sac -->0 %<!-- -->", "<!-- max some reward 1 sac -->.0<!-- -->"
+    block = "<!-- table some reward 1 sac -->\n<!-- end -->\n"
+    before = f"So {one}, and {one}.\n\n{block}\n| x | {cell} | {one} |\n| {cell} |\n"
+    readme.write_text(before)
+    argv = readme, "--results", results
+    status, _, err = call(tables, "--check", *argv)
+    assert status == 1 and err.count("\n") == 6 and f"{readme}: max some reward 1 sac: differs from the results" in err
+    assert call(tables, "--write", *argv) == (0, "", "")
+    after = readme.read_text()
+    assert call(tables, "--check", *argv) == (0, "", "")
+    assert re.sub(r"\| (sac|sch|---).*\n|\|---.*\n", "", after) == before.replace("0 %", "13 %").replace(".0<", ".3<")
+
+
 def test_the_tables_of_all_readmes_are_up_to_date():
     """Also when there is one more agent, which no table has."""
     code = (
@@ -200,7 +293,7 @@ def test_the_tables_of_all_readmes_are_up_to_date():
 def test_every_table_of_results_has_a_marker():
     """Outside the markers no row of a table has a number with three decimals."""
     for path in map(tables.Path, tables.READMES):
-        outside = tables.BLOCK.sub("", path.read_text())
+        outside = prose_numbers.NUMBER.sub("", tables.BLOCK.sub("", path.read_text()))
         rows = [line for line in outside.splitlines() if line.startswith("|") and re.search(r"\d\.\d{3}", line)]
         assert rows == [], path
 

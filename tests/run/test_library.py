@@ -19,6 +19,7 @@ from edgediff import ConfigError, WorldConfig, evaluate, train
 from edgediff.config import preset_settings
 from edgediff.learner.d2sac import D2SAC
 from edgediff.run.commandline import Parser, given_settings
+from edgediff.run.scores import traffic_label
 from edgediff.run.start import Loaded, load_run, resume_run, start_run
 from edgediff.world.rules import one_step_greedy
 
@@ -226,3 +227,12 @@ def test_a_notebook_trains_evaluates_and_compares_twice_and_after_an_interrupt(t
     texts = ["".join(o.get("text", "") for o in cell.outputs) for cell in book.cells]
     assert "completion" in texts[1] and "run: b exists" in texts[3] and "all is saved" in texts[4]
     assert book.cells[-1].outputs[0].data["text/plain"].splitlines()[-2].startswith("mine ")
+
+
+@pytest.mark.parametrize("given, label", [
+    (dict(load=2.0), "load 2, Poisson arrivals"),
+    (dict(load_low=0.5, load_high=3.0, load_swing=0.7), "load 0.5 to 3 that swings by 0.7, Poisson arrivals"),
+    (dict(trace="a/b.csv", priority3_weight=2.5), "load 1, requests of b.csv, priorities weigh 1, 1, 2.5"),
+])  # fmt: skip
+def test_the_label_of_traffic_names_what_moves_and_what_weighs(given, label):
+    assert traffic_label(WorldConfig(**given)) == label

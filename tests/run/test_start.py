@@ -101,5 +101,5 @@ def test_a_run_says_which_settings_are_not_those_of_the_paper():
     assert line("quick") == "\nnot as in the paper: epochs 100"
     assert line("paper", agent="sac", sac_critic_lr=0.5, ppo_clip=0.1) == "\nnot as in the paper: sac_critic_lr 0.5"
     deploy = line("deploy")
-    assert "load_low 0.5, load_high 3, network shared, critic priced," in deploy
+    assert "load_high 3, priority1_weight 0.5, priority3_weight 2, network shared, critic priced," in deploy
     assert " sac_" not in deploy and "dqn" not in deploy

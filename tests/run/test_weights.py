@@ -69,7 +69,7 @@ def test_a_network_that_was_called_priced_is_shared_with_priced_critics(tmp_path
     files.write(tmp_path / "last.pt", WEIGHTS, content)
     found, _, weights = read_weights(tmp_path / "last.pt")
     assert found == given
-    assert "prices.2.bias" in {key[3:] for key in restore_agent(weights, found).weights()["critics"]}
+    assert "scaled_prices" in {key[3:] for key in restore_agent(weights, found).weights()["critics"]}
 
 
 @pytest.mark.parametrize("weights", [[], {}, {"actor": {}}, "x"], ids=repr)

@@ -101,25 +101,19 @@ def test_prices_are_charged_on_what_each_action_takes(simulator, by_load, comple
 
 
 def test_self_tuning_prices_follow_what_is_in_use():
-    """A rate of 2 and a target of 0.5: a gateway used by 0.8 for 0.1 s costs 0.06 more, one used by 0.2 less.
+    """A rate of 2 and a target of 0.5: a gateway used by 0.8 costs 0.6 more at each decision, one used by 0.2 less.
 
-    Two gateways of 50 and 200 Mbit/s, a server of 3000 TFLOP/s; slots 0, 10 and 40, that is 0.1 and 0.3 s.
+    Two gateways of 50 and 200 Mbit/s, a server of 3000 TFLOP/s.
     """
-    world = WorldConfig(num_gateways=2)
-    simulator = Simulator(world, 1)
+    simulator = Simulator(WorldConfig(num_gateways=2), 1)
     simulator.reset(0)
-    rule, view = rules.SelfTuningPrices(2.0, 0.5), simulator.view()
-    seen = []
-    for slot, used in ((0, (0.8, 0.2, 0.9)), (10, (0.8, 0.2, 0.9)), (40, (0.2, 0.9, 0.3)), (5, (0.9, 0.9, 0.9))):
-        flow, free = view.flow.copy(), 1 - np.array(used)
-        flow["slot"] = slot
-        rule(world, view._replace(flow=flow, available_bps=free[None, :2] * view.capacity_bps,
-                                  available_tflops=3000 * free[2:]))  # fmt: skip
+    rule, view, seen = rules.SelfTuningPrices(2.0, 0.5), simulator.view(), []
+    for used in ((0.8, 0.2, 0.9), (0.8, 0.2, 0.9), (0.2, 0.9, 0.3)):
+        free = 1 - np.array(used)
+        available = dict(available_bps=free[None, :2] * view.capacity_bps, available_tflops=3000 * free[2:])
+        rule(simulator.world, view._replace(**available))
         seen.append(rule.prices[0])
-    np.testing.assert_allclose(seen[0], 0)
-    np.testing.assert_allclose(seen[1], [0.06, 0, 0.08])
-    np.testing.assert_allclose(seen[2], [0, 0.24, 0], atol=1e-12)
-    np.testing.assert_allclose(seen[3], seen[2])  # a new episode: no time has passed
+    np.testing.assert_allclose(seen, [[0.6, 0, 0.8], [1.2, 0, 1.6], [0.6, 0.8, 1.2]], atol=1e-12)
 
 
 def test_self_tuning_prices_are_charged_by_the_share_of_what_there_is(simulator):
