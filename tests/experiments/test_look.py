@@ -13,6 +13,7 @@ import torch
 pytest.importorskip("latex2mathml", reason="needs the extra `experiments`")
 
 from edgediff.config import preset_settings
+from edgediff.learner.shared import PRICE_GAIN
 from edgediff.run.process import run_program
 from edgediff.run.scores import agent_policy
 from edgediff.run.weights import new_agent, write_weights
@@ -332,7 +333,7 @@ def taught(agent, **world):
     """Return a small agent whose critics ask a price of what an action takes."""
     settings, agent = small(agent, "priced", load=4.0, **world)
     for critic in inside.critics(agent):
-        torch.nn.init.constant_(critic.of_load[-1].bias, 2.0)
+        torch.nn.init.constant_(critic.scaled_prices, 2.0 / PRICE_GAIN)
     return settings, agent
 
 
