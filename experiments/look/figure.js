@@ -100,8 +100,7 @@ function readout(f, draw, k) {
   }
   parts.push(`π ${about.steps.length ? `in the mean of ${about.eval_draws} draws: ` : ""}${percent("probability", f, k)}`);
   const q = Array.from({ length: kept.values.shape[1] }, (_, c) => say("values", f, c, k));
-  if (q.length === 2) parts.push(`Q ${q[0]} and ${q[1]}`);
-  if (q.length === 1) parts.push(`Q ${q[0]}`);
+  if (q.length) parts.push(`Q ${q.join(" and ")}`);
   parts.push(`T<sub>act</sub> ${say("delay", f, k)} s, ${STATUS[status(f, k)]}`, `r ${signed(say("reward", f, k))}`);
   return parts.join("; ");
 }

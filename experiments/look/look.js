@@ -87,8 +87,8 @@ function words() {
     ? "Eq. 11, each number centred and scaled before it enters." : `The state for shared networks: r is the reward of a level (${
     about.levels.join(", ")}); ${takes}`;
   document.getElementById("pair-words").innerHTML = `The choice of the agent (A), and what one-step greedy would do (G), or the action
-    that you click. ${priced() ? `Value V and price p are learned, and the same for all actions; r and c are known. ${takes} p is the
-    reward that later flows lose for each 1 of c.` : ""}`;
+    that you click. ${priced() ? `The value V of the state and the price p, one for all states, are learned; r and c are known. ${
+    takes} p is the reward that later flows lose for each 1 of c.` : ""}`;
   document.querySelectorAll(".eta").forEach((e, n) => (e.textContent = about.levels[n]));
   document.getElementById("draws").innerHTML = draws ? [`mean of ${about.eval_draws}`,
     ...Array.from({ length: draws }, (_, m) => `draw ${m + 1}`)].map((text, m) => `<label><input type="radio" name="draw" value="${

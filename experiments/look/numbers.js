@@ -1,7 +1,6 @@
 // The numbers of the page: whole numbers of units of their last digit, as `data.py` keeps them.
 const BESIDE = 2 ** 31 - 1, PRINTED = 3;
-const about = JSON.parse(document.getElementById("about").textContent);
-const kept = {};
+const about = JSON.parse(document.getElementById("about").textContent), kept = {};
 
 async function readNumbers() {
   const packed = Uint8Array.from(atob(document.getElementById("numbers").textContent), (c) => c.charCodeAt(0));

@@ -1,8 +1,7 @@
 // The episode: an overview of all of it, and a part of it with one lane for every gateway.
 const STATUS = ["in time", "late", "dropped"];
 const G = about.capacity.length, F = about.flows;
-const GUTTER = 76;
-const gutter = (width) => (width < 500 ? 44 : GUTTER);
+const GUTTER = 76, gutter = (width) => (width < 500 ? 44 : GUTTER);
 let times = [], most = 1; // when each flow is drawn, flows of one slot side by side; the longest queue
 
 const status = (f, k) => (value("dropped", f, k) ? 2 : value("completed", f, k) ? 0 : 1);

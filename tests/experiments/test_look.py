@@ -13,6 +13,7 @@ import torch
 pytest.importorskip("latex2mathml", reason="needs the extra `experiments`")
 
 from edgediff.config import preset_settings
+from edgediff.learner.shared import PRICE_GAIN
 from edgediff.run.process import run_program
 from edgediff.run.scores import agent_policy
 from edgediff.run.weights import new_agent, write_weights
@@ -332,7 +333,7 @@ def taught(agent, **world):
     """Return a small agent whose critics ask a price of what an action takes."""
     settings, agent = small(agent, "priced", load=4.0, **world)
     for critic in inside.critics(agent):
-        torch.nn.init.constant_(critic.of_load[-1].bias, 2.0)
+        torch.nn.init.constant_(critic.scaled_prices, 2.0 / PRICE_GAIN)
     return settings, agent
 
 
@@ -430,7 +431,7 @@ def test_the_weight_of_the_priority_stands_where_the_reward_is(shown):
         priority = tab.evaluate("value('priority', chosen)")
         weight = weights[priority - 1]
         assert f"{priority}, weight {weight}\n" in tab.inner_text("#flow")
-        assert f"weight of priority {priority}: {weight}\n" in tab.inner_text("#pair")
+        assert f"priority {priority}, weight {weight}\n" in tab.inner_text("#pair")
         assert tab.text_content("[data-n=weight]") == weight
 
 
@@ -544,6 +545,7 @@ def test_the_page_is_no_wider_than_the_screen(shown, width, scheme):
     tab = shown("d2sac", "priced", width=width, scheme=scheme, load=4.0)
     tab.click("#miss")
     assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    assert tab.eval_on_selector(".scroll:has(> #pair)", "e => e.scrollWidth <= e.clientWidth")
     assert tab.locator("#equations li").count() == 13
     assert not re.search("NaN|undefined|null", tab.text_content("main"))
     grounds = tab.evaluate("getComputedStyle(document.body).backgroundColor")
