@@ -18,7 +18,7 @@ from experiments.look import __main__ as look
 from experiments.page import __main__ as annotate
 from experiments.pictures.drawing import Image, save_few_colours
 
-FLOW = 556  # at load 2: four decisions for one flow; that of round robin is dropped
+FLOW = 14  # at load 2: the agent refuses it, and round robin, greedy and the rules with prices decide otherwise
 SHOTS = (("page.png", "#eq21", 15), ("decision.png", "#draws", 56))  # place, and pixels above it; a bar covers some
 
 TO = "([place, above]) => scrollBy(0, document.querySelector(place).getBoundingClientRect().top - above)"
