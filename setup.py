@@ -38,6 +38,8 @@ setup(
         "experiments": ["matplotlib>=3.9", "latex2mathml>=3.80", "pandas>=2.0"],
         # Before 1.4, the statistics of episodes are wrong for a batch that resets in the same step.
         "gym": ["gymnasium>=1.4"],
+        # To export an agent; to decide with the file, NumPy and onnxruntime are enough, from 1.20 on.
+        "onnx": ["onnx", "onnxruntime>=1.20", "onnxscript"],
         "dev": ["ruff", "mypy", "pre-commit", "nbclient", "ipykernel"],
     },
 )

@@ -6,6 +6,7 @@ PROGRAMS = """\
 python -m edgediff.train      train an agent, Algorithm 1: 3 minutes with --preset deploy, 10 with quick, else 2 hours
 python -m edgediff.evaluate   score saved runs, beside the rules: a minute
 python -m edgediff.control    decide online, one JSON line per flow: some milliseconds each
+python -m edgediff.export     write an agent as an ONNX file, which decides without torch: 10 seconds
 Each explains itself with --help. experiments/README.md lists those of the experiments."""
 
 

@@ -21,6 +21,7 @@ MAY_IMPORT = {  # of edgediff
     "train": {"config", "errors", "world", "learner", "run"},
     "evaluate": {"config", "errors", "world", "learner", "run"},
     "control": {"config", "errors", "world", "learner", "run", "control"},
+    "export": {"__version__", "config", "errors", "world", "learner", "run", "control"},
     "__init__": {"config", "errors", "world", "learner", "run", "evaluate", "control"},  # when a name is used
     "__main__": set(),
 }
@@ -71,6 +72,11 @@ def test_no_other_room_needs_gymnasium_or_matplotlib():
     for path in FILES:
         used = {name.split(".")[0] for name in imported(path)}
         assert part(path) == "gym" or not {"gymnasium", "matplotlib"} & used
+
+
+def test_only_the_agent_of_a_file_needs_onnx():
+    users = {path.stem for path in FILES if any(name.startswith("onnx") for name in imported(path))}
+    assert users == {"export", "onnx_agent"}
 
 
 def test_the_parts_are_those_that_are_written_down_here():

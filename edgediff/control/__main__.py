@@ -18,6 +18,7 @@ from functools import partial
 from edgediff.config import WorldConfig
 from edgediff.control.controller import Controller
 from edgediff.control.listen import check_address, listening
+from edgediff.control.onnx_agent import OnnxAgent
 from edgediff.control.protocol import LineProtocol
 from edgediff.control.server import BUFFER_BYTES, Selector, Server, receive, send
 from edgediff.errors import ConfigError, first_line
@@ -69,7 +70,7 @@ async def serve(protocol: LineProtocol, place: str | int | None) -> None:
 def main(argv: list[str]) -> int:
     """Decide flows online: read one JSON object a line, answer with one JSON object a line (edgediff/control)."""
     parser = Parser("python -m edgediff.control RUN|RULE", main.__doc__)
-    which = f"folder of a run, or a rule: {', '.join(RULES)}; ./NAME is a folder of such a name"
+    which = f"folder of a run, file of edgediff.export, or rule: {', '.join(RULES)}; ./NAME is a folder of such a name"
     parser.add_argument("name", metavar="RUN|RULE", help=which)
     parser.add_run_flags("eval_draws", "device", "threads")
     parser.add_argument("--listen", metavar="X", help=LISTEN)
@@ -84,7 +85,7 @@ def main(argv: list[str]) -> int:
             raise ConfigError(f"{name}: closed; give --listen, or lines on standard input and a place for answers")
     given = given_settings(args)
     controller = Controller.load(args.name, args.weights, args.mode or "", **given["world"], **given["run"])
-    if not callable(controller.scheduler):
+    if not callable(controller.scheduler) and not isinstance(controller.scheduler, OnnxAgent):
         set_up_torch(controller.settings.run)
     loop = asyncio.SelectorEventLoop(Selector())
     try:

@@ -11,12 +11,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from edgediff.config import Settings, WorldConfig, by_configuration, preset_settings
 from edgediff.control.messages import MAX_FLOWS, Demand, Report, read_flow, read_report, short_repr
+from edgediff.control.onnx_agent import OnnxAgent, load_onnx
 from edgediff.errors import ConfigError
 from edgediff.world.decision import LEVEL_FACTORS, Outcome, View, decode_action, outcome
 from edgediff.world.rollout import Policy
@@ -27,6 +28,7 @@ from edgediff.world.workload import draw_topology
 if TYPE_CHECKING:
     from edgediff.learner.agent import Agent
 
+Scheduler: TypeAlias = "Agent | OnnxAgent | Policy"
 NO_LOG = {"trace": "none", "trace_columns": "auto", "trace_from": "none", "trace_to": "none"}
 
 
@@ -47,10 +49,11 @@ class Decision(NamedTuple):
 class Controller:
     """A scheduler with the world that it decides in: an agent, or a function of (world, view) such as a rule.
 
-    An agent draws the noise stream of an evaluation. Only for agents is torch imported: a rule starts in a moment.
+    An agent draws the noise stream of an evaluation. Only for the agent of a run is torch imported: a rule or an
+    exported agent starts in a moment.
     """
 
-    def __init__(self, scheduler: "Agent | Policy", settings: Settings, mode: str = ""):
+    def __init__(self, scheduler: Scheduler, settings: Settings, mode: str = ""):
         self.scheduler, self.settings, self.world = scheduler, settings, settings.world
         self.by_gateways = {self.world.num_gateways: (self.world, scheduler)}
         self.capacity_bps, known_s = draw_topology(self.world)
@@ -70,14 +73,18 @@ class Controller:
     ) -> "Controller":
         """Take the agent of a run with its `last` or `best` weights, a rule by its short name, or any function.
 
-        A name of `world.rules.RULES` is the rule; "./NAME" is a folder of that name. `changes` are fields of
-        `WorldConfig` and `RunConfig`; nothing in the process is changed. `ConfigError` if something is unusable.
+        An agent may also be NAME.onnx, a file of `python -m edgediff.export`; it needs no torch. A name of
+        `world.rules.RULES` is the rule; "./NAME" is a folder of that name. `changes` are fields of `WorldConfig` and
+        `RunConfig`; nothing in the process is changed. `ConfigError` if something is unusable.
         """
         given = by_configuration(changes, "world", "run")
         found = rule_or_run(scheduler)
         if callable(found):
             refuse_of_agents(weights, mode, given["run"])
             return cls(found, preset_settings("paper", given), mode)
+        if Path(found).suffix == ".onnx" and Path(found).is_file():
+            exported, settings = load_onnx(found, weights, given)
+            return cls(exported, settings, mode)
         from edgediff.run.start import load_run
 
         settings, _, _, agent = load_run(found, weights, **changes | NO_LOG)
@@ -123,7 +130,7 @@ class Controller:
             raise
         return decisions
 
-    def _for_gateways(self, report: Report) -> "tuple[WorldConfig, Agent | Policy]":
+    def _for_gateways(self, report: Report) -> tuple[WorldConfig, Scheduler]:
         """Return world and scheduler for the gateways that are known, or for as many as are reported."""
         if report.capacity_bps is None:
             return self.world, self.scheduler
@@ -132,14 +139,16 @@ class Controller:
             raise ConfigError("capacity_bps: cannot be given to a run whose network is mlp, made for its own gateways")
         if count not in self.by_gateways:
             settings = self.settings._replace(world=replace(self.world, num_gateways=count))
-            if not callable(scheduler):  # the same weights, for another number of actions
+            if isinstance(scheduler, OnnxAgent):
+                scheduler = OnnxAgent(scheduler.session, settings)
+            elif not callable(scheduler):  # the same weights, for another number of actions
                 from edgediff.run.weights import restore_agent
 
                 scheduler = restore_agent(scheduler.weights(), settings)
             self.by_gateways[count] = settings.world, scheduler
         return self.by_gateways[count]
 
-    def _choose(self, scheduler: "Agent | Policy", world: WorldConfig, view: View) -> tuple[np.ndarray, np.ndarray]:
+    def _choose(self, scheduler: Scheduler, world: WorldConfig, view: View) -> tuple[np.ndarray, np.ndarray]:
         """Return the action, (1,), and the probabilities that it was chosen by, (1, A): 1 for that of a rule."""
         if not callable(scheduler):
             state, draws = self.state_of_view(world, view), self.settings.run.eval_draws

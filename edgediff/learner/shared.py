@@ -167,7 +167,7 @@ class SharedNoiseNetwork(nn.Module):
     def predictor(self, state: Tensor) -> Callable[[Tensor, int], Tensor]:
         """Return the function (a_i, i) -> predicted noise, (B, A), for a batch of states."""
         from_state, time = self.of_state(*split_state(state, self.widths)), self.time(self.time.table)
-        return lambda a_i, i: self._predict(from_state, a_i, time[i - 1].expand(len(a_i), -1))
+        return lambda a_i, i: self._predict(from_state, a_i, time[i - 1].expand(a_i.shape[0], -1))
 
     def _predict(self, from_state: Tensor, a_i: Tensor, time: Tensor) -> Tensor:
         """Add what the latent (B, A) and the embedded step (B, TIME_DIM) say to what the state does."""

@@ -17,7 +17,6 @@ import numpy as np
 from edgediff.control.controller import Controller
 from edgediff.control.messages import MAX_FLOWS, Demand
 from edgediff.errors import ConfigError
-from edgediff.learner.agent import Agent
 from edgediff.run.commandline import Parser
 from edgediff.run.process import run_program, set_up_torch
 from edgediff.run.scores import agent_policy
@@ -89,7 +88,7 @@ def drive(ask: Callable[[dict], dict], simulator: Simulator, seed: int = HELD_OU
 def main(argv: list[str]) -> int:
     """Play held-out episodes through the controller; count the flows that `evaluate` decides in another way."""
     parser = Parser("python -m experiments.timing.drive_controller RUN|RULE", main.__doc__)
-    parser.add_argument("name", metavar="RUN|RULE", help="folder of a run, or the name of a rule")
+    parser.add_argument("name", metavar="RUN|RULE", help="folder of a run, NAME.onnx, or the name of a rule")
     parser.add_argument("--episodes", metavar="X", default="1", help="how many, 1 to 1000 [1]")
     parser.add_argument("--mode", metavar="X", help="mean, argmax or sample [as in evaluate]")
     args = parser.parse(argv)
@@ -98,8 +97,8 @@ def main(argv: list[str]) -> int:
     controller = Controller.load(args.name, mode=args.mode or "")
     scheduler, settings = controller.scheduler, controller.settings
     set_up_torch(settings.run)
-    agent = isinstance(scheduler, Agent)
-    label, policy = agent_policy(scheduler, settings.run, controller.mode) if agent else (args.name, scheduler)
+    rule = callable(scheduler)
+    label, policy = (args.name, scheduler) if rule else agent_policy(scheduler, settings.run, controller.mode)
     world, completed, differ = settings.world.at_load(settings.world.load), [], 0
     with Program(args.name, *(["--mode", args.mode] if args.mode else [])) as program:
         for episode in range(int(args.episodes)):

@@ -21,7 +21,7 @@ PROGRAMS = sorted(".".join(parts) for parts in FOUND)
 KINDS = "d2sac mlp", "d2sac shared", "d2sac priced", "sac priced", "dqn shared", "ppo mlp", "ppo shared"
 NETWORKS = {"mlp": [], "shared": ["--network", "shared"], "priced": ["--network", "shared", "--critic", "priced"]}
 OPTIONS = {"evaluate": ["--final-episodes", "1"], "transfer": ["--results", "."], "pictures": ["--output", "pictures"]}
-OPTIONS |= {"look": ["--output", "page.html"], "lag": ["--results", "."]}
+OPTIONS |= {"look": ["--output", "page.html"], "lag": ["--results", "."], "export": ["agent.onnx"]}
 
 
 def may_refuse(program, kind):

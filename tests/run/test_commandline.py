@@ -68,4 +68,4 @@ def test_the_package_lists_its_programs_and_each_exists(argv, status, capsys):
     assert programs(argv) == status
     out, err = capsys.readouterr()
     listed = re.findall(r"python -m (edgediff\.\w+)", out or err)
-    assert len(listed) == 3 and all(find_spec(name) for name in listed) and not (out and err)
+    assert len(listed) == 4 and all(find_spec(name) for name in listed) and not (out and err)
