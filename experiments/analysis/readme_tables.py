@@ -24,7 +24,7 @@ from experiments.analysis.testbed_tables import TABLES as OF_TESTBED
 from experiments.grid.grids import LEARNERS
 
 SOLVED, LATE = 475.0, 70_000  # on CartPole: a return, and transitions
-QUICK = {"d2sac": "d2sac (diffusion actor), quick", "sac": "sac (plain MLP actor), quick"}
+QUICK = {"d2sac": "d2sac, quick"}
 LOADS, MARKS = ("1", "1.5", "2", "3"), (ADMISSION, BY_LOAD, CROWDING, COMPLETION)
 
 
