@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from edgediff.errors import ConfigError
 from edgediff.run.commandline import Parser
 from edgediff.run.process import run_program
+from experiments.own_file import write_new
 
 LENGTH_S, BUSY_S, VISITS_PER_S = 1800.0, 120.0, (0.3, 0.9)
 QUESTIONS, PAUSE_S = 2.5, 20.0  # means
@@ -38,12 +38,7 @@ def main(argv: list[str]) -> int:
     """Write the log."""
     parser = Parser("python -m experiments.sample_log FILE", main.__doc__)
     parser.add_argument("file", metavar="FILE", help="new file")
-    path = Path(parser.parse(argv).file)
-    try:
-        with path.open("x") as file:
-            file.write(sample_log())
-    except OSError as error:
-        raise ConfigError(f"file: {path} cannot be written ({error.strerror})") from None
+    write_new(Path(parser.parse(argv).file), sample_log())
     return 0
 
 

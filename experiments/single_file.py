@@ -15,13 +15,13 @@ from pathlib import Path
 
 from edgediff import __version__
 from edgediff.config import LearnerConfig
-from edgediff.errors import ConfigError
 from edgediff.learner import agent, diffusion, embedding, losses, networks, nstep, replay, shared
 from edgediff.learner.agent import Agent
 from edgediff.learner.d2sac import D2SAC
 from edgediff.run.commandline import Parser
 from edgediff.run.process import run_program
 from experiments import ROOT
+from experiments.own_file import write_new
 
 HEAD = '''"""D2SAC, a soft actor-critic whose actor is a diffusion chain, in one file.
 
@@ -147,12 +147,7 @@ def main(argv: list[str]) -> int:
     """Write d2sac in one file."""
     parser = Parser("python -m experiments.single_file FILE", main.__doc__)
     parser.add_argument("file", metavar="FILE", help="a new file")
-    path = Path(parser.parse(argv).file)
-    try:
-        with path.open("x") as file:
-            file.write(single_file())
-    except OSError as error:
-        raise ConfigError(f"file: {path} cannot be written ({error.strerror})") from None
+    write_new(Path(parser.parse(argv).file), single_file())
     return 0
 
 

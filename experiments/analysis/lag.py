@@ -23,11 +23,12 @@ from edgediff.world.rules import BY_LOAD, all_rules
 from edgediff.world.simulator import Simulator
 from edgediff.world.workload import _SWING, HELD_OUT, stream, two_states
 from experiments import RESULTS
-from experiments.analysis.reading import pd, read_csv
+from experiments.analysis.reading import pd, read_csv, short_name
+from experiments.grid.grids import SWING
 from experiments.look.inside import critics
 from experiments.pictures.drawing import plt, save
 
-EPISODES, BIN_S, SHOWN_S = 64, 0.25, 4.0
+EPISODES, LOAD, BIN_S, SHOWN_S = 64, 1.5, 0.25, 4.0
 COLUMNS = "since", "seconds", "scheduler", "flows", "load", "price", "completion"
 RISE, FALL = "rise", "fall"
 
@@ -59,7 +60,7 @@ def played(world: WorldConfig, policy: Policy, seed: int) -> pd.DataFrame:
 
 def rows_of(run: str) -> list[tuple]:
     """Return the rows of lag.csv: means over bins of time, for the agent and for the rule with prices times load."""
-    settings, _, _, agent = load_run(run, load=1.5, load_swing=0.7, load_stay_slots=200.0, num_slots=1000)
+    settings, _, _, agent = load_run(run, load=LOAD, num_slots=1000, **SWING)
     priced = [critic for critic in critics(agent) if isinstance(critic, PricedCritic)]
     if not priced:
         raise ConfigError(f"run: {run} has no critics with prices (network shared, critic priced)")
@@ -81,12 +82,12 @@ def figure(rows: pd.DataFrame, path: Path) -> None:
     for (upper, lower), (since, way) in zip(places.T, ((RISE, 1), (FALL, -1)), strict=True):
         of = {name: each for name, each in rows[rows["since"] == since].groupby("scheduler")}
         told = of["d2sac"]
-        upper.axhline(1.5 * (1 + way * 0.7), color="0.4", ls=":", label="load")
+        upper.axhline(LOAD * (1 + way * SWING["load_swing"]), color="0.4", ls=":", label="load")
         upper.plot(told["seconds"], told["load"], color="#0072b2", label="what the controller takes it for")
         upper.plot(told["seconds"], told["price"], color="#d55e00", label="price per Mbit of crowding")
         upper.set_title(f"after a {since} of the load")
         for name, each in of.items():
-            lower.plot(each["seconds"], each["completion"], label=name.replace(" (knows the model)", ""))
+            lower.plot(each["seconds"], each["completion"], label=short_name(name))
         lower.set_xlabel("seconds since the load changed")
         for axes in (upper, lower):
             axes.grid(alpha=0.3)

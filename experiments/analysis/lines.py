@@ -7,7 +7,7 @@ import numpy as np
 
 from edgediff.learner.agents import AGENTS
 from edgediff.world.rules import BY_LOAD, CROWDING, GREEDY
-from experiments.analysis.reading import interval
+from experiments.analysis.reading import interval, short_name
 from experiments.pictures.drawing import save
 
 COLOURS = {"d2sac": "#0072b2", "sac": "#d55e00", "dqn": "#009e73", "ppo": "#b0579b"}  # differ to every kind of eye
@@ -55,7 +55,7 @@ def name_rules(axes) -> None:
     """Write the names of the rules at the right ends of their lines, moved apart where they would overlap."""
     low, high = axes.get_ylim()
     ends = sorted((float(line.get_ydata()[-1]), line.get_label()) for line in axes.lines if line.get_label() in DASHES)
-    names = [fill(name.replace(" (knows the model)", ""), 17) for _, name in ends]
+    names = [fill(short_name(name), 17) for _, name in ends]
     half = [ROW * (high - low) * (1 + name.count("\n")) / 2 for name in names]
     places = [y for y, _ in ends]
     for k in range(1, len(places)):
@@ -69,6 +69,5 @@ def name_rules(axes) -> None:
 def finish(figure, legend_from, path: Path) -> None:
     """Put one legend below all axes, and save."""
     handles, labels = legend_from.get_legend_handles_labels()
-    labels = [label.replace(" (knows the model)", "") for label in labels]
-    figure.legend(handles, labels, loc="outside lower center", ncol=4, fontsize=9, frameon=False)
+    figure.legend(handles, [*map(short_name, labels)], loc="outside lower center", ncol=4, fontsize=9, frameon=False)
     save(figure, path)

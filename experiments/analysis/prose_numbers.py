@@ -21,7 +21,7 @@ from edgediff.errors import ConfigError
 from edgediff.world.rules import RULES
 from experiments.analysis import sizes, transfer
 from experiments.analysis.reading import pd, read_csv, read_together
-from experiments.analysis.score_tables import of_variant, paired
+from experiments.analysis.score_tables import ahead, of_variant, paired
 from experiments.analysis.stats import iqm
 from experiments.testbed import cases
 
@@ -56,7 +56,7 @@ def number(marker: str, shown: str, results: Path) -> str:
         raise ConfigError(f"{source} needs {', '.join(keys)}, and may have a second {keys[-1]}; above needs it")
     values = seed_by_seed(rows, keys, metric, names)
     if statistic == "above":
-        return f"{(values > 0).sum()} of {len(values)}"
+        return ahead(values)
     return printed(float(STATISTICS[statistic](values)), shown)
 
 

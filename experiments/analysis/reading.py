@@ -25,6 +25,11 @@ ORDER = *AGENTS, *RULES.values(), *PLANNERS  # of the rows of tables, and of the
 WINDOWS = 20  # training curves are averaged over twentieths of the run
 
 
+def short_name(name: str) -> str:
+    """Return the name of a scheduler without what it knows."""
+    return name.removesuffix(" (knows the model)")
+
+
 def read_csv(path: Path, columns: tuple[str, ...], words: tuple[str, ...] = ()) -> pd.DataFrame:
     """Return a CSV of results; `ConfigError` names one that is empty, cut or something else."""
     try:

@@ -9,10 +9,11 @@ from edgediff.config import preset_settings
 from edgediff.run.scores import HEADINGS, traffic_label
 from edgediff.run.scores import table as run_table
 from edgediff.train import SHOWN_RULES
-from edgediff.world.rules import ADMISSION, BY_LOAD, COMPLETION, CROWDING, DUAL
+from edgediff.world.rules import COMPLETION, DUAL
 from experiments.analysis import gateways, sizes, transfer
-from experiments.analysis.reading import read_csv, read_together, score_text
+from experiments.analysis.reading import read_csv, read_together, score_text, short_name
 from experiments.analysis.score_tables import (
+    ahead,
     columns_of,
     difference_text,
     markdown,
@@ -21,11 +22,11 @@ from experiments.analysis.score_tables import (
 )
 from experiments.analysis.stats import iqm
 from experiments.analysis.testbed_tables import TABLES as OF_TESTBED
-from experiments.grid.grids import LEARNERS
+from experiments.grid.grids import LEARNERS, MARKS
 
 SOLVED, LATE = 475.0, 70_000  # on CartPole: a return, and transitions
 QUICK = {"d2sac": "d2sac, quick"}
-LOADS, MARKS = ("1", "1.5", "2", "3"), (ADMISSION, BY_LOAD, CROWDING, COMPLETION)
+LOADS = "1", "1.5", "2", "3"
 
 
 def run(results: Path) -> str:
@@ -59,12 +60,11 @@ def of_seeds(grid: str, results: Path) -> str:
     for load, agent in product(LOADS, agents):
         reward, completion = columns_of(rows, ("reward", "completion"), (load,)).values()
         ours, completed = of_variant(reward, agent).to_numpy(), of_variant(completion, agent)
-        shares = [paired(reward, agent, mark) for mark in MARKS]
         cells = [f"{value:+.3f}" for value in (ours.mean(), iqm(ours), ours.min())]
         cells += [f"{completed.mean():.3f}", f"{completed.min():.3f}"]
-        body.append([load, agent, str(len(ours)), *cells, *(f"{(of > 0).sum()} of {len(of)}" for of in shares)])
+        body.append([load, agent, str(len(ours)), *cells, *(ahead(paired(reward, agent, mark)) for mark in MARKS)])
     headings = "reward, mean", "interquartile mean", "worst seed", "completion, mean", "worst seed"
-    above = [f"above {mark.replace(' (knows the model)', '')}" for mark in MARKS]
+    above = [f"above {short_name(mark)}" for mark in MARKS]
     return markdown(["load", "agent", "seeds", *headings, *above], body)
 
 

@@ -69,6 +69,11 @@ def paired(column: pd.Series, ours: str, theirs: str) -> np.ndarray:
     return (first[both] - second[both]).to_numpy()
 
 
+def ahead(differences: np.ndarray) -> str:
+    """Say on how many seeds a paired difference (seeds,) is above 0."""
+    return f"{(differences > 0).sum()} of {len(differences)}"
+
+
 def names_of(columns: dict[str, pd.Series], wanted: Iterable[str] = ()) -> dict[str, str]:
     """Return variants with the names to print: agents, each before its variants, others, rules in their order.
 

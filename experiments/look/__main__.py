@@ -29,11 +29,11 @@ from edgediff.world.log import RequestLog
 from edgediff.world.workload import draw_topology
 from experiments import RESULTS
 from experiments.html import font
-from experiments.html.own_file import refuse_foreign
 from experiments.look.data import DIGITS, MOST_FLOWS, PRINTED, RULES, play
 from experiments.look.equations import as_html
 from experiments.look.inside import kept_steps
 from experiments.look.states import entries
+from experiments.own_file import refuse_foreign
 
 HERE = Path(__file__).parent
 PAPER = RESULTS / "annotated_paper.html"
@@ -55,9 +55,8 @@ def pack(arrays: dict[str, np.ndarray], digits: dict[str, int]) -> tuple[dict[st
         scaled = values * 10.0 ** digits[name]
         fits = np.abs(scaled) < BESIDE - 1
         whole = np.rint(np.where(fits, scaled, 0))
-        again = 10 ** max(
-            digits[name] - PRINTED, 0
-        )  # a page rounds again: a half must not come from the first rounding
+        # A page rounds again: a half must not come from the first rounding.
+        again = 10 ** max(digits[name] - PRINTED, 0)
         whole += np.where(whole % again == again / 2, np.sign(scaled - whole), 0)
         whole = np.where(fits, whole, BESIDE).astype("<i4")
         beside = {int(k): str(values.flat[k]) for k in np.flatnonzero(~fits & (values != np.inf))}

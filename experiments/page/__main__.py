@@ -22,7 +22,7 @@ from edgediff.run.process import run_program
 from experiments import RESULTS, ROOT
 from experiments.html import font
 from experiments.html.markup import REPOSITORY, picture, table, words
-from experiments.html.own_file import refuse_foreign
+from experiments.own_file import refuse_foreign
 from experiments.page.deviations import KINDS
 from experiments.page.paper_text import AUTHORS, RESULT_PICTURES, SECTIONS, TITLE, Section
 from experiments.page.prose import sections

@@ -1,4 +1,4 @@
-"""What a program may write over: a page of its own."""
+"""What a program may write over: a page of its own, and else nothing."""
 
 from pathlib import Path
 
@@ -18,3 +18,12 @@ def refuse_foreign(path: Path, mark: str, field: str) -> None:
         raise ConfigError(f"{field}: {path} cannot be written ({error.strerror})") from None
     if not ours:
         raise ConfigError(f"{field}: {path} is there and is no page of this program; give another one")
+
+
+def write_new(path: Path, text: str) -> None:
+    """Write a file that is not there yet; `ConfigError` if it is, or cannot be written."""
+    try:
+        with path.open("x") as file:
+            file.write(text)
+    except OSError as error:
+        raise ConfigError(f"file: {path} cannot be written ({error.strerror})") from None
