@@ -1,7 +1,7 @@
 """Draw what a trained run does: `python -m experiments.pictures RUN [--output FOLDER]`.
 
-Writes network.svg, timelines.png and choices.png, and of d2sac also its chain, denoising.png and schedule.svg, by
-default to RUN/pictures.
+Writes network.svg, moving.svg, timelines.png and choices.png, and of d2sac also its chain, denoising.png and
+schedule.svg, by default to RUN/pictures.
 """
 
 import sys
@@ -12,7 +12,7 @@ from edgediff.learner.d2sac import D2SAC
 from edgediff.run.commandline import Parser
 from edgediff.run.process import run_program, set_up_torch
 from edgediff.run.start import load_run
-from experiments.pictures import choices, denoising, network, schedule, timelines
+from experiments.pictures import choices, denoising, moving, network, schedule, timelines
 
 
 def main(argv: list[str]) -> int:
@@ -27,6 +27,7 @@ def main(argv: list[str]) -> int:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         network.draw(settings.world, folder / "network.svg")
+        moving.draw(settings, agent, folder / "moving.svg")
         timelines.draw(settings, agent, folder / "timelines.png")
         choices.draw(settings, agent, folder / "choices.png")
         if isinstance(agent, D2SAC):

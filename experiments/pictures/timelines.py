@@ -25,7 +25,11 @@ class Episode(NamedTuple):
     total_bps: np.ndarray  # (n, G) what background traffic leaves
     reserved_bps: np.ndarray  # (n, G) reserved by flows
     backlog_bits: np.ndarray  # (n, G) queued
+    priority: np.ndarray  # (n,)
+    data_bits: np.ndarray
+    deadline_s: np.ndarray
     gateway: np.ndarray  # (n,) chosen
+    delay_s: np.ndarray
     completed: np.ndarray
     dropped: np.ndarray
 
@@ -36,11 +40,12 @@ def record(world: WorldConfig, policy: Policy) -> Episode:
     simulator.reset(HELD_OUT + 1)
     truncated, rows = [False], []
     while not truncated[0]:
-        slot = simulator.view().flow["slot"][0]
+        view = simulator.view()
+        slot, *flow = (view.flow[name][0] for name in ("slot", "priority", "data_bits", "deadline_s"))
         of_gateways = simulator.total_bps[0, slot], simulator.reserved_bps[0, slot], simulator.backlog_bits[0]
-        seen = slot * world.slot_s, *(each.copy() for each in of_gateways)
-        _, _, _, truncated, info = simulator.step(policy(world, simulator.view()))
-        rows.append((*seen, *(info[name][0] for name in ("gateway", "completed", "dropped"))))
+        seen = slot * world.slot_s, *(each.copy() for each in of_gateways), *flow
+        _, _, _, truncated, info = simulator.step(policy(world, view))
+        rows.append((*seen, *(info[name][0] for name in ("gateway", "delay_s", "completed", "dropped"))))
     return Episode(*map(np.array, zip(*rows, strict=True)))
 
 

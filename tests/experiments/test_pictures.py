@@ -1,6 +1,7 @@
 """The pictures: what they show is what the package computes; every agent has some; a missing run is one line."""
 
 import re
+import xml.etree.ElementTree as xml
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +21,13 @@ from edgediff.world.workload import HELD_OUT
 from experiments.page.index import ROWS
 from experiments.pictures import __main__ as pictures
 from experiments.pictures import agent as agent_picture
-from experiments.pictures import choices, denoising, schedule, timelines
+from experiments.pictures import choices, denoising, moving, schedule, timelines
 from experiments.pictures.drawing import plt
 
 RESULTS = Path(pictures.__file__).parents[1] / "results"
+
+
+ALWAYS = {"network.svg", "moving.svg", "timelines.png", "choices.png"}
 
 
 def drawn_files():
@@ -58,7 +62,7 @@ def test_pictures_are_drawn_into_the_folder_of_the_run(run, which, monkeypatch):
     chain = {"denoising.png", "schedule.svg"} if which[0] == "d2sac" else set()
     for flags, output in (((), folder / "pictures"), (("--output", str(folder / "drawn/here")), folder / "drawn/here")):
         assert pictures.run_program("pictures", pictures.main, [str(folder), *flags]) == 0
-        assert {path.name for path in output.iterdir()} == {"network.svg", "timelines.png", "choices.png"} | chain
+        assert {path.name for path in output.iterdir()} == ALWAYS | chain
     assert {path: path.stat().st_mtime_ns for path in drawn_files()} == committed
 
 
@@ -99,6 +103,40 @@ def test_gateway_0_is_on_top():
     marks = np.concatenate([each.get_offsets()[:, 1] for each in axes.collections])
     assert (queue > first).all() and (marks[marks != 0] > first).all() and (marks != 0).any()
     plt.close(figure)
+
+
+@pytest.mark.slow
+def test_each_flow_of_the_moving_picture_moves_as_it_did(tmp_path):
+    """Here all of an episode is shown, since it is short; gateways hold and queue what they did."""
+    settings, agent = small()
+    moving.draw(settings, agent, tmp_path / "moving.svg")
+    world = settings.world.at_load(moving.LOAD)
+    episode = timelines.record(world, RoundRobin(2))
+    assert 0 < episode.dropped.sum() < len(episode.dropped)
+    svg = {"": "http://www.w3.org/2000/svg"}
+    left, _ = xml.parse(tmp_path / "moving.svg").getroot().findall("svg", svg)
+    for i, circle in enumerate(left.findall("circle", svg)):
+        moves = circle.find("animate", svg).attrib
+        begin_s = float(moves["begin"].removeprefix("clock.begin+").removesuffix("s")) / moving.SLOWER
+        lane = moving.TOP + moving.LANE * episode.gateway[i]
+        y = float(moves["from"] if episode.dropped[i] else circle.get("cy"))
+        seconds = moving.FALL_S if episode.dropped[i] else episode.delay_s[i]
+        assert lane < y < lane + moving.LANE and circle.get("class") == f"p{episode.priority[i]}"
+        assert moves["attributeName"] == ("cy" if episode.dropped[i] else "cx")
+        assert begin_s == pytest.approx(episode.time_s[i], abs=0.002)
+        assert float(moves["dur"][:-1]) / moving.SLOWER == pytest.approx(seconds, abs=0.002)
+        is_late = not (episode.completed[i] or episode.dropped[i])
+        assert (circle.find("set", svg) is not None) == is_late
+    assert i == len(episode.time_s) - 1
+    last = {name: [bar for bar in left.findall("rect", svg) if bar.get("class") == name] for name in ("held", "queue")}
+    widths = {name: [int(bar[0].get("values").split(";")[-1]) for bar in bars] for name, bars in last.items()}
+    held = episode.reserved_bps[-1] / timelines.Simulator(world).topology.capacity_bps
+    assert widths["held"] == pytest.approx(moving.BAR[1] * held, abs=0.6) and max(widths["held"]) > 5
+    assert (np.argsort(widths["queue"]) == np.argsort(episode.backlog_bits[-1])).all()
+
+
+def test_the_moving_picture_of_the_front_page_is_small():
+    assert (RESULTS / "pictures/moving.svg").stat().st_size < 500_000
 
 
 @pytest.mark.parametrize("network", ["mlp", "shared"])
