@@ -8,9 +8,10 @@ from pathlib import Path
 from pkgutil import resolve_name
 
 from edgediff.errors import ConfigError
+from edgediff.run.commandline import Parser
 from edgediff.run.process import run_program
 from experiments.exercises.judge import exercise
-from experiments.exercises.sheet import Exercise
+from experiments.exercises.sheet import EXERCISES, Exercise
 
 
 def stub(one: Exercise) -> str:
@@ -39,7 +40,9 @@ def signature(function) -> str:
 
 def main(argv: list[str]) -> int:
     """Write my_NAME.py into the current folder for every name that is given."""
-    for one in [exercise(name) for name in argv or [""]]:
+    parser = Parser("python -m experiments.exercises NAME", main.__doc__)
+    parser.add_argument("names", metavar="NAME", nargs="+", help=f"one of {', '.join(one.name for one in EXERCISES)}")
+    for one in [exercise(name) for name in parser.parse(argv).names]:
         path = Path(f"my_{one.name}.py")
         try:
             with path.open("x") as file:

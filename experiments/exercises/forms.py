@@ -40,6 +40,19 @@ def tensors(value) -> list[torch.Tensor]:
     return [value if isinstance(value, torch.Tensor) else torch.tensor(value)] if value is not None else []
 
 
+def no_numbers(value) -> str:
+    """Say what a result holds in the place of numbers; "" if it holds some."""
+    if value is None:
+        return "it returns nothing: is `return` missing?"
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else [value]
+    for part in parts:
+        if callable(part) and not isinstance(value, dict):
+            return f"it returns a method, {getattr(part, '__name__', part)}: are its () missing?"
+        if not callable(part) and not isinstance(part, (*KNOWN, dict)):
+            return f"it returns {type(part).__name__} {part!r:.40}, where a number or an array belongs"
+    return ""
+
+
 def same(one, two, rtol: float = 1e-5) -> bool:
     """Tell whether two values hold the same numbers."""
     pairs = [*zip(tensors(one), tensors(two), strict=False)]
@@ -109,6 +122,8 @@ class Watched:
         for name, value in given.items():
             if not callable(value) and same(value, after[name], 0) and not same(value, mine[name], 0):
                 return f"{name} is changed in place: whoever called still needs it"
+        if expected is not None and (wrong := no_numbers(found)):
+            return wrong
         if len(tensors(found)) != len(tensors(expected)):
             return f"it returns {len(tensors(found))} values, not {len(tensors(expected))}"
         for one, other in zip(tensors(found), tensors(expected), strict=True):
@@ -121,16 +136,21 @@ class Watched:
         return self._cut(given) if expected is not None else ""
 
     def _exchanged(self, given: dict, expected, after: dict) -> str:
-        """Find two arguments that are taken for each other."""
+        """Find two arguments that are taken for each other, with these values and with others."""
+        others = {k: v if callable(v) else (moved(v) or [v])[0] for k, v in given.items()}
         with contextlib.suppress(Exception):
             if same(called(self.yours, given), (expected, after)):
                 return ""
         for one, two in itertools.combinations(given, 2):
             with contextlib.suppress(Exception):  # they are unlike each other
-                found, mine = called(self.yours, given | {one: given[two], two: given[one]})
-                if same((found, mine | {one: mine[two], two: mine[one]}), (expected, after)):
+                if all(self._same_exchanged(one, two, values) for values in (given, others)):
                     return f"{one} and {two} are exchanged"
         return ""
+
+    def _same_exchanged(self, one: str, two: str, given: dict) -> bool:
+        """Tell whether your function gives what is right when two arguments change places."""
+        found, mine = called(self.yours, given | {one: given[two], two: given[one]})
+        return same((found, mine | {one: mine[two], two: mine[one]}), called(self.right, given))
 
     def _unused(self, given: dict) -> str:
         """Find an argument that counts for nothing, though it should."""

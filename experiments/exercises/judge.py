@@ -47,13 +47,19 @@ def exercise(name: str) -> Exercise:
 
 def fitting(name: str, function: FunctionType, places: Sequence[str]) -> str:
     """Return which of the package's functions a function may replace; raise ConfigError with the right parameters."""
-    wanted = {place: list(inspect.signature(resolve_name(place)).parameters) for place in places}
-    found = list(inspect.signature(function).parameters)
+    wanted, found = {place: parameters(resolve_name(place)) for place in places}, parameters(function)
     for place in places:
         if wanted[place] == found:
             return place
-    right = " or ".join(f"({', '.join(parameters)})" for parameters in wanted.values())
-    raise ConfigError(f"{name}({', '.join(found)}) should have the parameters {right}")
+    right = " or ".join(f"({', '.join(each)})" for each in wanted.values())
+    of = f" of {name}" if function.__name__ != name else ""
+    raise ConfigError(f"{function.__name__}({', '.join(found)}) should have the parameters {right}{of}")
+
+
+def parameters(function: FunctionType) -> list[str]:
+    """Return the parameters of a function, with their defaults, as they are written."""
+    given = inspect.signature(function).parameters.values()
+    return [each.name if each.default is each.empty else f"{each.name}={each.default!r}" for each in given]
 
 
 def tests_that_judge(functions: Sequence[str]) -> list[Test]:
@@ -190,7 +196,7 @@ def verdict(one: Exercise, functions: Sequence[FunctionType]) -> tuple[bool, str
     return not why, why or f"right: {held} tests pass"
 
 
-def check(name: str, *functions: FunctionType) -> None:
+def check(name: str = "", *functions: FunctionType) -> None:
     """Print whether functions that you wrote are right: check("eq21", reverse_mean)."""
     try:
         print(f"{name}: {verdict(exercise(name), functions)[1]}")
@@ -199,16 +205,22 @@ def check(name: str, *functions: FunctionType) -> None:
 
 
 def check_all(namespace: dict | None = None) -> None:
-    """Print what is solved: judge every exercise whose functions are defined in the notebook or shell."""
+    """Print what is solved: judge every exercise whose functions you have defined in the notebook or shell."""
     there = vars(sys.modules["__main__"]) if namespace is None else namespace
+    yours = {name: each for name, each in there.items() if not str(getattr(each, "__module__", "")).startswith("edged")}
+    solved, others = 0, []
     for one in EXERCISES:
-        names = [name.rpartition(".")[2] for name in one.functions]
-        own = [there.get(name) for name in names]
+        own = [yours.get(name.rpartition(".")[2]) for name in one.functions]
+        if not any(own):
+            others.append(one.name)
+            continue
         try:
-            said = "solved" if all(own) and verdict(one, own)[0] else "not yet" if any(own) else "open"
+            right, said = verdict(one, own) if all(own) else (False, "a function is missing")
         except ConfigError as error:
-            said = str(error)
-        print(f"{one.name:13}{said:9}{one.title}")
+            right, said = False, str(error)
+        solved += right
+        print(f"{one.name:13}{'solved' if right else 'not yet: ' + said.splitlines()[0]}")
+    print(f"{solved} solved; not begun: {', '.join(others)}")
 
 
 check.all = check_all

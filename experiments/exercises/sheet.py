@@ -55,7 +55,7 @@ EXERCISES = (
         "y_i = r_i + gamma min_{k=1,2} Q_{psi_k}(s'_i, pi_theta(s'_i))",
         "pi and q (B, A) -> value (B,). `n_step_return`, `discount` and `next_value` (B,) -> y (B,). `q` is "
         "min_k Q'_k\n"
-        "already; `discount` is gamma^m, and 0 where the episode truly ended.",
+        "already; `discount` is gamma^m for a return of m steps, and already 0 where the episode truly ended.",
         "pi_theta(s') is a distribution over 24 actions. Is Q(s', pi(s')) the largest value, or the expected one?",
     ),
     Exercise(
@@ -68,7 +68,8 @@ EXERCISES = (
     Exercise(
         "eq17", "Eq. (17), soft update", 5, "eq17", ("learner.losses.polyak",),
         "psi'_k <- tau psi_k + (1 - tau) psi'_k",
-        "target and online: as many tensors of the same shapes. Changes those of target in place; returns nothing.",
+        "target and online: two lists of tensors, pair by pair of one shape. Changes those of target in "
+        "place; returns nothing.",
         "With tau = 0.005, after how many updates has half of an old target gone?",
     ),
     Exercise(
@@ -77,7 +78,7 @@ EXERCISES = (
         "q(a_i | a_{i-1}) = N(a_i; sqrt(alpha_i) a_{i-1}, (1 - alpha_i) I)",
         "a and eps (B, A), eps ~ N(0, I); alpha_i, alpha_bar_i floats, or tensors that broadcast -> a_i (B, A).\n"
         "The second function takes all i steps at once; derive it. alpha_bar_i = alpha_1 alpha_2 ... alpha_i.",
-        "Two steps add two independent noises. Which variance has their sum, seen from a_0?",
+        "Two steps add two independent noises. What is the variance of a_2, given a_0?",
     ),
     Exercise(
         "eq19", "Eq. (19), the reverse chain", 20, "eq19", ("learner.diffusion.denoise",),
@@ -93,14 +94,15 @@ EXERCISES = (
     Exercise(
         "eq21", "Eq. (21), the mean of a reverse step", 25, "eq21", ("learner.diffusion.reverse_mean",),
         "mu_theta(a_i, s_i, i) = 1 / sqrt(alpha_i) (a_i - beta_i / sqrt(1 - alpha_i) eps_theta(a_i, s_i, i))",
-        "a_i and eps_theta (B, A); alpha_i, alpha_bar_i floats -> (B, A). beta_i = 1 - alpha_i.",
+        "a_i and eps_theta (B, A); alpha_i, alpha_bar_i floats, or tensors that broadcast -> (B, A).\n"
+        "beta_i = 1 - alpha_i.",
         "Solve the closed form of Eq. (18) for a_0, and put it into Bayes' rule for a_{i-1}. Is the printed "
         "form right?",
     ),
     Exercise(
         "eq22", "Eq. (22), variance schedule", 10, "eq22", ("learner.diffusion.variance_schedule",),
         "beta_i = 1 - exp(-beta_min / N - 0.5 (beta_max - beta_min) (2i - 1) / N^2)",
-        "-> Schedule(beta, alpha, alpha_bar), each (N,) in float64.",
+        "-> Schedule(beta, alpha, alpha_bar), each a torch tensor (N,) in float64.",
         "alpha_bar_N does not depend on N. Why?",
         "from edgediff.learner.diffusion import Schedule",
     ),
@@ -108,7 +110,8 @@ EXERCISES = (
         "eq24", "Eq. (24), a whole reverse step", 10, "eq24", ("learner.diffusion.reverse_step_expanded",),
         "a_{i-1} = 1 / sqrt(alpha_i) a_i - beta_i / alpha_i sqrt(alpha_i) eps_theta(a_i, s_i, i) + sqrt(beta_i) eps",
         "a_i, eps_theta, z (B, A); alpha_i, alpha_bar_i floats -> (B, A). beta_i = 1 - alpha_i; z is the second eps.",
-        "It should be Eq. (21) put into Eq. (23). Does the print agree with either reading of Eq. (21)?",
+        "It should be Eq. (21) put into Eq. (23), mean + sqrt(beta_i) z. Does the print agree with Eq. (21), as "
+        "printed or as it should be?",
     ),
     Exercise(
         "eq25", "Eq. (25), diffusion loss", 15, "eq25",
@@ -116,13 +119,13 @@ EXERCISES = (
         "L_d = E[ || eps - eps_theta(a_i, s_i, i) ||^2 ]",
         "q (B, A) -> a_0 (B, A): c (onehot(argmax_a Q) - 1 / A), with c such that softmax(a_0) gives the "
         "best action\n"
-        "`confidence`. eps, eps_theta (B, A) -> scalar.",
-        "An image model has pictures for a_0. The paper does not say what a_0 is here. What would you take?",
+        "the probability `confidence`. eps, eps_theta (B, A) -> scalar: the sum over A, the mean over B.",
+        "An image model has pictures for a_0. The paper does not say what a_0 is here. What else could it be?",
     ),
     Exercise(
         "line16", "Algorithm 1, line 16, the objective J", 20, "line16", ("learner.losses.actor_objective",),
         "theta <- theta + alpha_pi grad J(pi_theta)          (the paper has no formula for J)",
-        "log_pi, q (B, A) -> scalar: the mean over states of sum_a pi Q + temperature H(pi), to be maximised.",
+        "log_pi, q (B, A) -> scalar: the mean over states of [sum_a pi Q + temperature H(pi)], to be maximised.",
         "For given Q, which pi makes J largest? Show that the gradient is 0 there. What does that say about a chain?",
     ),
     Exercise(
@@ -137,8 +140,8 @@ EXERCISES = (
         "reservations", "Algorithm 1, line 7: reserve what was granted", 15, "line07",
         ("world.reservations.reserve",),
         "execute a_t          (nothing else is printed)",
-        "held (E, slots) or (E, slots, G), changed in place; where: rows, or rows and gateways, each (K,); "
-        "start, stop\n"
+        "held (E, slots) or (E, slots, G), changed in place; where: a tuple, (rows,) or (rows, gateways), each (K,);\n"
+        "start, stop "
         "(K,) integers; amount (K,). Adds amount[k] to slots start[k] .. stop[k] - 1. A loop over k is fine.",
         "Why is nothing ever subtracted when a flow ends?",
     ),

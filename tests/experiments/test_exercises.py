@@ -1,9 +1,12 @@
 """Stubs are empty, the package's own functions pass, and a slip is called by name."""
 
+import functools
+import inspect
 import re
 import subprocess
 import sys
 from pathlib import Path
+from pkgutil import resolve_name
 from types import ModuleType
 
 import pytest
@@ -41,6 +44,9 @@ SLIPS = [  # exercise, what stands in the package, what stands there instead, wh
     ("eq15", "(pi * q).sum(dim=1)", "q.max(dim=1).values", "this is the max backup of Eq. (14)"),
     ("eq15", "discount * next_value", "0.9 * next_value", "a backup without mask"),
     ("eq15", "discount * next_value", "(discount * next_value)[:, None]", "(B,) with (B, 1) becomes (B, B)"),
+    ("eq15", "discount * next_value", "(1 - discount) * next_value", "`discount` is gamma^m already"),
+    ("eq16", "error1.square().mean() + error2.square().mean()", "torch.minimum(error1, error2).square().mean()",
+     "each has a loss of its own"),
     ("eq16", "gather(1, index)[:, 0]", "gather(1, index)", "(B, 1) minus (B,) is (B, B)"),
     ("eq16", "error1.square().mean() + error2.square().mean()", "(error1.square() + error2.square()).mean() / 2",
      "the mean of both critics"),
@@ -66,6 +72,12 @@ SLIPS = [  # exercise, what stands in the package, what stands there instead, wh
     ("eq21", "(a_i - (", "(a_i + (", "the predicted noise is added"),
     ("eq21", " / alpha_i**0.5", "", "the factor 1 / sqrt(alpha_i) is missing"),
     ("eq21", "/ alpha_i**0.5", "/ alpha_i", "divided by alpha_i, not by its square root"),
+    ("eq21", "(a_i - (1 - alpha_i) / (1 - alpha_bar_i) ** 0.5 * eps_theta) / alpha_i**0.5",
+     "a_i - (1 - alpha_i) / (1 - alpha_bar_i) ** 0.5 * eps_theta / alpha_i**0.5", "a bracket is missing"),
+    ("eq21", "(a_i - (1 - alpha_i) / (1 - alpha_bar_i) ** 0.5 * eps_theta) / alpha_i**0.5",
+     "(a_i - (1 - alpha_bar_i) ** 0.5 * eps_theta) / alpha_bar_i**0.5", "this is the a_0 that the noise implies"),
+    ("eq22", "return Schedule(beta, 1 - beta, ", "return Schedule(beta.numpy(), 1 - beta, ",
+     "torch tensors, not ndarray"),
     ("eq22", "torch.exp(-beta_min", "torch.exp(beta_min", "the sign of beta_min / N"),
     ("eq22", "(beta_max - beta_min)", "beta_max", "the factor is beta_max - beta_min"),
     ("eq22", "beta = 1 - torch", "beta = torch", "this is alpha_1; beta_1 is 1 - alpha_1"),
@@ -77,6 +89,8 @@ SLIPS = [  # exercise, what stands in the package, what stands there instead, wh
      "this is Eq. (24) as printed"),
     ("eq24", "(1 - alpha_bar_i)", "(1 - alpha_i)", "this is Eq. (21) as printed, the bar forgotten"),
     ("eq25", " - 1 / num_actions", "", "not centred"),
+    ("eq25", "math.log(confidence * (num_actions - 1) / (1 - confidence))",
+     "(confidence * (num_actions - 1) / (1 - confidence))", "c is a logarithm"),
     ("eq25", ".sum(dim=1).mean()", ".mean()", "the mean over coordinates too"),
     ("eq25", "torch.nn.functional.one_hot(q.argmax(dim=1), num_actions)", "(q == q.max()).float()",
      "for the whole batch"),
@@ -85,6 +99,7 @@ SLIPS = [  # exercise, what stands in the package, what stands there instead, wh
     ("line16", ").mean()", ")", "shape (2,) is not ()"),
     ("line16", "state_value(log_pi.exp(), q) + entropy_temperature * entropy(log_pi)",
      "log_pi.exp() * q - entropy_temperature * log_pi.exp() * log_pi", "the mean over actions too"),
+    ("line16", "state_value(log_pi.exp(), q)", "state_value(log_pi, q)", "log pi Q in place of pi Q"),
     ("line16", "log_pi.exp(), q", "log_pi.exp().detach(), q", "is pi or H(pi) detached?"),
     ("line16", "entropy(log_pi)", "entropy(log_pi.detach())", "is pi or H(pi) detached?"),
     ("line16", "+ entropy_temperature", "- entropy_temperature", "the sign of the entropy"),
@@ -242,18 +257,42 @@ def test_check_prints_one_line_for_what_it_cannot_judge(capsys):
     check("eq20", print)
     check("eq21", lambda a, b: a)
     check("eq05", lambda backlog_bits, available_bps: 0)
+    check("eq13", lambda cost, phi, penalty: 0)
+    check()
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 3 and "eq02, eq05" in lines[0] and "(a_i, eps_theta, " in lines[1], lines
-    assert 'check("eq05", queueing_delay, drain_backlog)' in lines[2]
+    assert len(lines) == 5 and "eq02, eq05" in lines[0] and "(a_i, eps_theta, " in lines[1], lines
+    assert 'check("eq05", queueing_delay, drain_backlog)' in lines[2] and "eq02, eq05" in lines[4]
+    assert "(cost, phi, penalty) should have the parameters (cost, phi, penalty=1.0) of reward" in lines[3]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("result, message", [
+    ((1.0).__add__, "it returns a method, __add__: are its () missing?"),
+    ("2", "it returns str '2', where a number or an array belongs"),
+    (None, "it returns nothing: is `return` missing?"),
+])  # fmt: skip
+def test_a_result_that_is_no_number_is_called_so(result, message):
+    for name, words in (("eq13", "reward"), ("eq21", "reverse_mean")):
+        function = resolve_name(f"edgediff.{BY_NAME[name].functions[0]}")
+        right, said = verdict(BY_NAME[name], [functools.wraps(function)(lambda *args, **named: result)])
+        assert not right and said.startswith(f"{words}: {message}"), said
 
 
 @pytest.mark.slow
 def test_check_all_lists_what_is_solved(capsys):
-    """Of what a notebook holds: a right function, a wrong one, one with other parameters; all else is open."""
+    """Of what a notebook holds: a right function, a wrong one, one with other parameters, one that is the package's."""
+    from edgediff.learner.losses import polyak
     from edgediff.world.delay import total_delay
 
-    there = dict(total_delay=total_delay, polyak=lambda target, online, tau: None, reward=lambda x: x)
-    check.all(there)
-    said = {line.split()[0]: line.split()[1] for line in capsys.readouterr().out.splitlines()}
-    assert (said["eq02"], said["eq17"], said["eq13"]) == ("solved", "not", "reward(x)"), said
-    assert set(said) == set(BY_NAME) and list(said.values()).count("open") == len(BY_NAME) - 3
+    def mine(*parts):
+        return total_delay(*parts)
+
+    mine.__signature__ = inspect.signature(total_delay)
+    there = dict(total_delay=mine, reverse_mean=lambda a_i, eps_theta, alpha_i, alpha_bar_i: a_i, reward=lambda x: x)
+    check.all(there | dict(polyak=polyak, queueing_delay=lambda backlog_bits, available_bps: 0, Path=Path, one=1))
+    *lines, last = capsys.readouterr().out.splitlines()
+    said = {line.split()[0]: line.partition(" ")[2].strip() for line in lines}
+    assert said.pop("eq02") == "solved" and said.pop("eq05") == "not yet: a function is missing"
+    assert said.pop("eq13").startswith("not yet: <lambda>(x) should have the parameters (cost, phi, penalty=1.0)")
+    assert said.pop("eq21").startswith("not yet: ") and not said
+    assert last.startswith("1 solved; not begun: eq10, eq15, eq16, eq17, eq18, ")

@@ -21,6 +21,8 @@ MEANS = {
     (2 + 0.36 / 0.9) / 0.8: "the predicted noise is added, not subtracted",
     2 - 0.36 / 0.9: "the factor 1 / sqrt(alpha_i) is missing",
     (2 - 0.36 / 0.9) / 0.64: "divided by alpha_i, not by its square root",
+    2 - 0.36 / 0.9 / 0.8: "the factor 1 / sqrt(alpha_i) multiplies both terms: a bracket is missing",
+    (2 - 0.9) / 0.19**0.5: "this is the a_0 that the noise implies; the mean of a_{i-1} lies between it and a_i",
 }
 
 
@@ -44,7 +46,9 @@ def test_betas_by_hand():
 
     alpha_bar_2 = alpha_1 alpha_2 = exp(-0.0595 - 0.1585).
     """
-    beta, _, alpha_bar = D.variance_schedule(STEPS, 0.1, 10.0)
+    beta, _, alpha_bar = schedule = D.variance_schedule(STEPS, 0.1, 10.0)
+    kinds = [type(each).__name__ for each in schedule if not isinstance(each, torch.Tensor)]
+    assert not kinds, f"beta, alpha and alpha_bar are torch tensors, not {kinds[0]}"
     first, second = float(beta[0]), float(alpha_bar[1])
     assert first == pytest.approx(1 - math.exp(-0.0595)), named(first, {
         1 - math.exp(0.0595): "the minus in the exponent is missing",

@@ -33,6 +33,8 @@ def test_td_target_by_hand():
     target = losses.td_target(torch.tensor([1.0, 1.0]), torch.tensor([0.9, 0.0]), torch.tensor([10.0, 1e6]))
     assert target.shape == (2,), f"shape {tuple(target.shape)}: (B,) with (B, 1) becomes (B, B), one column too many"
     words = "a backup without mask: where the episode ended, nothing follows, so y = R"
+    if target[0].item() == pytest.approx(1 + 0.1 * 10):
+        words = "1 - discount: `discount` is gamma^m already, and 0 where the episode ended"
     slips = {0.0: "the discount scales the next value alone, not the reward"}
     assert target[1] == 1.0, words if target[1] > 1e3 else named(target[1].item(), slips)
     assert target[0].item() == pytest.approx(10.0), named(
@@ -63,6 +65,8 @@ def test_critic_loss_by_hand():
         2.75: "the mean of both critics; the losses add up",
         11.0: "the sum over the batch; Eq. (16) has 1 / B",
         5.0 / 2: "(B, 1) minus (B,) is (B, B): every error is taken with every target",
+        2.0: "the minimum of both critics is for the target; here each has a loss of its own",
+        1.0: "the minimum of both critics is for the target; here each has a loss of its own",
         36.5: "the loss is of action 0, not of the action taken",
         (1 + 25 + 36 + 9) / 4 + (0 + 25 + 36 + 1) / 4: "all actions count; the loss is of the action taken",
     })  # fmt: skip
@@ -102,6 +106,7 @@ def test_actor_objective_averages_over_the_batch_and_sums_over_actions():
         -3.5 - bonus: "this is the loss -J; J itself is maximised",
         -3.5 + bonus: "this is a loss, and the sign of the entropy is wrong in it",
         3.5: "the entropy is missing",
+        -7 * math.log(2) + bonus: "log pi Q in place of pi Q",
         3.5 + math.log(2): "the temperature before the entropy is missing",
         7.0 + 2 * bonus: "the sum over the batch; J is a mean over states",
         1.75 + bonus / 2: "the mean over actions too: J is a sum over actions, and a mean over states",
@@ -137,6 +142,8 @@ def test_clean_latent_by_hand():
     assert best == pytest.approx(0.75 * c), named(best, {
         c: "not centred: 1 / A is subtracted from the one-hot vector",
         0.75 * math.log(36): "c has A where A - 1 belongs: the other actions are A - 1",
+        0.75 * 27: "c is a logarithm: softmax takes the exponential of it",
+        0.75 * 0.9: "c is not the confidence itself; softmax(a_0) gives it",
         0.75 * math.log(9): "c has no A - 1: the other 10 % are shared by A - 1 actions",
         0.75: "the factor c is missing",
         -0.25 * c: "another action than argmax Q is preferred",

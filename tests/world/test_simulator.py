@@ -81,6 +81,19 @@ def test_reserve_by_hand():
 
 
 @pytest.mark.line(5, 6, 7, 8)
+def test_reserve_of_several_rows_by_hand():
+    """`where` is a tuple: (rows,) of (E, slots), (rows, gateways) of (E, slots, G). Here amount k is for row 1 - k."""
+    rows, gateways = np.array([1, 0]), np.array([0, 1])
+    start, stop, amount = np.array([0, 1]), np.array([1, 2]), np.array([2.0, 3.0])
+    held, of_gateways = np.zeros((2, 2)), np.zeros((2, 2, 2))
+    reserve(held, (rows,), start, stop, amount)
+    reserve(of_gateways, (rows, gateways), start, stop, amount)
+    assert held.tolist() == [[0, 3], [2, 0]], f"held is {held.tolist()}, not [[0, 3], [2, 0]]"
+    assert of_gateways[1, 0].tolist() == [2, 0], f"gateway 0 of row 1 holds 2 in slot 0, not {of_gateways[1, 0, 0]}"
+    assert of_gateways[0, 1].tolist() == [0, 3] and of_gateways.sum() == 5
+
+
+@pytest.mark.line(5, 6, 7, 8)
 def test_a_step_returns_one_number_for_each_environment():
     """info has the fields of Outcome and `priority`, each (E,), and `successor`, (E, S); here E = 2."""
     simulator = Simulator(WORLD, 2)
