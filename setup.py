@@ -4,6 +4,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
+README = HERE.joinpath("README.md").read_text("utf-8")
 VERSION = re.search(
     r'^__version__ = "(.+)"$', HERE.joinpath("edgediff", "__init__.py").read_text("utf-8"), re.MULTILINE
 )
@@ -12,7 +13,7 @@ setup(
     name="edgediff",
     version=VERSION[1],
     description="Diffusion-based deep reinforcement learning for scheduling AIGC flows at the network edge",
-    long_description=HERE.joinpath("README.md").read_text("utf-8"),
+    long_description=README.partition("\n![")[0],  # the text up to the first picture: below it, links are relative
     long_description_content_type="text/markdown",
     license="MIT",
     classifiers=[

@@ -40,3 +40,5 @@ def test_an_installed_package_works_anywhere(tmp_path, editable):
         _, found = run(python, "-c", code, folder=folder).split()
         assert Path(found).is_relative_to(clone if editable or folder == clone else home)
     assert "python -m edgediff.train" in run(python, "-m", "edgediff.train", "--help", folder=tmp_path)
+    shown = run(python, "-c", "import importlib.metadata as m; print(m.metadata('edgediff').get_payload())")
+    assert "reference implementation" in shown and "](" not in shown  # a package index knows no relative link
