@@ -41,6 +41,8 @@ setup(
         "gym": ["gymnasium>=1.4"],
         # To export an agent; to decide with the file, NumPy and onnxruntime are enough, from 1.20 on.
         "onnx": ["onnx", "onnxruntime>=1.20", "onnxscript"],
+        # To send the jobs of a grid to many machines.
+        "cluster": ["distributed"],
         "dev": ["ruff", "mypy", "pre-commit", "nbclient", "ipykernel"],
     },
 )

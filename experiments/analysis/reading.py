@@ -12,7 +12,7 @@ from edgediff.learner.agents import AGENTS
 from edgediff.world.rules import RULES
 from experiments import RESULTS
 from experiments.analysis.stats import bootstrap_interval, iqm
-from experiments.grid.results import COLUMNS
+from experiments.grid.results import COLUMNS, opened
 from experiments.variants.planning import PLANNERS
 
 try:
@@ -30,23 +30,25 @@ def short_name(name: str) -> str:
     return name.removesuffix(" (knows the model)")
 
 
-def read_csv(path: Path, columns: tuple[str, ...], words: tuple[str, ...] = ()) -> pd.DataFrame:
+def read_csv(path: Path, columns: tuple[str, ...], words: tuple[str, ...] = (), of_a_job: bool = False) -> pd.DataFrame:
     """Return a CSV of results; `ConfigError` names one that is empty, cut or something else."""
     try:
-        text = path.read_text()
-        header, *rows = list(csv.reader(text.splitlines())) or [[]]
+        text = path.read_bytes().decode()
+        header, *rows = list(csv.reader((opened(text)[0] if of_a_job else text).splitlines())) or [[]]
         if not text.endswith("\n") or not rows or header != [*columns] or any(len(row) != len(header) for row in rows):
-            raise ConfigError(f"{path}: is cut, or no result of this kind: its columns should be {', '.join(columns)}")
+            raise ValueError(f"is cut, or no result of this kind: its columns should be {', '.join(columns)}")
         numbers = dict.fromkeys([name for name in columns if name not in words], float)
         return pd.DataFrame(rows, columns=header).replace("", "nan").astype(numbers)
     except (OSError, ValueError, csv.Error) as error:
-        raise error if isinstance(error, ConfigError) else ConfigError(f"{path}: {first_line(error)}") from None
+        raise ConfigError(f"{path}: {first_line(error)}") from None
 
 
 @cache
 def read(grid: str, results: Path = RESULTS) -> pd.DataFrame:
     """Return all rows of a grid; `ConfigError` names a file that is not the whole result of its job."""
-    frames = {path.stem: read_csv(path, COLUMNS, WORDS) for path in sorted((results / grid).glob("*.csv"))}
+    frames = {
+        path.stem: read_csv(path, COLUMNS, WORDS, of_a_job=True) for path in sorted((results / grid).glob("*.csv"))
+    }
     if not frames:
         known = ", ".join(sorted({path.parent.name for path in results.glob("*/*.csv")}))
         raise ConfigError(f"grid: no CSV in {results / grid}; there are results of {known or 'no grid'}")
@@ -57,19 +59,13 @@ def read(grid: str, results: Path = RESULTS) -> pd.DataFrame:
 
 
 def fault(rows: pd.DataFrame) -> str:
-    """Name the first file that is not the whole result of the job in its name, and what is wrong; "" if all are good.
-
-    A job's scores stand at the end of its file; so one that is cut has fewer of them than other seeds have.
-    """
+    """Name the first file that is not the result of the job in its name, and what it is; "" if all are."""
     by_file = rows.groupby("file", sort=False)
     jobs, several = by_file[["agent", "variant", "seed"]].first(), by_file[["agent", "seed"]].nunique().max(axis=1) > 1
     for file, agent, variant, seed in jobs.itertuples():
         names = (re.sub(r"[^a-zA-Z0-9.-]", "_", f"{name}-{seed:.0f}") for name in (agent, f"{agent}-{variant}"))
         if file not in names or several[file]:
             return f"{file}.csv: holds the result of another job: {agent}, {variant}, seed {seed:.0f}"
-    found = (rows["phase"] == "frozen").groupby(rows["file"], sort=False).sum()
-    for file in found.index[(found == 0) | (found < found.groupby([jobs["agent"], jobs["variant"]]).transform("max"))]:
-        return f"{file}.csv: is cut: the same job has more scores with another seed"
     return ""
 
 

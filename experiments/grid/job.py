@@ -1,21 +1,24 @@
 """One job of a grid: train (or take a rule), freeze, score on held-out traffic, write a CSV.
 
-`python -m experiments.grid` starts it as `python -m experiments.grid.job GRID JOB OUTPUT.csv`.
+`python -m experiments.grid.job GRID JOB OUTPUT.csv` appears whole or not at all. A runner has it written to `-`, which
+is its standard output; then the job ends with its runner.
 """
 
+import contextlib
 import copy
 import csv
 import os
 import signal
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from edgediff.config import Settings, WorldConfig
-from edgediff.errors import ConfigError, first_line
 from edgediff.learner.agent import Agent
 from edgediff.run.checkpoint import Stop, stop
+from edgediff.run.files import write_atomically
 from edgediff.run.folder import create
 from edgediff.run.process import StopSignals, run_program, set_up_torch
 from edgediff.run.scores import agent_policy, score
@@ -25,12 +28,13 @@ from edgediff.world.rollout import SCORES, Policy
 from edgediff.world.rules import all_rules, one_step_greedy
 from edgediff.world.simulator import Simulator
 from edgediff.world.workload import HELD_OUT
+from experiments.grid.fingerprint import code_of
 from experiments.grid.grid import Job
 from experiments.grid.grids import GRIDS
-from experiments.grid.results import COLUMNS, TRAINING, traffic, unfinished
+from experiments.grid.process import end_with_parent
+from experiments.grid.record import made_with
+from experiments.grid.results import TRAINING, Row, sealed, traffic
 from experiments.variants.planning import PLANNERS, RolloutPlanner
-
-Row = dict[str, object]
 
 
 def run_job(job: Job, signals: StopSignals | None = None) -> list[Row]:
@@ -107,34 +111,36 @@ def rounded(values: dict[str, float]) -> dict[str, str]:
     return {name: f"{value:.6g}" for name, value in values.items()}
 
 
-def write_rows(output: Path, rows: list[Row]) -> None:
-    """Write a result whole or not at all, by way of a file that no other process writes."""
-    beside = unfinished(output, os.getpid())
-    try:
-        with beside.open("w", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS, restval="")
-            writer.writeheader()
-            writer.writerows(rows)
-        os.replace(beside, output)
-    except OSError as error:
-        raise ConfigError(f"{output} cannot be written ({first_line(error)})") from None
-    finally:
-        beside.unlink(missing_ok=True)
-
-
 def main(argv: list[str]) -> int:
     """Run the job JOB of the grid GRID, and write OUTPUT."""
     grid, name, output = argv
     job = GRIDS[grid].jobs()[name]
     set_up_torch(job.settings.run)
+    if output == "-":
+        end_with_parent()
     try:
-        with StopSignals(stop) as signals:
-            rows = run_job(job, signals)
+        with StopSignals(stop) as signals, own_temporary_folder(), contextlib.redirect_stdout(sys.stderr):
+            text = sealed(run_job(job, signals), made_with(job), code_of(job))
     except Stop as stopped:  # a signal to this job: die of it, as a program that does not catch it
         signal.signal(stopped.args[0], signal.SIG_DFL)
         signal.raise_signal(stopped.args[0])
-    write_rows(Path(output), rows)
+    if output == "-":
+        print(text, end="")
+    else:
+        write_atomically(Path(output), text.encode())
     return 0
+
+
+@contextlib.contextmanager
+def own_temporary_folder() -> Iterator[None]:
+    """Keep all temporary files, torch's too, in a folder that is removed at the end."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["TMPDIR"], tempfile.tempdir = folder, folder
+        try:
+            yield
+        finally:
+            del os.environ["TMPDIR"]
+            tempfile.tempdir = None
 
 
 if __name__ == "__main__":

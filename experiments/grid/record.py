@@ -1,20 +1,14 @@
-"""grid.json: the settings and the code that each result of a grid was made with, and what has changed since then."""
+"""What a result was made with: the settings and the code of its job, and what has changed since then."""
 
-import json
-from collections.abc import Collection
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
 from edgediff.config import CONFIGS
-from edgediff.errors import ConfigError, first_line
 from edgediff.learner.agents import AGENTS
-from edgediff.run.files import write_atomically
 from experiments.grid.fingerprint import code_of
 from experiments.grid.grid import Job
 
 DEFAULTS = {f"{config}.{f.name}": f.default for config, config_class in CONFIGS.items() for f in fields(config_class)}
-CODE = "job.code"  # fingerprint of what made a result; by another code it stays valid
 
 
 def made_with(job: Job) -> dict[str, Any]:
@@ -44,49 +38,13 @@ def difference(stored: dict[str, Any], job: Job) -> str:
     A setting that is new since then had what is its default today.
     """
     before, today = of_agent(job.agent, DEFAULTS | stored), made_with(job)
-    before.pop(CODE, None)
     changed = [name for name in sorted(before | today) if before.get(name) != today.get(name)]
     return f"{changed[0]} {before.get(changed[0])}, which is {today.get(changed[0], 'gone')} now" if changed else ""
 
 
-def code_note(path: Path, jobs: dict[str, Job], done: Collection[str]) -> str:
+def code_note(done: dict[str, str], jobs: dict[str, Job]) -> str:
     """Say which results were made by other code than today's, and of how many it is not known; "" if of none."""
-    made = {name: stored.get(CODE) for name, stored in read_record(path).items() if name in done}
-    other = [name for name, code in sorted(made.items()) if code and code != code_of(jobs[name])]
-    unknown = sum(code is None for code in made.values())
+    other = [name for name, code in sorted(done.items()) if code != "unknown" and code != code_of(jobs[name])]
+    unknown = sum(code == "unknown" for code in done.values())
     notes = [f"made by other code than today's: {', '.join(other)}"] * bool(other)
-    return "; ".join(notes + [f"made by unknown code: {unknown} of {len(made)} results"] * bool(unknown))
-
-
-def write_record(path: Path, jobs: dict[str, Job], done: Collection[str] = ()) -> None:
-    """Write grid.json, unless it says the same already: the settings once, then per job what differs from them.
-
-    Jobs that are done keep the code that made them; the others will be made by that of today.
-    """
-    stored, made, usual = read_record(path) if done else {}, {name: made_with(job) for name, job in jobs.items()}, {}
-    for settings in made.values():
-        usual = settings | usual  # the first job that has a setting
-    usual = {name: value for name, value in usual.items() if name not in ("learner.agent", "run.seed")}
-    for name, settings in made.items():
-        if code := stored[name].get(CODE) if name in done else code_of(jobs[name]):
-            settings[CODE] = code
-    differs = {
-        name: {key: value for key, value in settings.items() if key not in usual or value != usual[key]}
-        for name, settings in made.items()
-    }
-    parts = [
-        f'  "{title}": {{\n' + ",\n".join(f"    {json.dumps(k)}: {json.dumps(v)}" for k, v in part.items()) + "\n  }"
-        for title, part in (("settings", usual), ("jobs", differs))
-    ]
-    text = "{\n" + ",\n".join(parts) + "\n}\n"  # an entry a line
-    if not path.exists() or path.read_text() != text:
-        write_atomically(path, text.encode())
-
-
-def read_record(path: Path) -> dict[str, dict[str, Any]]:
-    """Return the settings of each job of grid.json; nothing if there is no such file."""
-    try:
-        content = json.loads(path.read_text()) if path.exists() else {"settings": {}, "jobs": {}}
-        return {name: content["settings"] | changes for name, changes in content["jobs"].items()}
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        raise ConfigError(f"results: {path} cannot be read ({first_line(error)})") from None
+    return "; ".join(notes + [f"made by unknown code: {unknown} of {len(done)} results"] * bool(unknown))

@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from experiments.grid.fingerprint import code_of
 from experiments.grid.grids import GRIDS
-from experiments.grid.results import COLUMNS, identities
+from experiments.grid.record import made_with
+from experiments.grid.results import COLUMNS, IDENTITY, identities, sealed
 
 
 @pytest.fixture
@@ -25,9 +27,9 @@ def write_result():
     """Write a result as a job would, with 0 for every number."""
 
     def _write_result(path, job):
-        lines = [COLUMNS, *([*row, *["0"] * (len(COLUMNS) - len(row))] for row in identities(job))]
+        rows = [dict.fromkeys(COLUMNS, "0") | dict(zip(IDENTITY, row, strict=True)) for row in identities(job)]
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("".join(",".join(f'"{cell}"' for cell in line) + "\n" for line in lines))
+        path.write_bytes(sealed(rows, made_with(job), code_of(job)).encode())
 
     return _write_result
 

@@ -3,12 +3,15 @@
 import csv
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
+from jobs_alive import processes_until
 
 from edgediff.config import PRESETS, RunConfig
 from edgediff.errors import ConfigError
@@ -20,8 +23,7 @@ from experiments.grid import __main__ as runner
 from experiments.grid import job as jobs
 from experiments.grid.grid import OWNER, Variant
 from experiments.grid.grids import GRIDS
-from experiments.grid.record import write_record
-from experiments.grid.results import IDENTITY, TRAINING, identities, locked
+from experiments.grid.results import IDENTITY, TRAINING, identities, locked, opened
 from experiments.variants.agents import Mish, PrintedEq21
 from experiments.variants.observations import with_ratios
 
@@ -29,11 +31,10 @@ RULES = "most available", "random", "smallest wait"
 
 # Stands for job.py: what it does depends on the seed. No torch, so that a grid takes no time.
 STUB = """
-import os, shutil, signal, sys, time
+import os, signal, sys, time
 from pathlib import Path
-name, ready, output, noted = sys.argv[1:]
-seed, beside = int(name.split("-")[-1]), Path(f"{output}.{os.getpid()}.tmp")
-beside.write_text("half of it")
+name, ready, noted = sys.argv[1:]
+seed = int(name.split("-")[-1])
 if seed == 1:
     sys.exit("something is wrong\\nthe trace is bad")
 if seed == 2:
@@ -43,8 +44,8 @@ if seed == 3:
     Path(noted).write_text(str(os.getpid()))
     time.sleep(60)
 assert os.environ["OMP_NUM_THREADS"] == "1"
-shutil.copy(ready, beside)
-os.replace(beside, output)
+text = Path(ready).read_bytes()
+sys.stdout.buffer.write(text[:-9] if seed == 5 else text)
 """
 
 
@@ -54,20 +55,20 @@ def stubbed(tmp_path, write_result, monkeypatch, capsys):
     monkeypatch.setenv("OMP_NUM_THREADS", "2")  # a job gets one, whatever its runner has
 
     def _stubbed(grid, workers=2):
-        def command(name, output):
-            ready = tmp_path / "ready" / output.name
+        def command(name):
+            ready = tmp_path / "ready" / name
             write_result(ready, grid.jobs()[name])
-            return [sys.executable, "-c", STUB, name, str(ready), str(output), str(tmp_path / "pid")]
+            return [sys.executable, "-c", STUB, name, str(ready), str(tmp_path / "pid")]
 
-        status = run_program("grid", lambda _: runner.run_grid(grid, tmp_path / "results", workers, command))
+        place = runner.on_this_machine(workers, command)
+        status = run_program("grid", lambda _: runner.run_grid(grid, tmp_path / "results", place))
         return status, *capsys.readouterr()
 
     return _stubbed
 
 
 def table(path) -> list[dict]:
-    with path.open(newline="") as lines:
-        return list(csv.DictReader(lines))
+    return list(csv.DictReader(opened(path.read_bytes().decode())[0].splitlines()))
 
 
 @pytest.mark.slow
@@ -77,10 +78,9 @@ def test_a_grid_from_the_command_line_to_the_files(write_result, tmp_path, capsy
     rule = "round_robin__level_2-0"
     for name in set(given) - {"sac-0", rule}:
         write_result(folder / f"{name}.csv", given[name])
-    write_record(folder / "grid.json", given)
     assert runner.main(["smoke", "--results", str(tmp_path)]) == 0
     assert capsys.readouterr().out == f"6 of 6 jobs are in {folder}\n"
-    assert sorted(os.listdir(folder)) == sorted([*(f"{name}.csv" for name in given), "grid.json"])
+    assert sorted(os.listdir(folder)) == sorted(f"{name}.csv" for name in given)
     for row in table(folder / f"{rule}.csv"):
         assert row["phase"] == "frozen" and row["flows"] == "0" and 0 <= float(row["completion"]) <= 1
     written = [{key: str(value) for key, value in row.items()} for row in jobs.run_job(given["sac-0"])]
@@ -95,7 +95,8 @@ def test_rows_of_a_job_are_those_of_the_run_itself(tiny, tmp_path):
     with create(tmp_path / "run", unique=False) as folder:
         train(job.settings, folder)
     for phase, file, columns in (("training", "train.csv", TRAINING), ("held-out", "evaluation.csv", SCORES)):
-        mine, theirs = [row for row in rows if row["phase"] == phase], table(folder.path / file)
+        mine = [row for row in rows if row["phase"] == phase]
+        theirs = [*csv.DictReader((folder.path / file).read_text().splitlines())]
         assert len(mine) == len(theirs) == (2 if phase == "training" else 3)
         for one, other in zip(mine, theirs, strict=True):
             assert (one["flows"], one["gradient_steps"]) == (other["transitions"], other["gradient_steps"])
@@ -167,14 +168,14 @@ def test_run_grid_continues_where_it_was_left(stubbed, tiny, tmp_path):
     folder = tmp_path / "results/smoke"
     assert stubbed(tiny(agents=RULES))[0] == 0
     before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
-    assert {path.suffix for path in before} == {".csv", ".json"} and len(before) == 4
+    assert {path.suffix for path in before} == {".csv"} and len(before) == 3
     (folder / "random-0.csv").unlink()  # as if the runner had been killed before this one
     status, out, _ = stubbed(tiny(agents=RULES))
     assert status == 0 and out == f"3 of 3 jobs are in {folder}\n"
     assert {path.name for path in before if path.stat().st_mtime_ns != before[path]} == {"random-0.csv"}
     assert stubbed(tiny(agents=RULES, seeds=(0, 4)))[1] == f"6 of 6 jobs are in {folder}\n"
     changed = {path.name for path in before if path.stat().st_mtime_ns != before[path]}
-    assert changed == {"random-0.csv", "grid.json"}
+    assert changed == {"random-0.csv"}
 
     status, _, err = stubbed(tiny(agents=RULES, episodes=3))
     assert status == 2 and "most_available-0.csv was made with job.episodes 1, which is 3 now" in err
@@ -182,21 +183,22 @@ def test_run_grid_continues_where_it_was_left(stubbed, tiny, tmp_path):
     assert status == 2 and "most_available-0.csv is the result of no job of this grid" in err
     (folder / "random-0.csv").write_text("")
     status, out, err = stubbed(tiny(agents=RULES, seeds=(0, 4)))
-    assert status == 2 and out == "" and err.count("\n") == 1 and "random-0.csv does not begin" in err
+    assert status == 2 and out == "" and err.count("\n") == 1 and "random-0.csv is cut" in err
     assert (folder / "random-0.csv").read_text() == ""
 
 
 @pytest.mark.slow
 def test_failures_are_named_and_take_nothing_down(stubbed, tiny, tmp_path):
     folder = tmp_path / "results/smoke"
-    status, out, _ = stubbed(tiny(agents=("random",), seeds=(0, 1, 2, 4)))
+    status, out, _ = stubbed(tiny(agents=("random",), seeds=(0, 1, 2, 4, 5)))
     assert status == 1
     assert out.splitlines() == [
-        f"2 of 4 jobs are in {folder}; missing: random-1, random-2",
+        f"2 of 5 jobs are in {folder}; missing: random-1, random-2, random-5",
         "failed: random-1: the trace is bad",
         "failed: random-2: killed by signal 9 (Killed)",
+        "failed: random-5: is cut, or was changed: its last line is not the SHA-256 of the others",
     ]
-    assert sorted(os.listdir(folder)) == ["grid.json", "random-0.csv", "random-4.csv"]  # and nothing half written
+    assert sorted(os.listdir(folder)) == ["random-0.csv", "random-4.csv"]  # and nothing half written
 
 
 def test_a_second_runner_is_told(stubbed, tiny, tmp_path):
@@ -207,11 +209,27 @@ def test_a_second_runner_is_told(stubbed, tiny, tmp_path):
     assert os.listdir(folder) == []
 
 
-def test_write_rows_leaves_nothing_behind_where_it_cannot_write(tmp_path):
+def test_a_result_of_other_code_is_not_taken(tiny, write_result, tmp_path, monkeypatch):
+    """As of a worker that has another version."""
+    (job,) = tiny().jobs().values()
+    write_result(tmp_path / "ready", job)
+    future = Future()
+    future.set_result((tmp_path / "ready").read_bytes().decode())
+    assert runner.keep(future, job, tmp_path / "x.csv") == ""
+    assert (tmp_path / "x.csv").read_bytes() == (tmp_path / "ready").read_bytes()
+    monkeypatch.setattr(runner, "code_of", lambda job: "today")
+    assert "; that of this folder is today" in runner.keep(future, job, tmp_path / "y.csv")
+    assert not (tmp_path / "y.csv").exists()
+
+
+def test_a_result_that_cannot_be_written_is_named(tiny, write_result, tmp_path):
+    (job,) = tiny().jobs().values()
+    write_result(tmp_path / "ready", job)
+    future = Future()
+    future.set_result((tmp_path / "ready").read_bytes().decode())
     (tmp_path / "x.csv").mkdir()
-    with pytest.raises(ConfigError, match="x.csv cannot be written"):
-        jobs.write_rows(tmp_path / "x.csv", [])
-    assert os.listdir(tmp_path) == ["x.csv"]
+    assert "x.csv cannot be written" in runner.keep(future, job, tmp_path / "x.csv")
+    assert sorted(os.listdir(tmp_path)) == ["ready", "x.csv"]
 
 
 def test_a_mistake_found_in_a_job_is_one_line(tiny, tmp_path, monkeypatch, capsys):
@@ -247,9 +265,22 @@ def test_a_signal_ends_the_grid_and_its_jobs_at_once(stubbed, tiny, tmp_path, nu
     assert time.monotonic() - started < 40 and status == 128 + number and signal.getsignal(number) == before
     assert out == f"1 of 2 jobs are in {folder}; missing: random-3\n"
     assert f"stopped by signal {int(number)}" in err
-    assert sorted(os.listdir(folder)) == ["grid.json", "random-4.csv"]
+    assert os.listdir(folder) == ["random-4.csv"]
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid.read_text()), 0)
+
+
+@pytest.mark.slow
+def test_no_job_outlives_a_runner_that_is_killed(tmp_path):
+    """Nor does it leave its temporary files."""
+    environment = os.environ | {"TMPDIR": str(tmp_path / "temporary")}
+    (tmp_path / "temporary").mkdir()
+    command = [sys.executable, "-m", "experiments.grid", "smoke", "--results", str(tmp_path / "results")]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
+        started = processes_until(lambda found: len(found) == 2 and any((tmp_path / "temporary").iterdir()))
+        process.kill()
+    processes_until(lambda found: not started & found)
+    assert not any((tmp_path / "temporary").iterdir())
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -1,6 +1,5 @@
 """Reading results and making tables and figures of them: pairing, gaps, files that are cut, wrong names, READMEs."""
 
-import csv
 import itertools
 import re
 import shutil
@@ -18,6 +17,7 @@ from edgediff.errors import ConfigError
 from edgediff.run.process import run_program
 from experiments import ROOT
 from experiments.analysis import gateways, prose_numbers, reading, score_tables, tables
+from experiments.grid.results import DIGEST, sealed, with_digest
 from experiments.testbed import cases
 
 pytestmark = pytest.mark.slow
@@ -28,10 +28,7 @@ REWARDS = {"d2sac": {0: -0.1, 1: 0.3, 2: 0.2}, "sac": {0: -0.3, 1: 0.3, 2: 0.3},
 
 def write_csv(path, rows):
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, reading.COLUMNS, restval="")
-        writer.writeheader()
-        writer.writerows(rows)
+    path.write_bytes(sealed(rows, {}, "unknown").encode())
 
 
 def job(agent, seed, reward, loads=(1.0, 2.0), variant=""):
@@ -298,30 +295,32 @@ def test_every_table_of_results_has_a_marker():
         assert rows == [], path
 
 
-CUT = "is cut: the same job has more scores with another seed"
+CUT = "is cut, or was changed: its last line is not the SHA-256"
+
+
+def again(text, *change):
+    """Change a result, and give it the digest of what it says now."""
+    return with_digest(text.rpartition(DIGEST)[0].replace(*change))
 
 
 @pytest.mark.parametrize("damage, message", [
-    (lambda text: "", "is cut, or no result"),
-    (lambda text: text.splitlines()[0] + "\n", "is cut, or no result"),
-    (lambda text: text[:-4], "is cut, or no result"),
+    (lambda text: "", CUT),
+    (lambda text: text[:-4], CUT),
+    (lambda text: text.replace(",0.5,", ",0.6,"), CUT),
+    (lambda text: text.replace(",0.5,", ",half,"), CUT),
     (lambda text: "".join(text.splitlines(keepends=True)[:-1]), CUT),
     (lambda text: "".join(text.splitlines(keepends=True)[:20]), CUT),
-    (lambda text: "a,b\n1,2\n", "is cut, or no result of this kind: its columns should be phase, variant, agent"),
-    (lambda text: text.replace(",0.5,", ",half,"), "could not convert string to float"),
-    (lambda text: text.replace(",d2sac,1,", ",d2sac,5,"), "holds the result of another job: d2sac, d2sac, seed 5"),
-    (lambda text: text.replace(",d2sac,1,", ",sac,1,"), "holds the result of another job: sac, d2sac, seed 1"),
-    (lambda text: text.replace(",d2sac,1,", ",d2sac,2,", 1), "holds the result of another job: d2sac, d2sac, seed 2"),
+    (lambda text: with_digest("a,b\n1,2\n# made by code 0 with {}\n"), "its columns should be phase, variant, agent"),
+    (lambda text: sealed([], {}, ""), "is cut, or no result of this kind"),
+    (lambda text: again(text, ",0.5,", ",half,"), "could not convert string to float"),
+    (lambda text: again(text, ",d2sac,1,", ",d2sac,5,"), "holds the result of another job: d2sac, d2sac, seed 5"),
+    (lambda text: again(text, ",d2sac,1,", ",sac,1,"), "holds the result of another job: sac, d2sac, seed 1"),
+    (lambda text: again(text, ",d2sac,1,", ",d2sac,2,", 1), "holds the result of another job: d2sac, d2sac, seed 2"),
 ])  # fmt: skip
 def test_a_file_that_is_no_whole_result_is_named(damage, message, results, refused):
     path = results / "some/d2sac-1.csv"
-    path.write_text(damage(path.read_text()))
+    path.write_bytes(damage(path.read_bytes().decode()).encode())
     refused(tables, f"{path}: {message}", "some", "reward", "1", "--results", results)
-
-
-def test_a_result_without_scores_is_cut_also_if_it_is_the_only_one(results, refused):
-    write_csv(results / "one/sac-0.csv", job("sac", 0, 0.5)[:-2])
-    refused(tables, f"one/sac-0.csv: {CUT.partition(':')[0]}", "one", "area", "--results", results)
 
 
 def test_a_binary_file_is_named(results, refused):
@@ -334,12 +333,6 @@ def test_a_missing_score_stays_missing(results, capsys):
     rows = job("d2sac", 1, 0.3)
     write_csv(results / "some/d2sac-1.csv", [row | dict(latency_s="") for row in rows])
     assert "| d2sac | 3 | nan [nan, nan] |" in printed(capsys, results, "some", "latency_s", "1")
-
-
-def test_the_columns_are_those_of_a_job():
-    from experiments.grid.job import COLUMNS
-
-    assert reading.COLUMNS == tuple(COLUMNS)
 
 
 def test_curves_by_agent(results):
