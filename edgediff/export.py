@@ -35,8 +35,8 @@ from edgediff.learner.agent import Agent
 from edgediff.learner.d2sac import D2SAC
 from edgediff.learner.dqn import DQN
 from edgediff.learner.shared import Widths
+from edgediff.run.atomic import write_atomically
 from edgediff.run.commandline import Parser
-from edgediff.run.files import write_atomically
 from edgediff.run.process import run_program
 from edgediff.run.start import load_run
 from edgediff.world.state import WIDTHS
@@ -109,6 +109,8 @@ def export(run: str | Path, path: Path, weights: str = "last") -> str:
     """Write the policy and the settings of a run; say in a line what was written."""
     if path.suffix != ".onnx":
         raise ConfigError(f"file: {path} does not end in .onnx")
+    if path.exists() and not (path.is_file() and b"edgediff_format" in path.read_bytes()):
+        raise ConfigError(f"file: {path} is there and is no exported agent; give another one")
     settings, _, epoch, agent = load_run(run, weights, **NO_LOG, device="cpu", threads=1)
     try:
         with contextlib.redirect_stderr(io.StringIO()), torch.no_grad():  # torch prints pages when it cannot

@@ -179,4 +179,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run_program("edgediff.train", main))
+    sys.exit(run_program("edgediff.train", main, silent=True))

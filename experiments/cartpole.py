@@ -5,7 +5,6 @@ extra `gym`. The loop in `run` is Algorithm 1 with another world: copy it to tra
 discrete actions.
 """
 
-import csv
 import sys
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from edgediff.errors import ConfigError
 from edgediff.learner.agent import Agent
 from edgediff.learner.agents import build_agent
 from edgediff.run.process import run_program, set_up_torch
+from experiments.own_file import write_table
 
 RESULTS = Path(__file__).parent / "results/cartpole"
 TRANSITIONS, EVERY, EPISODES = 100_000, 2_500, 10
@@ -88,8 +88,7 @@ def main(argv: list[str]) -> int:
     set_up_torch(RunConfig())
     rows = run(name, seed)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="") as file:
-        csv.writer(file).writerows([("transitions", "gradient_steps", "return"), *rows])
+    write_table(path, ("transitions", "gradient_steps", "return"), rows)
     return 0
 
 

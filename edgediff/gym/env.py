@@ -56,6 +56,17 @@ class _EdgeNetwork:
             raise ResetNeeded(f"{call}: no episode has begun, call reset first")
 
 
+def _known(options: Any, *names: str) -> dict[str, Any]:
+    """Return the options of a reset; raise `ConfigError` at one that would be ignored."""
+    if options is not None and not isinstance(options, dict):
+        raise ConfigError(f"options: {options!r:.100} is no dict")
+    if unknown := (options or {}).keys() - set(names):
+        raise ConfigError(
+            f"options: {min(unknown, key=str)!r:.100} is not known, allowed: {', '.join(names) or 'none'}"
+        )
+    return options or {}
+
+
 class EdgeNetworkEnv(_EdgeNetwork, gymnasium.Env):
     """One edge network. An episode is truncated when its slots are used up; it is never terminated."""
 
@@ -67,6 +78,7 @@ class EdgeNetworkEnv(_EdgeNetwork, gymnasium.Env):
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict]:
         """Start episode 0 on the traffic of `seed`; without a seed, go on to the next episode, whole or not."""
+        _known(options)
         super().reset(seed=None if seed is None else index(seed))  # Gymnasium takes no number of NumPy
         if self._ended and seed is None:  # the simulator has gone on by itself
             observation, self._decided = self.simulator.observation(), None
@@ -111,7 +123,7 @@ class EdgeNetworkVectorEnv(_EdgeNetwork, gymnasium.vector.VectorEnv):
 
         `options={"reset_mask": mask}`, (E,) of bool, restricts a reset without a seed to some environments.
         """
-        mask = (options or {}).get("reset_mask")
+        mask = _known(options, "reset_mask").get("reset_mask")
         if mask is not None and (seed is not None or not self._started):
             raise ConfigError("reset_mask: needs a reset of all environments before it, and takes no seed")
         if mask is not None and (np.shape(mask) != (self.num_envs,) or np.asarray(mask).dtype != bool):

@@ -13,7 +13,7 @@ from edgediff.config import Settings
 from edgediff.errors import ConfigError, NonFiniteError, first_line
 from edgediff.learner.agent import Agent
 from edgediff.learner.replay import Replay
-from edgediff.run import files
+from edgediff.run.atomic import write_atomically
 from edgediff.run.folder import Progress, RunFolder, versions
 from edgediff.run.process import StopSignals
 from edgediff.run.weights import write_weights
@@ -71,7 +71,10 @@ class Checkpointer:
     def __enter__(self) -> "Checkpointer":
         self.save()
         noted = self.settings.as_dict() | {"identity": self.folder.identity, "extended": self.progress.extended}
-        files.write_atomically(self.folder.path / "config.json", json.dumps(noted, indent=2).encode())  # for readers
+        try:  # for readers; no program needs it
+            write_atomically(self.folder.path / "config.json", json.dumps(noted, indent=2).encode())
+        except ConfigError as error:
+            print(f"note: {error}; the run goes on", file=sys.stderr)
         self.outside, self.signals.on_stop = self.signals.on_stop, _say_stopping
         return self
 

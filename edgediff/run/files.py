@@ -6,13 +6,13 @@ A file is what `torch.save` writes, followed by 32 bytes: the SHA-256 of all bef
 import hashlib
 import io
 import os
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from edgediff.errors import ConfigError, DamagedFile, first_line
+from edgediff.run.atomic import write_atomically
 
 VERSION = 4
 
@@ -22,29 +22,6 @@ def write(path: Path, kind: str, content: dict) -> None:
     buffer = io.BytesIO()
     torch.save(to_plain({"kind": kind, "version": VERSION, **content}), buffer)
     write_atomically(path, buffer.getbuffer(), hashlib.sha256(buffer.getbuffer()).digest())
-
-
-def write_atomically(path: Path, *parts: bytes | memoryview) -> None:
-    """Write bytes beside `path`, flush them to the disk, and rename the file to `path`.
-
-    At every moment, also after a power failure, `path` is the whole old file or the whole new one.
-    """
-    beside = path.with_name(path.name + ".tmp")
-    try:
-        with beside.open("wb") as file:
-            file.writelines(parts)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        os.fsync(folder)
-        os.close(folder)
-    except BaseException as error:  # also an interrupt
-        with suppress(OSError):
-            beside.unlink()  # it would take the last space of a full disk
-        if not isinstance(error, OSError):
-            raise
-        raise ConfigError(f"run: {path} cannot be written ({first_line(error)}); what was there stays") from None
 
 
 def read(path: Path, kind: str) -> dict:

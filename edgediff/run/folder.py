@@ -20,6 +20,7 @@ import torch
 from edgediff import __version__
 from edgediff.errors import ConfigError, DamagedFile, first_line
 from edgediff.run import files
+from edgediff.run.atomic import UNFINISHED
 
 KIND = "checkpoint of edgediff"
 _CHECKPOINT = re.compile(r"checkpoint-([0-9]{6,12})\.pt")
@@ -59,11 +60,22 @@ class RunFolder(contextlib.AbstractContextManager):
         """Write the next checkpoint, and remove all but the two newest."""
         if not self.path.is_dir():
             raise ConfigError(f"run: {self.path} is gone, and what the run has learned with it; start a new run")
+        self._keep_lock()
         before = checkpoints(self.path)
         number = _number(before[-1]) + 1 if before else 1
         files.write(self.path / f"checkpoint-{number:06d}.pt", KIND, content)
         for old in before[:-1]:
             old.unlink(missing_ok=True)
+
+    def _keep_lock(self) -> None:
+        """Take the lock once more if somebody has removed it; `ConfigError` if another process has one there now."""
+        try:
+            same = os.path.samestat(os.stat(self.path / "lock"), os.fstat(self.lock.fileno()))
+        except FileNotFoundError:
+            self.lock.close()
+            self.lock, same = _locked(self.path, self.identity), True
+        if not same:
+            raise ConfigError(f"run: {self.path} has the lock of another process; nothing more is written there")
 
 
 def create(path: Path, unique: bool) -> RunFolder:
@@ -97,15 +109,22 @@ def reopen(path: Path) -> tuple[RunFolder, dict]:
     """
     if not checkpoints(path):
         raise ConfigError(f"resume: {path} holds no checkpoint-*.pt to go on from; start a new run")
-    lock = _locked(path)
-    newest, *older = reversed(checkpoints(path))
-    try:
-        saved = files.read(newest, KIND)
-    except DamagedFile as error:
-        advice = f"move it away to go on from {older[0].name}" if older else "start a new run"
-        raise ConfigError(f"{error}; {advice}") from None
-    if lock.read(100) not in ("", saved["identity"]):  # empty: made anew after a user removed it
-        raise ConfigError(f"resume: {newest} is of another run than the folder; move it away")
+    with contextlib.ExitStack() as on_error:
+        known = os.path.lexists(path / "lock")
+        lock = on_error.enter_context(_locked(path))
+        if not known:
+            on_error.callback((path / "lock").unlink, missing_ok=True)
+        newest, *older = reversed(checkpoints(path))
+        try:
+            saved = files.read(newest, KIND)
+        except DamagedFile as error:
+            advice = f"move it away to go on from {older[0].name}" if older else "start a new run"
+            raise ConfigError(f"{error}; {advice}") from None
+        # An empty lock was made anew after a user removed it; then the checkpoint before tells whose folder it is.
+        identity = lock.read(100) or (files.read(older[0], KIND)["identity"] if older else saved["identity"])
+        if identity != saved["identity"]:
+            raise ConfigError(f"resume: {newest} is of another run than the folder; move it away")
+        on_error.pop_all()
     return RunFolder(path, saved["identity"], lock), saved
 
 
@@ -125,7 +144,7 @@ def _number(checkpoint: Path) -> int:
 def _remove_unused(folder: Path) -> None:
     with contextlib.suppress(OSError, ConfigError):
         if not checkpoints(folder):
-            for path in (folder / "lock", *folder.glob("checkpoint-*.pt.tmp")):
+            for path in (folder / "lock", *folder.glob(f".checkpoint-*{UNFINISHED}")):
                 path.unlink(missing_ok=True)
             folder.rmdir()  # refused if there is anything else in it
 

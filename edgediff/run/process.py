@@ -5,6 +5,7 @@ Only programs call these. Importing, training or loading in somebody else's proc
 
 import codecs
 import contextlib
+import errno
 import io
 import os
 import re
@@ -74,6 +75,9 @@ class StopSignals:
             self.on_stop(number)
 
 
+NO_STREAM = OSError(errno.EBADF, "it was closed before the start")
+
+
 class Display:
     """A text stream that falls silent when its terminal, pipe or file is lost, so that no run ends with it.
 
@@ -81,7 +85,8 @@ class Display:
     """
 
     def __init__(self, stream):
-        self.stream, self.lost = stream or open(os.devnull, "w"), None  # the error that it was lost with
+        self.stream, self.missing = stream or open(os.devnull, "w"), stream is None
+        self.lost = None  # the error that it was lost with
         self.handle = None
         if isinstance(self.stream, io.TextIOWrapper):
             self.stream.reconfigure(errors="backslashreplace")
@@ -92,6 +97,8 @@ class Display:
 
     def write(self, text: str) -> None:
         """Write all of it at once, if there is still something to write to."""
+        if self.missing:
+            self.lost = NO_STREAM
         try:
             if self.handle is None:
                 self.stream.write(text)
@@ -117,8 +124,13 @@ def write_all(handle: int, data: bytes) -> None:
             select.select([], [handle], [])
 
 
-def run_program(program: str, main: Callable[[list[str]], int], argv: list[str] | None = None) -> int:
-    """Run a program's main and return its status: a user's mistake is one line and 2, lost output is 1."""
+def run_program(
+    program: str, main: Callable[[list[str]], int], argv: list[str] | None = None, silent: bool = False
+) -> int:
+    """Run a program's main and return its status: a user's mistake is one line and 2, lost output is 1.
+
+    Output that nobody wants, since its stream was closed before the start, is lost too, unless it may be `silent`.
+    """
     streams, thread_hook = (sys.stdout, sys.stderr), threading.excepthook
     sys.stdout, sys.stderr = display, _ = [Display(stream) for stream in streams]
     # TensorBoard writes in a thread; what it cannot write is raised once more by its next call, which is caught.
@@ -126,7 +138,8 @@ def run_program(program: str, main: Callable[[list[str]], int], argv: list[str] 
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.default_int_handler)  # see prepare_process
     try:
-        status, lost = _status(program, main, sys.argv[1:] if argv is None else argv), display.lost
+        status = _status(program, main, sys.argv[1:] if argv is None else argv)
+        lost = display.lost if display.lost is not NO_STREAM or not silent else None
         if status or not lost or isinstance(lost, BrokenPipeError):  # a reader that closes the pipe has seen enough
             return status
         print(f"{program}: the output cannot be written ({first_line(lost)})", file=sys.stderr)
@@ -147,9 +160,7 @@ def _status(program: str, main: Callable[[list[str]], int], argv: list[str]) -> 
             raise
         text, status = "not enough memory for these settings", 2
     except OSError as error:
-        if not error.filename:
-            raise
-        text, status = f"{error.filename}: {error.strerror}", 2
+        text, status = f"{error.filename}: {error.strerror}" if error.filename else first_line(error), 2
     except KeyboardInterrupt:
         text, status = "interrupted", 130
     print(f"{program}: {text}", file=sys.stderr)

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from edgediff.config import Settings
 from edgediff.errors import ConfigError, NonFiniteError, first_line
 from edgediff.learner.agents import AGENTS
-from edgediff.run import files
+from edgediff.run.atomic import write_atomically
 from edgediff.run.folder import Progress
 from edgediff.world.rollout import SCORES
 
@@ -73,13 +73,16 @@ class Report(contextlib.AbstractContextManager):
         self.evaluations = self.epochs // settings.run.eval_every
         self.columns = {"train": (*COUNTS, *OUTCOMES, *metrics), "evaluation": (*COUNTS, *SCORES)}
         self.complaints: set[str] = set()
-        for old in (folder / "tensorboard").glob("events.out.tfevents.*.edgediff"):
-            old.unlink()
-        self.writer = SummaryWriter(str(folder / "tensorboard"), filename_suffix=".edgediff")
         self.bar = tqdm(total=self.epochs, initial=min(progress.epoch, self.epochs), unit="epoch", dynamic_ncols=True)
+        self.writer: SummaryWriter | None = None
+        with self._going_on("tensorboard"):
+            for old in (folder / "tensorboard").glob("events.out.tfevents.*.edgediff"):
+                old.unlink()
+            self.writer = SummaryWriter(str(folder / "tensorboard"), filename_suffix=".edgediff")
         for name, columns in self.columns.items():
             text = progress.tables.setdefault(name, ",".join(columns) + "\n")
-            files.write_atomically(folder / f"{name}.csv", text.encode())
+            with self._going_on(f"{name}.csv"):
+                write_atomically(folder / f"{name}.csv", text.encode())
             for row in csv.DictReader(io.StringIO(text)):
                 self._draw(name, row)
 
@@ -88,7 +91,8 @@ class Report(contextlib.AbstractContextManager):
     def __exit__(self, *_) -> None:
         self.bar.close()
         with self._going_on("tensorboard"):
-            self.writer.close()
+            if self.writer:
+                self.writer.close()
 
     def epoch(self, row: dict[str, float]) -> None:
         """Log a finished epoch; after the first that has learned, say how long the run will take."""
@@ -130,12 +134,12 @@ class Report(contextlib.AbstractContextManager):
                 with path.open("a", newline="") as file:
                     file.write(line.getvalue())
             else:  # somebody has removed or changed it
-                files.write_atomically(path, self.progress.tables[name].encode())
+                write_atomically(path, self.progress.tables[name].encode())
         self._draw(name, {column: str(value) for column, value in (counts | values).items()})
 
     def _draw(self, name: str, row: dict[str, str]) -> None:
         for column, value in row.items():
-            if column not in COUNTS and value:
+            if self.writer and column not in COUNTS and value:
                 with self._going_on("tensorboard"):
                     self.writer.add_scalar(f"{name}/{column}", float(value), int(row["transitions"]))
 

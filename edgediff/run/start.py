@@ -5,7 +5,7 @@ Every mistake is refused here, before a new folder is made or an old one is chan
 
 import math
 import os
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
@@ -25,6 +25,7 @@ from edgediff.world.state import state_dim
 from edgediff.world.windows import describe_log, largest_episode
 
 CHANGEABLE_ON_RESUME = "epochs", "checkpoint_every_s", "trace"  # a request log may move; its content is compared
+SAVED = 2.2  # times the memory of a buffer that it takes while a checkpoint of it is written
 
 
 class StartedRun(NamedTuple):
@@ -92,7 +93,7 @@ def check_memory(settings: Settings, log: RequestLog | None = None, learning: bo
     timelines = envs * (world.num_slots + world.max_delay_s / world.slot_s) * world.num_gateways
     of_log = 6 * log.time_s.size if log else 0  # three columns, and what `close_log` makes of them
     numbers = world.num_workshops * world.num_gateways + 3 * timelines + 8 * flows + of_log
-    needed_gb = buffer_gb + 8 * numbers / 1e9
+    needed_gb = SAVED * buffer_gb + 8 * numbers / 1e9
     if needed_gb >= 0.8 * (present_gb := memory_limit() / 1e9):
         raise ConfigError(
             f"{'buffer_size, num_envs, ' * learning}final_episodes, num_slots, load: {needed_gb:.1f} GB in all is not "
@@ -125,8 +126,10 @@ def start_run(preset: str = "paper", given: dict[str, dict] | None = None, folde
     settings = preset_settings(preset, given or {})
     log = check(settings)
     name = folder or f"runs/{settings.learner.agent}-{preset}-{datetime.now():%Y%m%d-%H%M%S}"
-    made = create(Path(name), unique=not folder)
-    text = headline(settings, log, f"{made.path}{departures(settings)}", f", preset {preset}")
+    with ExitStack() as on_error:
+        made = on_error.enter_context(create(Path(name), unique=not folder))
+        text = headline(settings, log, f"{made.path}{departures(settings)}", f", preset {preset}")
+        on_error.pop_all()
     return StartedRun(text, settings, log, made, None)
 
 
@@ -153,11 +156,14 @@ def departures(settings: Settings) -> str:
 def resume_run(run: str | Path, given: dict[str, dict] | None = None) -> StartedRun:
     """Read the newest checkpoint of a run, and check the changes to its settings, given by configuration."""
     path = Path(run)
-    folder, saved = reopen(path)
-    settings = extend(stored_settings(saved, path), given or {}, saved["progress"])
-    log = check(settings)
-    if fingerprint(log) != saved["trace"]:
-        raise ConfigError(f"trace: {settings.world.trace} is not what it was when the run began")
+    with ExitStack() as on_error:
+        folder, saved = reopen(path)
+        on_error.enter_context(folder)
+        settings = extend(stored_settings(saved, path), given or {}, saved["progress"])
+        log = check(settings)
+        if fingerprint(log) != saved["trace"]:
+            raise ConfigError(f"trace: {settings.world.trace} is not what it was when the run began")
+        on_error.pop_all()
     text = headline(settings, log, f"{path} goes on after epoch {saved['progress']['epoch']}")
     for line in saved["progress"]["extended"]:
         text += f"\nextended: {line}"

@@ -41,8 +41,9 @@ def read_weights(path: Path) -> tuple[Settings, int, dict]:
     if not isinstance(epoch, int) or not isinstance(weights, dict):
         raise ConfigError(f"run: {path} is unusable: no epoch or no parameters")
     identity = content.get("identity")
+    lock = path.with_name("lock")
     with suppress(OSError):
-        if path.with_name("lock").read_text(errors="replace")[:100] not in ("", identity):
+        if lock.is_file() and lock.read_text(errors="replace")[:100] not in ("", identity):
             raise ConfigError(f"run: {path} is of another run than the folder; move it away")
     return settings, epoch, weights
 

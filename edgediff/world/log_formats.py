@@ -61,10 +61,10 @@ def request_of(texts: list[str], kind: Format, stamped: bool) -> tuple[int, int,
     if moment_ns is None:
         number = "a number of seconds" if kind.unit_ns == 10**9 else "a number of milliseconds"
         wanted = "a time in UTC like 2023-11-16 18:17:03.97" if stamped else number
-        raise ValueError(f"{kind.columns[0]} {texts[0]!r} is not {wanted}")
+        raise ValueError(f"{kind.columns[0]} {texts[0][:50]!r} is not {wanted}")
     for name, text in zip(kind.columns[1:], texts[1:], strict=True):
         if not COUNT.fullmatch(text):
-            raise ValueError(f"{name} {text!r} is not a whole number from 0 to 999999999")
+            raise ValueError(f"{name} {text[:50]!r} is not a whole number from 0 to 999999999")
     sent, generated = (int(text.partition(".")[0]) for text in texts[1:])
     return moment_ns, sent, generated
 

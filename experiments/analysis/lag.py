@@ -4,7 +4,6 @@ It plays held-out episodes whose load swings, and writes lag.csv and lag.png: wh
 the price per Mbit of crowding, and completion, by the time since the load last changed.
 """
 
-import csv
 import sys
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from experiments import RESULTS
 from experiments.analysis.reading import pd, read_csv, short_name
 from experiments.grid.grids import SWING
 from experiments.look.inside import critics
+from experiments.own_file import write_table
 from experiments.pictures.drawing import plt, save
 
 EPISODES, LOAD, BIN_S, SHOWN_S = 64, 1.5, 0.25, 4.0
@@ -104,8 +104,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--results", metavar="FOLDER", default=str(RESULTS), help="where lag.csv and lag.png go")
     args = parser.parse(argv)
     results, rows = Path(args.results), rows_of(args.run)
-    with (results / "lag.csv").open("w", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows([COLUMNS, *rows])
+    write_table(results / "lag.csv", COLUMNS, rows)
     figure(read_csv(results / "lag.csv", COLUMNS, ("since", "scheduler")), results / "lag.png")
     return 0
 

@@ -3,7 +3,6 @@
 It writes sizes.csv: the share completed in each quarter of the flows of an episode, ordered by size.
 """
 
-import csv
 import sys
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from edgediff.world.rules import BY_LOAD, CROWDING, GREEDY, all_rules
 from edgediff.world.simulator import Simulator
 from edgediff.world.workload import HELD_OUT
 from experiments import RESULTS
+from experiments.own_file import write_table
 
 COLUMNS = "rule", "load", "seed", "quarter", "completion"
 SEEDS, EPISODES, QUARTERS = range(10), 32, 4
@@ -51,8 +51,7 @@ def main(argv: list[str]) -> int:
         for seed in SEEDS
         for quarter, share in enumerate(by_quarter(simulator, all_rules()[rule], HELD_OUT + 1 + seed))
     ]
-    with (Path(args.results) / "sizes.csv").open("w", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows([COLUMNS, *rows])
+    write_table(Path(args.results) / "sizes.csv", COLUMNS, rows)
     return 0
 
 

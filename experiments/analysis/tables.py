@@ -15,8 +15,8 @@ import sys
 from pathlib import Path
 
 from edgediff.errors import ConfigError, first_line
+from edgediff.run.atomic import write_atomically
 from edgediff.run.commandline import Parser
-from edgediff.run.files import write_atomically
 from edgediff.run.process import run_program
 from experiments import RESULTS, ROOT
 from experiments.analysis.prose_numbers import NUMBER, check_markers, number

@@ -5,7 +5,6 @@ run and every rule on every network, at load 1; bandwidth and compute per flow s
 largest gateway fails in the middle of the episode: from then on no flow may choose it.
 """
 
-import csv
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +23,7 @@ from edgediff.world.simulator import Simulator
 from edgediff.world.workload import HELD_OUT
 from experiments import RESULTS
 from experiments.grid.grids import of_size
+from experiments.own_file import write_table
 
 COLUMNS = "scheduler", "network", "seed", "completion", "reward"
 EPISODES = 8
@@ -98,8 +98,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--results", metavar="FOLDER", default=str(RESULTS), help="where transfer.csv goes")
     args = parser.parse(argv)
     rows = [row for run in args.runs for row in rows_of(run)]
-    with (Path(args.results) / "transfer.csv").open("w", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows([COLUMNS, *rows])
+    write_table(Path(args.results) / "transfer.csv", COLUMNS, rows)
     return 0
 
 

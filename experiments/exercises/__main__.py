@@ -7,11 +7,11 @@ import textwrap
 from pathlib import Path
 from pkgutil import resolve_name
 
-from edgediff.errors import ConfigError
 from edgediff.run.commandline import Parser
 from edgediff.run.process import run_program
 from experiments.exercises.judge import exercise
 from experiments.exercises.sheet import EXERCISES, Exercise
+from experiments.own_file import write_new
 
 
 def stub(one: Exercise) -> str:
@@ -44,11 +44,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("names", metavar="NAME", nargs="+", help=f"one of {', '.join(one.name for one in EXERCISES)}")
     for one in [exercise(name) for name in parser.parse(argv).names]:
         path = Path(f"my_{one.name}.py")
-        try:
-            with path.open("x") as file:
-                file.write(stub(one))
-        except FileExistsError:
-            raise ConfigError(f"exercise: {path} exists, and is left as it is") from None
+        write_new(path, stub(one))
         print(path)
     return 0
 

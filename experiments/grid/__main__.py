@@ -17,8 +17,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from edgediff.errors import ConfigError, first_line
+from edgediff.run.atomic import write_atomically
 from edgediff.run.commandline import Parser
-from edgediff.run.files import write_atomically
 from edgediff.run.process import StopSignals, run_program
 from experiments import RESULTS
 from experiments.grid.cluster import on_cluster

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from edgediff.config import Settings, WorldConfig
 from edgediff.learner.agent import Agent
+from edgediff.run.atomic import write_atomically
 from edgediff.run.checkpoint import Stop, stop
-from edgediff.run.files import write_atomically
 from edgediff.run.folder import create
 from edgediff.run.process import StopSignals, run_program, set_up_torch
 from edgediff.run.scores import agent_policy, score

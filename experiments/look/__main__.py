@@ -18,8 +18,8 @@ import numpy as np
 
 from edgediff.config import Settings
 from edgediff.learner.agent import Agent
+from edgediff.run.atomic import write_atomically
 from edgediff.run.commandline import Parser, given_settings
-from edgediff.run.files import write_atomically
 from edgediff.run.process import run_program, set_up_torch
 from edgediff.run.scores import traffic_label
 from edgediff.run.start import load_run

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from edgediff.config import WorldConfig
 from edgediff.errors import ConfigError
+from edgediff.run.atomic import write_atomically
 from edgediff.run.commandline import Parser
-from edgediff.run.files import write_atomically
 from edgediff.run.process import run_program
 from experiments import RESULTS, ROOT
 from experiments.html import font

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from edgediff.run.atomic import write_atomically
 from experiments import ROOT
 
 HEADING = "## Equation index\n"
@@ -157,8 +158,8 @@ def page_of_tests(rows: list[Row]) -> str:
 
 def main() -> None:
     """Write both pages."""
-    PAGE.write_text(with_line_numbers(PAGE.read_text()))
-    ROOT.joinpath("tests/README.md").write_text(page_of_tests(ROWS))
+    write_atomically(PAGE, with_line_numbers(PAGE.read_text()).encode())
+    write_atomically(ROOT / "tests/README.md", page_of_tests(ROWS).encode())
 
 
 ROWS = read_index(PAGE.read_text())

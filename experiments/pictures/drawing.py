@@ -1,20 +1,22 @@
 """What the pictures share: matplotlib without a display, colours of the levels, saving."""
 
+import os
 from io import BytesIO
 from pathlib import Path
 
+os.environ["MPLBACKEND"] = "Agg"  # not that of a notebook, whose `!command` hands its own on
 try:
     import matplotlib
 except ModuleNotFoundError:
     raise SystemExit('matplotlib is not installed: pip install -e ".[experiments]"') from None
 
-matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.patches import Patch
 from PIL import Image
 
 from edgediff.config import RunConfig
 from edgediff.learner.agent import Agent
+from edgediff.run.atomic import write_atomically
 from edgediff.run.scores import agent_policy
 from edgediff.world.decision import LEVEL_FACTORS
 from edgediff.world.rollout import Policy
@@ -42,10 +44,11 @@ def save(figure, path: Path, dpi: int = 130) -> None:
 
     Pages of a repository are some 860 pixels wide, as wide as an SVG of 9 inches.
     """
+    drawn = BytesIO()
     if path.suffix == ".svg":
-        figure.savefig(path, metadata={"Date": None, "Creator": None})
+        figure.savefig(drawn, format="svg", metadata={"Date": None, "Creator": None})
+        write_atomically(path, drawn.getvalue())
     else:
-        drawn = BytesIO()
         figure.savefig(drawn, dpi=dpi)
         save_few_colours(Image.open(drawn), path)
     plt.close(figure)
@@ -55,4 +58,6 @@ def save(figure, path: Path, dpi: int = 130) -> None:
 def save_few_colours(image: Image.Image, path: Path) -> None:
     """Write a PNG of 256 colours, which is a third as large as one of all colours."""
     few = image.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE)
-    few.save(path, "PNG", optimize=True)
+    drawn = BytesIO()
+    few.save(drawn, "PNG", optimize=True)
+    write_atomically(path, drawn.getvalue())

@@ -10,7 +10,7 @@ import numpy as np
 
 from edgediff.config import Settings
 from edgediff.learner.agent import Agent
-from edgediff.run.files import write_atomically
+from edgediff.run.atomic import write_atomically
 from edgediff.world.rules import RoundRobin
 from edgediff.world.simulator import Simulator
 from experiments.pictures.drawing import evaluated

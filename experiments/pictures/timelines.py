@@ -85,7 +85,8 @@ def draw(settings: Settings, agent: Agent, path: Path) -> None:
     for axes, (name, episode) in zip(rows, episodes.items(), strict=True):
         lanes(axes, episode, Simulator(world).topology.capacity_bps, most_bits, name)
     rows[-1].set_xlabel("time, s")
-    figure.suptitle(f"One episode on the same traffic: {len(episode.time_s):,} flows, {traffic_label(world)}")
+    title = f"One episode on the same traffic: {len(episode.time_s):,} flows, {traffic_label(world)}"
+    figure.suptitle(title, parse_math=False)  # the name of a log may have a $
     marks = [
         Patch(color=HELD, label="held by flows, as a share of the capacity"),
         Patch(color=TAKEN, label="taken by background traffic; $R^{total}$ is left"),

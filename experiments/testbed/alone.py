@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 from edgediff.errors import ConfigError
+from edgediff.run.atomic import write_atomically
 from edgediff.run.commandline import Parser
-from edgediff.run.files import write_atomically
 from experiments import RESULTS
 from experiments.testbed import namespaces
 from experiments.testbed.cases import ALONE_BITS, ALONE_BPS, ALONE_COLUMNS, CONNECTIONS

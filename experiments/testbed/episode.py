@@ -12,7 +12,7 @@ import numpy as np
 from edgediff.config import LearnerConfig, RunConfig, Settings, WorldConfig
 from edgediff.errors import ConfigError
 from edgediff.learner.agent import Agent
-from edgediff.run.files import write_atomically
+from edgediff.run.atomic import write_atomically
 from edgediff.run.process import StopSignals, set_up_torch
 from edgediff.run.scores import agent_policy
 from edgediff.run.start import load_run

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from edgediff.config import WorldConfig
-from edgediff.run.files import write_atomically
+from edgediff.run.atomic import write_atomically
 
 LATE_S, CORE, LINK, LENGTH = 0.005, 0.8, 1.01, 1.02  # the most that a run may have which shows numbers
 PROCESSES = "users", "edge server", "controller"

@@ -4,7 +4,6 @@ One state, or one batch of the preset, on one thread. The times go to results/la
 `experiments.analysis.gateways` draws, or to another new file.
 """
 
-import csv
 import sys
 import time
 from itertools import chain, count
@@ -22,6 +21,7 @@ from edgediff.run.commandline import Parser
 from edgediff.run.process import run_program, set_up_torch
 from edgediff.run.weights import new_agent
 from experiments import RESULTS
+from experiments.own_file import write_table
 from experiments.timing.benchmark import seconds_per_call
 
 PATH = RESULTS / "latency.csv"
@@ -69,19 +69,15 @@ def main(argv: list[str]) -> int:
     parser = Parser("python -m experiments.timing.latency", main.__doc__)
     parser.add_argument("--output", metavar="FILE", default=str(PATH), help="a new CSV file [results/latency.csv]")
     path = Path(parser.parse(argv).output)
-    if path.exists():
-        raise ConfigError(f"output: {path} exists and is left as it is; move it away, or name another file")
+    if path.exists() or not path.parent.is_dir():
+        raise ConfigError(f"output: {path} exists and is left as it is, or has no folder; name another file")
     set_up_torch(RunConfig())
     rows = []
     print(f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|")
     for preset, name, gateways, steps, draws in CASES:
         rows.append((preset, name, gateways, steps or "", draws, *times(preset, name, gateways, steps or 1, draws)))
         print(f"| {' | '.join(map(str, rows[-1]))} |", flush=True)
-    try:
-        with path.open("x", newline="") as file:
-            csv.writer(file).writerows([COLUMNS, *rows])
-    except OSError as error:
-        raise ConfigError(f"output: {path} cannot be written ({error.strerror})") from None
+    write_table(path, COLUMNS, rows)
     return 0
 
 

@@ -273,3 +273,12 @@ def test_a_missing_extra_is_named(exported, refused, monkeypatch):
     code = "import sys; sys.modules['onnx'] = None; import edgediff.export"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 1 and done.stderr == 'onnx is not installed: pip install -e ".[onnx]"\n'
+
+
+def test_a_foreign_file_is_not_written_over(exported, refused, tmp_path):
+    run, path = exported()
+    (tmp_path / "mine.onnx").write_text("precious")
+    refused(export, "mine.onnx is there and is no exported agent; give another one", run, tmp_path / "mine.onnx")
+    before = path.read_bytes()
+    export.export(run, path)
+    assert path.read_bytes() == before

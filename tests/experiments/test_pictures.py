@@ -1,6 +1,9 @@
 """The pictures: what they show is what the package computes; every agent has some; a missing run is one line."""
 
+import os
 import re
+import subprocess
+import sys
 import xml.etree.ElementTree as xml
 from pathlib import Path
 
@@ -194,3 +197,18 @@ def test_the_arrows_of_the_agent_name_functions_of_their_equations():
     for name, number in named:
         rows = [row for row in ROWS if int(number) in row.equations]
         assert any(function.endswith(f".{name}") for row in rows for function in row.functions), (name, number)
+
+
+@pytest.mark.slow
+def test_a_log_whose_name_looks_like_mathematics_is_drawn(tmp_path, monkeypatch):
+    monkeypatch.setattr(timelines, "traffic_label", lambda world: "requests of a$\\x$.csv")
+    timelines.draw(*small(), tmp_path / "timelines.png")
+    assert (tmp_path / "timelines.png").exists()
+
+
+@pytest.mark.slow
+def test_the_backend_of_a_notebook_is_not_asked_for():
+    """A notebook hands it to what `!command` starts."""
+    command = [sys.executable, "-c", "from experiments.pictures.drawing import plt; plt.figure()"]
+    environment = os.environ | {"MPLBACKEND": "module://of_a_notebook"}
+    subprocess.run(command, cwd=RESULTS.parents[1], env=environment, check=True)

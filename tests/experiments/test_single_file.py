@@ -72,4 +72,4 @@ def test_a_file_that_exists_is_left_as_it_is(tmp_path, capsys):
     path = tmp_path / "mine.py"
     path.write_text("mine")
     assert run_program("single_file", main, [str(path)]) == 2 and path.read_text() == "mine"
-    assert capsys.readouterr().err == f"single_file: file: {path} cannot be written (File exists)\n"
+    assert capsys.readouterr().err == f"single_file: file: {path} exists, and is left as it is\n"

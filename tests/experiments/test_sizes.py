@@ -35,4 +35,7 @@ def test_small_flows_are_in_the_first_quarter():
 def test_a_folder_that_does_not_exist_is_one_line(capsys, monkeypatch):
     monkeypatch.setattr(sizes, "SEEDS", range(0))
     assert run_program("sizes", sizes.main, ["--results", "/nowhere"]) == 2
-    assert capsys.readouterr().err == "sizes: /nowhere/sizes.csv: No such file or directory\n"
+    assert (
+        capsys.readouterr().err
+        == "sizes: file: /nowhere/sizes.csv cannot be written (No such file or directory); what was there stays\n"
+    )

@@ -347,3 +347,11 @@ def test_the_first_lines_of_the_readme_run():
     exec(re.search(r"```python\n(.*?)```", text, re.DOTALL)[1], names)
     assert names["env"].unwrapped.simulator.world == names["envs"].simulator.world == WorldConfig(load=2.0)
     assert names["envs"].num_envs == 100
+
+
+@pytest.mark.parametrize("options", [{"mask": np.ones(3, bool)}, [1], {"reset_mask": np.ones(3, bool), "x": 1}])
+def test_options_that_would_be_ignored_are_refused(options):
+    for env in (EdgeNetworkVectorEnv(3, **SHORT), EdgeNetworkEnv(**SHORT)):
+        env.reset(seed=0, options={})
+        with pytest.raises(ConfigError, match="^options: "):
+            env.reset(options=options)

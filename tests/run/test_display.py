@@ -1,5 +1,6 @@
 """A run whose terminal, pipe or output is lost goes on."""
 
+import errno
 import io
 import os
 import signal
@@ -124,3 +125,18 @@ def test_an_output_that_knows_only_ascii(tmp_path):
     done = shell(tmp_path, "$TRAIN --run rü2 $TINY", PYTHONIOENCODING="ascii")
     assert done.returncode == 0 and "Traceback" not in done.stderr
     assert "run folder r\\xfc2\n" in done.stdout and complete(tmp_path / "rü2") == 4
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EFBIG])
+def test_an_error_of_the_system_without_a_name_is_one_line(number, capsys):
+    def main(_):
+        raise OSError(number, os.strerror(number))
+
+    assert run_program("x", main, []) == 2
+    assert capsys.readouterr().err == f"x: [Errno {number}] {os.strerror(number)}\n"
+
+
+@pytest.mark.slow
+def test_scores_whose_stream_was_closed_before_the_start_are_lost(finished):
+    done = shell(finished.parent, "$EVALUATE a --json --final-episodes 1 >&-")
+    assert done.returncode == 1 and done.stderr.count("\n") == 1 and "closed before the start" in done.stderr

@@ -59,7 +59,7 @@ def killed(owner, name, before=True, only=lambda *given: True):
 
 def half_written(path, *parts):
     if left == 1 and "checkpoint-" in path.name:
-        path.with_name(path.name + ".tmp").write_bytes(bytes(parts[0])[: len(parts[0]) // 2])
+        path.with_name(f".{path.name}.unfinished").write_bytes(bytes(parts[0])[: len(parts[0]) // 2])
     return "checkpoint-" in path.name
 
 is_checkpoint = lambda source, target: "checkpoint-" in str(target)
@@ -137,7 +137,7 @@ def drill(call, driver, folder, agent, kills, seed):
             assert read_weights(folder / "b/last.pt")
     assert call(train, *argv)[0] == 0
     assert outcome(folder / "a") == outcome(folder / "b")
-    assert not list((folder / "b").glob("*.tmp"))
+    assert not list((folder / "b").glob("*.unfinished"))
     return tried
 
 

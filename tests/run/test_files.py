@@ -3,6 +3,7 @@
 import hashlib
 import io
 import os
+import stat
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import torch
 
 from edgediff.errors import ConfigError, DamagedFile
 from edgediff.run import files
+from edgediff.run.atomic import write_atomically
 
 CONTENT = {"numbers": [1, 2.5, True, -float("inf")], "text": "s", "nested": {"w": torch.arange(6.0).view(2, 3)}}
 
@@ -137,3 +139,26 @@ def test_a_write_that_fails_is_seen_and_the_old_file_stays(saved, monkeypatch, c
     monkeypatch.undo()
     files.write(saved, "things", {"x": 1})
     assert files.read(saved, "things") == {"x": 1} and os.listdir(saved.parent) == ["file.pt"]
+
+
+def test_a_write_touches_no_file_beside_it_and_takes_the_longest_name(tmp_path):
+    theirs, longest = tmp_path / "x.csv.tmp", tmp_path / ("é" * 127)
+    theirs.write_text("precious")
+    for path in (tmp_path / "x.csv", longest):
+        write_atomically(path, b"1")
+    assert theirs.read_text() == "precious" and longest.read_bytes() == b"1" and len(os.listdir(tmp_path)) == 3
+
+
+def test_a_folder_that_cannot_be_flushed_keeps_what_was_written(tmp_path, monkeypatch):
+    """As on some network file systems. Nothing stays open."""
+    right, opened = os.fsync, set(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else set()
+
+    def refused(handle):
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(22, "Invalid argument")
+        right(handle)
+
+    monkeypatch.setattr(os, "fsync", refused)
+    write_atomically(tmp_path / "x", b"1")
+    assert (tmp_path / "x").read_bytes() == b"1"
+    assert not opened or set(os.listdir("/proc/self/fd")) == opened

@@ -18,6 +18,7 @@ import edgediff
 from edgediff import ConfigError, WorldConfig, evaluate, train
 from edgediff.config import preset_settings
 from edgediff.learner.d2sac import D2SAC
+from edgediff.run.atomic import UNFINISHED
 from edgediff.run.commandline import Parser, given_settings
 from edgediff.run.scores import traffic_label
 from edgediff.run.start import Loaded, load_run, resume_run, start_run
@@ -109,7 +110,7 @@ def test_an_interrupted_library_call_leaves_the_last_good_checkpoint(tmp_path, m
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr(os, "fsync", full)
         again(tmp_path / "r")
-    assert not list((tmp_path / "r").glob("*.tmp"))
+    assert not list((tmp_path / "r").glob(f"*{UNFINISHED}"))
     again(tmp_path / "r")
     assert newest(tmp_path / "r")["progress"]["epoch"] == 4
     trained(tmp_path / "whole")

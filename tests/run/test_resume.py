@@ -11,10 +11,12 @@ import torch
 from tiny import LOG, TINY, contents, newest, outcome, rows
 
 from edgediff import train
+from edgediff.errors import ConfigError
 from edgediff.learner.agents import AGENTS
 from edgediff.run import files
 from edgediff.run.checkpoint import Checkpointer
 from edgediff.run.folder import KIND, checkpoints, reopen
+from edgediff.run.start import resume_run
 from edgediff.world.simulator import Simulator
 
 pytestmark = pytest.mark.slow
@@ -277,3 +279,41 @@ def test_a_copy_of_a_run_goes_on_like_the_run(call, stop_after, tmp_path):
     for name in ("a", "copy"):
         assert call(train, "--resume", name)[0] == 0
     assert outcome(tmp_path / "a") == outcome(tmp_path / "copy")
+
+
+def test_without_a_lock_the_checkpoint_before_tells_whose_folder_it_is(call, refused, finished, tmp_path):
+    assert call(train, "--run", "b", *TINY, "--agent", "ppo", "--epochs", "5")[0] == 0
+    shutil.copy(checkpoints(tmp_path / "b")[-1], tmp_path / "a/checkpoint-000099.pt")
+    (tmp_path / "a/lock").unlink()
+    refused(train, "checkpoint-000099.pt is of another run than the folder", "--resume", "a")
+
+
+def test_a_resume_that_is_refused_lets_the_folder_go(finished):
+    """Also while somebody keeps the error, as a notebook does."""
+    with pytest.raises(ConfigError, match="epochs") as kept:
+        resume_run(finished, {"learner": {"epochs": 1}})
+    assert kept.tb is not None
+    with resume_run(finished).folder:
+        pass
+
+
+def test_a_lock_that_is_removed_while_training_is_made_again_unless_another_process_has_one(finished, tmp_path):
+    folder, saved = reopen(tmp_path / "a")
+    with folder:
+        (tmp_path / "a/lock").unlink()
+        folder.save(saved)
+        assert (tmp_path / "a/lock").read_text() == saved["identity"]
+        (tmp_path / "a/lock").unlink()
+        other, _ = reopen(tmp_path / "a")
+        with other, pytest.raises(ConfigError, match="a has the lock of another process"):
+            folder.save(saved)
+
+
+@pytest.mark.parametrize("name", ["train.csv", "evaluation.csv", "config.json", "tensorboard"])
+def test_an_output_that_cannot_be_written_at_the_start_is_named_and_the_run_goes_on(call, finished, tmp_path, name):
+    taken = tmp_path / "a" / name
+    shutil.rmtree(taken) if taken.is_dir() else taken.unlink()
+    taken.write_text("") if name == "tensorboard" else taken.mkdir()
+    status, out, err = call(train, "--resume", "a", "--epochs", "5")
+    assert status == 0 and f"{name}" in out + err and "the run goes on" in out + err
+    assert newest(tmp_path / "a")["progress"]["epoch"] == 5

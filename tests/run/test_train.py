@@ -15,6 +15,7 @@ from tiny import LOG, TINY, is_caught, newest, points, rows, start, wait_for
 from edgediff import evaluate, train
 from edgediff.learner.d2sac import D2SAC
 from edgediff.learner.replay import Replay
+from edgediff.run.atomic import UNFINISHED
 from edgediff.run.weights import read_weights
 from edgediff.world import state
 from edgediff.world.rules import all_rules
@@ -212,7 +213,7 @@ def test_a_full_disk_is_said_and_the_run_goes_on_once_there_is_space(call, tmp_p
     assert status == 2 and "cannot be written" in err and "No space left" in err
     assert read_weights(tmp_path / "r/last.pt")
     monkeypatch.setattr(os, "fsync", right)
-    assert call(train, "--resume", "r")[0] == 0 and not list((tmp_path / "r").glob("*.tmp"))
+    assert call(train, "--resume", "r")[0] == 0 and not list((tmp_path / "r").glob(f"*{UNFINISHED}"))
 
 
 def test_a_full_disk_outside_the_states_is_said_too(call, monkeypatch):
@@ -266,4 +267,4 @@ def test_a_second_signal_ends_at_once_and_harms_no_file(tmp_path):
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=10) == -signal.SIGTERM
     assert newest(tmp_path / "r") and read_weights(tmp_path / "r/last.pt")
-    assert not [name for name in os.listdir(tmp_path / "r") if name.endswith(".tmp")]
+    assert not [name for name in os.listdir(tmp_path / "r") if name.endswith(UNFINISHED)]

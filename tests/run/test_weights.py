@@ -1,6 +1,7 @@
 """Weights on disk: what comes back is what went in, and what is of no use is refused in one line."""
 
 import copy
+import os
 from dataclasses import replace
 
 import pytest
@@ -126,3 +127,9 @@ def test_changed_content_under_a_right_digest_is_an_agent_or_one_line(saved):
                 defaults = value == {} and len(path) == 1  # all settings of a part may be newer than the file
                 assert path[0] in ("epoch", "identity") or type(value) in (int, str) or defaults, (path, value)
     assert refused > 300
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_lock_that_is_a_pipe_is_not_waited_for(saved):
+    os.mkfifo(saved.with_name("lock"))
+    assert read_weights(saved)
