@@ -1,8 +1,10 @@
+import os
 import shutil
 import tempfile
 from dataclasses import replace
 
 import pytest
+from bed import Bed
 
 from experiments.grid.fingerprint import code_of
 from experiments.grid.grids import GRIDS
@@ -46,6 +48,17 @@ def no_network(monkeypatch, tmp_path):
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     yield
     assert not list(folder.iterdir())
+
+
+@pytest.fixture
+def bed(signals_heard):
+    """Return a testbed of a name of its own; at the end, nothing of it may be left."""
+    bed = Bed(f"edgediff-test{os.getpid()}")
+    yield bed
+    for process in bed.started:
+        process.kill()
+        process.communicate()
+    assert bed.namespaces() == [] and not bed.folder.exists()
 
 
 @pytest.fixture(scope="module")

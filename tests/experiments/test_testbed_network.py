@@ -1,81 +1,15 @@
 """The testbed on the real kernel, with a name of its own; skipped where no network namespace can be made."""
 
 import csv
-import json
 import os
-import shutil
 import signal
-import subprocess
-import sys
-import tempfile
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
+from bed import NO_NUMBERS, gone, needs_network
 
-from experiments import ROOT
-
-PROGRAM = [sys.executable, "-m", "experiments.testbed", "round-robin", "--num-gateways", "2"]
-NO_NUMBERS = "testbed: no numbers, since the run was not true to its plan"  # the machine was too busy
-
-
-def _possible() -> bool:
-    ways = [["unshare", "-n", "true"]] * (os.geteuid() == 0) + [["unshare", "-Urnm", "true"]]
-    return all(map(shutil.which, ("ip", "tc", "sysctl", "nsenter", "unshare"))) and any(
-        subprocess.run(way, capture_output=True, check=False).returncode == 0 for way in ways
-    )
-
-
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not sys.platform.startswith("linux") or not _possible(), reason="needs network namespaces"),
-]
-
-
-class Bed:
-    """A testbed of a name: starts it, and looks for what it leaves."""
-
-    def __init__(self, name: str):
-        self.name, self.folder, self.started = name, Path(tempfile.gettempdir()) / f"{name}-testbed", []
-
-    def start(self, *flags: str) -> subprocess.Popen:
-        """Start it; Ctrl-C must reach it also where the tests run in the background."""
-        command = [*PROGRAM, "--name", self.name, *map(str, flags)]
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": ROOT}
-        self.started.append(subprocess.Popen(command, **pipes))
-        return self.started[-1]
-
-    def playing(self) -> dict[str, int]:
-        """Wait until flows can be on their way; return the numbers of the processes."""
-        limit_s = time.monotonic() + 90
-        while not (self.folder / "users.out").exists():
-            assert time.monotonic() < limit_s, "the users never started"
-            time.sleep(0.1)
-        time.sleep(1.0)
-        return json.loads((self.folder / "job.json").read_text())["processes"]
-
-    def namespaces(self) -> list[str]:
-        """Return the namespaces of the name that the system knows."""
-        listed = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True).stdout
-        return [line for line in listed.splitlines() if line.startswith(self.name)]
-
-
-def _gone(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
-        return True
-
-
-@pytest.fixture
-def bed(signals_heard):
-    bed = Bed(f"edgediff-test{os.getpid()}")
-    yield bed
-    for process in bed.started:
-        process.kill()
-        process.communicate()
-    assert bed.namespaces() == [] and not bed.folder.exists()
+pytestmark = needs_network()
 
 
 def test_flows_on_idle_links_take_the_time_of_their_grant(bed, tmp_path):
@@ -102,7 +36,7 @@ def test_after_a_kill_no_process_lives_and_the_next_start_cleans_up(bed):
     killed.kill()
     killed.communicate()
     limit_s = time.monotonic() + 10
-    while not all(map(_gone, pids.values())):
+    while not all(map(gone, pids.values())):
         assert time.monotonic() < limit_s, "a process has outlived the testbed"
         time.sleep(0.1)
     assert bed.folder.exists()
@@ -135,7 +69,7 @@ def test_nobody_else_gets_the_name_and_ctrl_c_takes_the_network_down(bed):
     pids = bed.playing()
     _, err = bed.start("--num-slots", "50").communicate(timeout=60)
     assert err == f"testbed: name: '{bed.name}' is taken by a testbed that runs; give another --name\n"
-    assert bed.started[-1].returncode == 2 and process.poll() is None and not any(map(_gone, pids.values()))
+    assert bed.started[-1].returncode == 2 and process.poll() is None and not any(map(gone, pids.values()))
     process.send_signal(signal.SIGINT)
     assert process.communicate(timeout=30)[1] == "testbed: stopped by a signal; the network is taken down\n"
     assert process.returncode == 130
