@@ -44,16 +44,16 @@ def set_up_torch(run: RunConfig) -> None:
 class StopSignals:
     """A context manager; `number` is the first SIGINT, SIGTERM or SIGHUP that has come in it, 0 if none.
 
-    From then on, the default of the system holds: a second signal ends the process at once, even one that hangs in a
-    write. A signal that the process was started to ignore stays ignored. Only the main thread can set a handler: in any
-    other, nothing is noted.
+    From then on, `second` handles all three. By default it is the system: a second signal ends the process at once,
+    even one that hangs in a write. A signal that the process was started to ignore stays ignored. Only the main thread
+    can set a handler: in any other, nothing is noted.
 
     `on_stop(number)` runs in the handler, between any two instructions of the program. It may set a flag, `os.write` or
     `loop.call_soon_threadsafe`, but not print: the program may be inside of the same buffered stream.
     """
 
-    def __init__(self, on_stop: Callable[[int], object] | None = None):
-        self.number, self.on_stop = 0, on_stop
+    def __init__(self, on_stop: Callable[[int], object] | None = None, second=signal.SIG_DFL):
+        self.number, self.on_stop, self.second = 0, on_stop, second
 
     def __enter__(self) -> "StopSignals":
         main = threading.current_thread() is threading.main_thread()
@@ -70,7 +70,7 @@ class StopSignals:
     def _note(self, number: int, _) -> None:
         self.number = number
         for each in self.before:
-            signal.signal(each, signal.SIG_DFL)
+            signal.signal(each, self.second)
         if self.on_stop:
             self.on_stop(number)
 

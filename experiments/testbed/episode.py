@@ -96,8 +96,11 @@ def traffic(scheduler: Scheduler) -> dict:
 
 @contextlib.contextmanager
 def testbed(plan: Plan) -> Iterator[tuple[Path, Processes]]:
-    """Build the network of a plan; yield a folder and its processes. At the end, everything is removed."""
-    with StopSignals() as signals:
+    """Build the network of a plan; yield a folder and its processes. At the end, everything is removed.
+
+    The first signal ends it. More of them change nothing, since it takes a moment until everything is removed.
+    """
+    with StopSignals(second=lambda *_: None) as signals:
         with (
             namespaces.reserved(plan) as folder,
             namespaces.built(plan, signals),

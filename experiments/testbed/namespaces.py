@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edgediff.errors import ConfigError, first_line
-from edgediff.run.process import StopSignals
+from edgediff.run.process import SIGNALS, StopSignals
 from experiments.testbed.child_processes import raise_if_stopped
 from experiments.testbed.plan import Plan
 
@@ -92,8 +92,7 @@ def built(plan: Plan, signals: StopSignals) -> Iterator[None]:
 def take_down(plan: Plan) -> None:
     """Remove the namespaces with all that is in them; end the processes in them."""
     for name in _existing(plan):
-        pids = subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True, check=False).stdout
-        for pid in map(int, pids.split()):
+        for pid in map(int, _done(["ip", "netns", "pids", name]).stdout.split()):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         run(["ip", "netns", "delete", name])
@@ -106,9 +105,17 @@ def run(command: list[str]) -> None:
 
 
 def _error(command: list[str]) -> str:
-    # In a session of its own, so that Ctrl-C does not end it: the testbed stops after it.
-    done = subprocess.run(command, capture_output=True, text=True, check=False, start_new_session=True)
+    done = _done(command)
     return first_line(Exception(done.stderr or "it says nothing")) if done.returncode else ""
+
+
+def _done(command: list[str]) -> subprocess.CompletedProcess:
+    """Run a command to its end: no Ctrl-C ends it from its first moment on, and the testbed stops after it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [getattr(signal, name) for name in SIGNALS])  # it inherits this
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _remove_leftovers(plan: Plan, folder: Path) -> None:

@@ -50,9 +50,11 @@ def test_neither_root_nor_user_namespaces(refused, monkeypatch):
     refused(testbed, "system: neither root nor user namespaces may make a network here (unshare: unshare", "greedy")
 
 
-def test_ctrl_c_does_not_reach_a_command_that_builds_the_network():
-    alone = "import os, sys; sys.exit(None if os.getsid(0) == os.getpid() else 'in the session of the testbed')"
-    assert namespaces._error([sys.executable, "-c", alone]) == ""
+def test_ctrl_c_does_not_reach_a_command_that_builds_the_network(signals_heard):
+    """Not even between fork and exec, where a session of its own would come too late. The testbed gets it after it."""
+    interrupted = "import os, signal; os.kill(os.getppid(), signal.SIGINT); os.kill(os.getpid(), signal.SIGINT)"
+    with StopSignals() as signals:
+        assert namespaces._error([sys.executable, "-c", interrupted]) == "" and signals.number == signal.SIGINT
     assert namespaces._error([sys.executable, "-c", "import sys; sys.exit('why\\nand how')"]) == "why"
 
 
@@ -109,6 +111,26 @@ def test_a_process_that_could_not_even_write_why_it_ended(monkeypatch, tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=0))
     with pytest.raises(ProcessEnded, match="it has said nothing; no space is left in"):
         processes.wait_end("users", 1)
+
+
+def test_signals_after_the_first_change_nothing_until_the_network_is_taken_down(monkeypatch, signals_heard, tmp_path):
+    taken_down = []
+
+    @contextlib.contextmanager
+    def built(_, signals):
+        try:
+            yield
+        finally:
+            assert signal.SIG_DFL not in map(signal.getsignal, (signal.SIGINT, signal.SIGTERM))  # it would end pytest
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGTERM)
+            taken_down.append(signals.number)
+
+    monkeypatch.setattr(namespaces, "built", built)
+    monkeypatch.setattr(namespaces, "reserved", lambda _: contextlib.nullcontext(tmp_path))
+    with pytest.raises(Stopped), episode.testbed(PLAN):
+        os.kill(os.getpid(), signal.SIGINT)
+    assert taken_down == [signal.SIGINT] and signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_a_signal_that_comes_while_the_network_is_taken_down_is_not_lost(monkeypatch, signals_heard, tmp_path):

@@ -24,6 +24,15 @@ def test_stop_signals_notes_the_first_and_leaves_the_second_to_the_system(number
 
 
 @pytest.mark.usefixtures("signals_heard")
+def test_stop_signals_gives_the_second_to_a_handler():
+    told = []
+    with StopSignals(second=lambda number, _: told.append(number)) as stop:
+        for number in STOPS:
+            os.kill(os.getpid(), number)
+        assert (stop.number, told) == (signal.SIGINT, [signal.SIGTERM, signal.SIGHUP])
+
+
+@pytest.mark.usefixtures("signals_heard")
 @pytest.mark.parametrize("sent", [(), (signal.SIGTERM,)])
 def test_stop_signals_puts_the_handlers_back(sent):
     before = [signal.getsignal(each) for each in STOPS]
