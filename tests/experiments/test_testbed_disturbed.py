@@ -1,11 +1,12 @@
 """The testbed when it is disturbed, on the real kernel: it says what has stood still or ended, and leaves nothing."""
 
 import os
+import shutil
 import signal
 import time
 
 import pytest
-from bed import gone, needs_network
+from bed import NO_NUMBERS, gone, needs_network, possible
 
 pytestmark = needs_network()
 
@@ -21,3 +22,14 @@ def test_ctrl_c_twice_leaves_nothing(bed, while_it):
         time.sleep(0.03)
     process.communicate(timeout=30)
     assert all(map(gone, pids.values()))
+
+
+@pytest.mark.skipif(
+    not shutil.which("setpriv") or os.geteuid() != 0 or not possible("-Urnm"),
+    reason="needs root, setpriv and user namespaces",
+)
+def test_root_that_may_not_configure_a_network_uses_a_user_namespace(bed):
+    process = bed.start("--num-slots", "50", before=("setpriv", "--bounding-set=-net_admin"))
+    out, err = process.communicate(timeout=60)
+    assert out.splitlines()[0].endswith("-server, in a user namespace"), err
+    assert process.returncode == 0 or err.startswith(NO_NUMBERS), err

@@ -66,6 +66,17 @@ def test_a_process_whose_parent_has_entered_a_user_namespace_has_not(monkeypatch
     assert namespaces.enter() == "as root"  # `mount` would have failed the test
 
 
+def test_root_that_may_make_a_network_but_not_configure_it_tries_a_user_namespace(monkeypatch):
+    monkeypatch.setattr(namespaces.shutil, "which", lambda program: program)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    denied = "RTNETLINK answers: Operation not permitted"
+    monkeypatch.setattr(namespaces, "_error", lambda command: denied if command[:3] == ["unshare", "-n", "ip"] else "")
+    monkeypatch.setattr(os, "execvp", lambda _, command: sys.exit(" ".join(command)))
+    monkeypatch.setenv(namespaces.INSIDE, "")
+    with pytest.raises(SystemExit, match=f"^unshare -Urnm {sys.executable} "):
+        namespaces.enter()
+
+
 def test_a_signal_ends_the_building_of_the_network(monkeypatch):
     ran, signals = [], StopSignals()
     monkeypatch.setattr(namespaces, "run", lambda command: (ran.append(command), setattr(signals, "number", 15)))
