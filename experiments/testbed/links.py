@@ -3,10 +3,12 @@
 The kernel's counters are read in one question over netlink, which takes some 0.1 ms for eight gateways.
 """
 
+import contextlib
 import os
 import socket
 import struct
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -63,18 +65,21 @@ class Links:
     def __init__(self, links: Sequence[Link]):
         self.devices = [link.device for link in links]
         self.counters = Counters(self.devices)
-        # One `tc` for the whole episode: a process per change would take 2 ms of a core.
-        self.tc = subprocess.Popen(["tc", "-batch", "-"], stdin=subprocess.PIPE, text=True)
+        # One `tc` for the whole episode: a process per change would take 2 ms of a core. Without a buffer, nothing is
+        # kept that a `tc` which has ended does not take.
+        self.tc = subprocess.Popen(["tc", "-batch", "-"], stdin=subprocess.PIPE, bufsize=0)
         self.rates_bps = np.zeros(len(links))
         self.samples: list[tuple[float, np.ndarray, list[Count]]] = []  # time, rates that may hold, counts
 
     def set_rates(self, rates_bps: np.ndarray) -> None:
-        """Give every link the rate of payload that background traffic leaves."""
+        """Give every link the rate of payload that background traffic leaves; end this process if `tc` has ended."""
         changed = np.flatnonzero(rates_bps != self.rates_bps)
-        if changed.size:
-            lines = [rate_command("change", self.devices[g], rates_bps[g]) for g in changed]
-            self.tc.stdin.write("\n".join(lines) + "\n")
-            self.tc.stdin.flush()
+        lines = [rate_command("change", self.devices[g], rates_bps[g]) + "\n" for g in changed]
+        with contextlib.suppress(BrokenPipeError):
+            self.tc.stdin.write("".join(lines).encode())
+            if self.tc.poll() is None:
+                return
+        sys.exit(f"tc, which sets the rates of the links, has ended with status {self.tc.wait()}")
 
     def sample(self, now_s: float, rates_bps: np.ndarray) -> list[Count]:
         """Read and keep the counts; the rates are those from now on."""

@@ -11,6 +11,14 @@ from bed import NO_NUMBERS, gone, needs_network, possible
 pytestmark = needs_network()
 
 
+def test_a_tc_that_is_killed_is_named(bed):
+    process = bed.start("--num-slots", "3000")
+    os.kill(bed.playing()["tc"], signal.SIGKILL)
+    why = "tc, which sets the rates of the links, has ended with status -9"
+    assert process.communicate(timeout=30)[1] == f"testbed: users: ended before its time ({why})\n"
+    assert process.returncode == 1
+
+
 @pytest.mark.parametrize("while_it", ["is built", "plays"])
 def test_ctrl_c_twice_leaves_nothing(bed, while_it):
     """As a terminal sends it, to the testbed and all that it has started in its session; the fixture looks."""

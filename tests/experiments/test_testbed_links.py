@@ -2,6 +2,7 @@
 
 import io
 import struct
+import subprocess
 from types import SimpleNamespace
 
 import numpy as np
@@ -19,7 +20,7 @@ def links():
     links = object.__new__(Links)
     links.devices = ["gateway0", "gateway1"]
     links.rates_bps, links.samples = np.zeros(2), []
-    links.tc = SimpleNamespace(stdin=io.StringIO())
+    links.tc = SimpleNamespace(stdin=io.BytesIO(), poll=lambda: None)
     return links
 
 
@@ -60,10 +61,19 @@ def test_drops_are_those_of_all_links_at_the_end(links):
 
 def test_only_a_rate_that_changes_is_written(links):
     links.set_rates(np.array([0.0, 5e6]))
-    lines = links.tc.stdin.getvalue().splitlines()
+    lines = links.tc.stdin.getvalue().decode().splitlines()
     assert len(lines) == 1 and lines[0].startswith(
         "class change dev gateway1 parent 1: classid 1:1 htb rate 5227900bit"
     )
+
+
+@pytest.mark.parametrize("change", [0.0, 5e6])
+def test_a_tc_that_has_ended_is_named_also_if_no_rate_changes(links, change):
+    links.tc = subprocess.Popen(["false"], stdin=subprocess.PIPE, bufsize=0)
+    links.tc.wait()
+    with pytest.raises(SystemExit, match="^tc, which sets the rates of the links, has ended with status 1$"):
+        links.set_rates(np.array([0.0, change]))
+    links.tc.stdin.close()
 
 
 def attribute(kind: int, content: bytes) -> bytes:
