@@ -14,6 +14,7 @@ from pathlib import Path
 
 from edgediff.errors import first_line
 from edgediff.run.process import StopSignals, run_program
+from experiments.testbed.steady_timer import longest_stall_s
 
 PR_SET_PDEATHSIG = 1
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
@@ -61,6 +62,7 @@ class Processes:
     def __init__(self, folder: Path, signals: StopSignals):
         self.folder, self.signals = folder, signals
         self.running: dict[str, subprocess.Popen] = {}
+        self.ticks: dict[str, int] = {}  # files in memory: the timer never waits for a disk
 
     def __enter__(self) -> "Processes":
         return self
@@ -74,13 +76,17 @@ class Processes:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        for file in self.ticks.values():
+            os.close(file)
 
     def start(self, name: str, namespace: str, module: str, *argv: str) -> subprocess.Popen:
         """Start a Python module in a network namespace; what it prints goes to files."""
-        command = ["nsenter", f"--net=/run/netns/{namespace}", "--", sys.executable, "-m", module, *argv]
+        self.ticks[name] = ticks = os.memfd_create(name)
+        timer = "-m", "experiments.testbed.steady_timer", str(ticks)
+        command = ["nsenter", f"--net=/run/netns/{namespace}", "--", sys.executable, *timer, module, *argv]
         with self._file(name, "out").open("w") as out, self._file(name, "err").open("w") as err:
             self.running[name] = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, preexec_fn=_prepare,
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, preexec_fn=_prepare, pass_fds=(ticks,),
                 start_new_session=True,  # Ctrl-C comes to the testbed only, which ends the others
             )  # fmt: skip
         return self.running[name]
@@ -93,6 +99,11 @@ class Processes:
         """Wait until a process has ended well; return what it has printed. All others must live as long."""
         self._wait(lambda: self.running[name].poll() == 0, limit_s, f"{name}: not done in time")
         return self._file(name, "out").read_text()
+
+    def longest_stall_s(self, name: str, start_s: float, end_s: float) -> float:
+        """Return how long a process has stood still at most between two moments."""
+        file = self.ticks[name]
+        return longest_stall_s(os.pread(file, os.fstat(file).st_size, 0), start_s, end_s)
 
     def _wait(self, done: Callable[[], bool], limit_s: float, late: str) -> None:
         limit_s += time.monotonic()

@@ -37,7 +37,7 @@ def measure(case: Case, name: str) -> tuple[dict[str, object], dict[str, np.ndar
     p50, p99 = np.quantile(found["asked_ms"], [0.5, 0.99])
     values |= deviations(flows) | {"overgranted": found["overgranted"], "asked_p50_ms": p50, "asked_p99_ms": p99}
     values |= found["fidelity"]
-    rounded = {name: f"{value:.5g}" for name, value in values.items()}
+    rounded = {name: f"{value:.5g}" for name, value in values.items() if name in COLUMNS}
     return case._asdict() | {"flows": len(flows["slot"])} | rounded, flows
 
 

@@ -23,6 +23,7 @@ from edgediff.world.simulator import Simulator
 from edgediff.world.workload import HELD_OUT
 from experiments.testbed import namespaces
 from experiments.testbed.child_processes import Processes, raise_if_stopped
+from experiments.testbed.episode_result import PROCESSES
 from experiments.testbed.plan import Plan
 
 START_S, QUEUES = 30.0, ("fifo", "unsent")  # time for the users to get ready; what the controller is told as Q
@@ -128,4 +129,7 @@ def play(scheduler: Scheduler, drawn: dict, name: str, queue: str = "fifo", pace
             processes.wait_ready(process)
         processes.start("users", users, "experiments.testbed.users", str(job))
         limit_s = START_S + 1.5 * world.num_slots * world.slot_s + 2 * world.max_delay_s
-        return json.loads(processes.wait_end("users", limit_s))
+        found = json.loads(processes.wait_end("users", limit_s))
+        during = found["start_s"], found["end_s"]
+        found["fidelity"]["stall_s"] = {each: processes.longest_stall_s(each, *during) for each in PROCESSES}
+        return found

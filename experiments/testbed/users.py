@@ -62,7 +62,7 @@ class Users:
         share = {name: (cpu_seconds(pid) - before[name]) / length_s for name, pid in pids.items()}
         await deciding
         await self._rest()
-        return self._found(length_s, share)
+        return {"start_s": self.start_s, "end_s": time.monotonic()} | self._found(length_s, share)
 
     async def _decide_all(self) -> None:
         """Have the flows decided one after another. Slots go on meanwhile: only flows wait for a slow controller."""
@@ -122,7 +122,10 @@ class Users:
 
     def _found(self, length_s: float, share: dict[str, float]) -> dict:
         length = length_s / (self.world.num_slots * self.world.slot_s)
-        fidelity = {"late_p99_s": float(np.quantile(self.late_s, 0.99)), "length": length, **share}
+        answered = [row for row in self.rows.values() if row["answered_s"] is not None]
+        late_s = (row["answered_s"] - row["arrived_s"] - row["work_tflop"] / row["compute_tflops"] for row in answered)
+        fidelity = {"late_p99_s": float(np.quantile(self.late_s, 0.99)), "late_max_s": max(self.late_s)}
+        fidelity |= {"answer_late_max_s": max(late_s, default=0.0), "length": length, **share}
         fidelity |= {"link": self.gateways.links.highest_share(), "drops": self.gateways.links.drops()}
         if not self.gateways.links.close():
             sys.exit("tc has not taken a change of a rate")

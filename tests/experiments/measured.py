@@ -1,7 +1,8 @@
 """What the users' process would find, without a kernel."""
 
-FIDELITY = {"late_p99_s": 0.001, "length": 1.0, "link": 0.99, "drops": 0, "users": 0.1, "edge server": 0.1,
-            "controller": 0.2}  # fmt: skip
+FIDELITY = {"late_p99_s": 0.001, "late_max_s": 0.002, "answer_late_max_s": 0.003, "length": 1.0, "link": 0.99,
+            "stall_s": {"users": 0.004, "edge server": 0.005, "controller": 0.006},
+            "drops": 0, "users": 0.1, "edge server": 0.1, "controller": 0.2}  # fmt: skip
 
 
 def row(**changes) -> dict:

@@ -1,6 +1,7 @@
 """The testbed when it is disturbed, on the real kernel: it says what has stood still or ended, and leaves nothing."""
 
 import os
+import re
 import shutil
 import signal
 import time
@@ -9,6 +10,23 @@ import pytest
 from bed import NO_NUMBERS, gone, needs_network, possible
 
 pytestmark = needs_network()
+PARTS = "users", "edge server", "controller"
+
+
+@pytest.mark.parametrize("stop_s", [0.05, 0.3, 1.0])
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_that_has_stood_still_is_named_and_there_are_no_numbers(bed, part, stop_s):
+    process = bed.start("--num-slots", "400")
+    pid, stopped_s = bed.playing()[part], time.monotonic()
+    os.kill(pid, signal.SIGSTOP)
+    time.sleep(stop_s)
+    os.kill(pid, signal.SIGCONT)
+    most_ms = 1e3 * (time.monotonic() - stopped_s)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 1 and err.startswith(NO_NUMBERS) and "in the kernel" not in out, err
+    (still_ms,) = re.findall(rf"[:;] {part}: stood still for (\S+) ms, allowed are 30 ms", err)
+    assert 1e3 * stop_s - 11 < float(still_ms) < most_ms + 20  # a tick comes every 10 ms
+    assert f"{part} {still_ms} ms" in out
 
 
 def test_a_tc_that_is_killed_is_named(bed):

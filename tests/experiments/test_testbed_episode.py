@@ -7,7 +7,7 @@ from measured import FIDELITY, row
 from edgediff.config import WorldConfig
 from edgediff.world.rollout import summarise
 from experiments.testbed.episode import WithoutWait, find
-from experiments.testbed.episode_result import breaches, deviations, merged, report, scores, write_flows
+from experiments.testbed.episode_result import PROCESSES, breaches, deviations, merged, report, scores, write_flows
 
 GIVEN = {"world": {"num_slots": 100}, "learner": {}, "run": {}}
 
@@ -23,7 +23,7 @@ def as_measured(simulated, **changes):
     for delay_s, dropped, completed in zip(*(simulated[k] for k in ("delay_s", "dropped", "completed")), strict=True):
         answered_s = None if dropped else delay_s
         rows.append(row(answered_s=answered_s, dropped=bool(dropped), deadline_s=delay_s if completed else 1e-3))
-    return {"flows": rows, "fidelity": FIDELITY | changes, "asked_ms": [1.0]}
+    return {"flows": rows, "fidelity": FIDELITY | changes, "asked_ms": [1.0, 1.0, 3.0]}
 
 
 def test_a_kernel_that_does_as_the_simulator_has_its_score(simulated):
@@ -44,18 +44,29 @@ def test_the_end_of_a_run_shows_kernel_and_simulator(simulated):
     found = as_measured(simulated)
     text = report(merged(found, simulated, WorldConfig()), found).splitlines()
     assert text[1].split()[3:] == text[2].split()[3:] and f"{simulated['completed'].mean():.1%}" in text[1]
-    assert "p50 1.00 ms, p99 1.00 ms; a flow begins 10.0 ms after its slot" in text[4] and "controller 0.20" in text[5]
+    assert "p50 1.00 ms, p99 2.96 ms, at most 3.00 ms; a flow begins 10.0 ms after its slot" in text[4]
+    assert "slots 1.0 ms late (p99), at most 2.0 ms, answers at most 3.0 ms late; 1.000 of the length" in text[5]
+    assert "controller 0.20; stood still for at most: users 4.0 ms, edge server 5.0 ms, controller 6.0 ms" in text[6]
 
 
 @pytest.mark.parametrize(
     "name, value, words",
     [("late_p99_s", 0.02, "20.0 ms late"), ("link", 1.2, "1.20 times"), ("length", 1.05, "1.050 times"),
+     ("late_max_s", 0.2, "a slot begins 200.0 ms late, allowed are 30 ms"),
+     ("answer_late_max_s", 0.2, "an answer comes 200.0 ms after T_proc, allowed are 30 ms"),
      ("users", 0.9, "users: 0.90"), ("edge server", 0.9, "edge server: 0.90"), ("controller", 0.9, "controller: 0.90")],
 )  # fmt: skip
 def test_a_run_that_was_not_true_to_its_plan_is_named(simulated, name, value, words):
     assert breaches(FIDELITY, merged(as_measured(simulated), simulated, WorldConfig())) == []
     (only,) = breaches(FIDELITY | {name: value}, merged(as_measured(simulated), simulated, WorldConfig()))
     assert words in only
+
+
+@pytest.mark.parametrize("part", PROCESSES)
+def test_a_part_that_has_stood_still_is_named(simulated, part):
+    flows = merged(as_measured(simulated), simulated, WorldConfig())
+    for stall_s, words in ((0.029, []), (0.3, [f"{part}: stood still for 300.0 ms, allowed are 30 ms"])):
+        assert breaches(FIDELITY | {"stall_s": FIDELITY["stall_s"] | {part: stall_s}}, flows) == words
 
 
 def test_a_flow_without_an_answer_is_named(simulated):

@@ -6,9 +6,11 @@ import contextlib
 import json
 import socket
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from measured import row
 
 from edgediff.config import WorldConfig
 from experiments.testbed import connections, edge_server
@@ -142,6 +144,18 @@ class Controller:
     async def readline(self):
         self.network.available_bps = [5e6, 0.0]
         return json.dumps(ANSWER).encode() + b"\n"
+
+
+def test_the_users_find_the_latest_slot_and_the_latest_answer():
+    """Of two flows, one is answered 0.01 s after T_proc, the other never."""
+    users = Users.__new__(Users)
+    users.world, users.late_s, users.asked_ms = WorldConfig(num_slots=100), [0.001, 0.2, 0.002], []
+    users.rows = {0: row(), 1: row(answered_s=None)}
+    links = SimpleNamespace(highest_share=lambda: 0.5, drops=lambda: 0, close=lambda: True)
+    users.gateways = SimpleNamespace(links=links, overgranted=[0.0])
+    fidelity = users._found(1.0, {})["fidelity"]
+    assert (fidelity["late_max_s"], fidelity["length"]) == (0.2, 1.0)
+    assert fidelity["answer_late_max_s"] == pytest.approx(0.01)
 
 
 def test_a_flow_is_noted_with_what_its_decision_was_made_on():
