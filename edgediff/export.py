@@ -29,7 +29,7 @@ from torch import Tensor, nn
 
 from edgediff import __version__
 from edgediff.control.controller import NO_LOG
-from edgediff.control.onnx_agent import FORMAT, open_session
+from edgediff.control.onnx_agent import FORMAT, open_session, with_digest
 from edgediff.errors import ConfigError, first_line
 from edgediff.learner.agent import Agent
 from edgediff.learner.d2sac import D2SAC
@@ -119,7 +119,7 @@ def export(run: str | Path, path: Path, weights: str = "last") -> str:
         onnx.helper.set_model_props(
             graph, {"edgediff_format": str(FORMAT), "edgediff": __version__, "settings": stored}
         )
-        content = graph.SerializeToString()
+        content = with_digest(graph.SerializeToString())
         same = alike(agent, content)
         if same.mean() < 0.9:  # for dqn, two actions may be equal but for rounding
             raise ValueError(f"its graph has other probabilities on {sum(~same)} of {len(same)} states")

@@ -3,6 +3,7 @@
 The file holds the policy of a run and its settings. What is here is what the controller asks of an agent.
 """
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from edgediff.errors import ConfigError, NonFiniteError, first_line
 from edgediff.world.state import state_dim
 
 FORMAT = 1  # of the file: another one if the metadata change, or what goes in and comes out of the graph, as the state
+
+DIGEST = b"\xc2\x3e\x20"  # before the digest: field 1000 of the message, of 32 bytes
 
 
 class Stream(np.random.Generator):
@@ -75,12 +78,15 @@ def load_onnx(path: str | Path, weights: str, given: dict[str, dict]) -> tuple[O
         raise ConfigError(f"weights: {weights} is given to {path}, which holds those that were exported")
     threads = RunConfig(**given["run"]).threads
     try:
-        session = open_session(Path(path).read_bytes(), threads)
+        content = Path(path).read_bytes()
+        session = open_session(content, threads)
     except ModuleNotFoundError as missing:
         raise ConfigError(f'{missing.name} is not installed: pip install -e ".[onnx]"') from None
     except Exception as error:  # onnxruntime can fail in any way on a file that it cannot read
         raise ConfigError(f"run: {path} is no ONNX file that can be used ({first_line(error)})") from None
     stored = stored_settings(path, session)
+    if content != with_digest(content[: -len(DIGEST) - 32]):
+        raise ConfigError(f"run: {path} is damaged (its SHA-256 does not match)")
     settings = stored.changed(given)
     if settings.run.device != "cpu":
         raise ConfigError(f"device: {settings.run.device} is not cpu, where an ONNX file decides")
@@ -94,6 +100,11 @@ def load_onnx(path: str | Path, weights: str, given: dict[str, dict]) -> tuple[O
     except Exception as error:  # the graph is not what the settings say
         raise ConfigError(f"run: {path} is unusable ({first_line(error)})") from None
     return agent, settings
+
+
+def with_digest(graph: bytes) -> bytes:
+    """Return a graph with its SHA-256 behind it, as an entry that readers of the format do not know and leave out."""
+    return graph + DIGEST + hashlib.sha256(graph).digest()
 
 
 def open_session(graph: bytes, threads: int = 1) -> Any:

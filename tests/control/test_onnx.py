@@ -13,7 +13,7 @@ from lines import FLOW, GOOD, REPORT, encoded
 from edgediff.config import LearnerConfig, RunConfig, Settings, WorldConfig
 from edgediff.control import __main__ as control
 from edgediff.control.controller import Controller
-from edgediff.control.onnx_agent import FORMAT, OnnxAgent
+from edgediff.control.onnx_agent import FORMAT, OnnxAgent, with_digest
 from edgediff.errors import NonFiniteError
 from edgediff.learner.agents import AGENTS
 from edgediff.learner.sac import SAC
@@ -62,7 +62,7 @@ def file(exported, tmp_path):
         if content is None:
             model = graph or onnx.load(exported()[1])
             onnx.helper.set_model_props(model, {each.key: each.value for each in model.metadata_props} | metadata)
-            content = model.SerializeToString()
+            content = with_digest(model.SerializeToString())
         (tmp_path / "a.onnx").write_bytes(content)
         return "a.onnx"
 
@@ -221,6 +221,17 @@ def test_a_graph_that_is_not_what_its_settings_say_is_refused(exported, file, re
     settings = json.dumps(Controller.load(exported()[1]).settings.as_dict())
     refused(control, "a.onnx is unusable", file(graph=other_graph(), settings=settings, edgediff_format=str(FORMAT)))
     refused(control, "is no ONNX file that can be used", file(exported()[1].read_bytes()[:-3000]))
+
+
+def test_a_flipped_bit_of_a_weight_is_found(exported, file, refused):
+    """Any runtime reads the file, and finds nothing wrong."""
+    content, model = exported()[1].read_bytes(), onnx.load(exported()[1])
+    weights = max((each.raw_data for each in model.graph.initializer), key=len)
+    at = content.index(weights) + 2
+    flipped = content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
+    onnx.checker.check_model(onnx.load_from_string(flipped))
+    refused(control, "a.onnx is damaged (its SHA-256 does not match)", file(flipped))
+    refused(control, "a.onnx is damaged", file(content[:-35]))
 
 
 @pytest.mark.parametrize(
