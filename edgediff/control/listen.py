@@ -26,7 +26,11 @@ def check_address(address: str) -> str | int:
 
 @contextlib.contextmanager
 def listening(place: str | int) -> Iterator[tuple[socket.socket, str]]:
-    """Listen at a path or port, 0 for any port; yield the socket and its address. In the end, the path is removed."""
+    """Listen at a path or port, 0 for any port; yield the socket and its address. In the end, the path is removed.
+
+    The socket may be closed earlier. The path is removed while another one still listens there: to a successor it is
+    in use until it is gone, and its inode is no other file's.
+    """
     path = place if isinstance(place, str) else ""
     try:
         server = _open_path(path) if path else socket.create_server(("127.0.0.1", place))
@@ -35,11 +39,11 @@ def listening(place: str | int) -> Iterator[tuple[socket.socket, str]]:
         raise ConfigError(f"listen: {place} cannot be opened ({first_line(error)})") from None
     with server:
         try:
-            yield server, f"unix:{path}" if path else f"127.0.0.1:{server.getsockname()[1]}"
+            with server.dup() as given:
+                yield given, f"unix:{path}" if path else f"127.0.0.1:{server.getsockname()[1]}"
         finally:
-            with contextlib.suppress(OSError):
-                if made and os.path.samestat(made, os.lstat(path)):  # what is there now may be another's
-                    os.unlink(path)
+            if made:
+                _remove(path, made)
 
 
 def _open_path(path: str) -> socket.socket:
@@ -58,21 +62,28 @@ def _open_path(path: str) -> socket.socket:
     return server
 
 
+def _remove(path: str, made: os.stat_result) -> None:
+    """Remove a socket, but not what another has put in its place."""
+    with _alone(os.path.dirname(path) or "."), contextlib.suppress(OSError):
+        if os.path.samestat(made, os.lstat(path)):
+            os.unlink(path)
+
+
 @contextlib.contextmanager
 def _alone(folder: str) -> Iterator[None]:
-    """Let servers that start at once in a folder come one after another; go on where another program locks it."""
+    """Let servers that start or end in a folder come one after another; go on where another program locks it."""
     import fcntl  # not on every system: here, so that `--help` works everywhere
 
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        for _ in range(LOCK_TRIES):
-            with contextlib.suppress(OSError):  # locked, or on a file system without locks
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            time.sleep(LOCK_RETRY_S)
+    with contextlib.ExitStack() as lock:
+        with contextlib.suppress(OSError):  # a folder may be written but not read; of one that is missing, `bind` tells
+            descriptor = os.open(folder, os.O_RDONLY)
+            lock.callback(os.close, descriptor)  # this ends the lock
+            for _ in range(LOCK_TRIES):
+                with contextlib.suppress(OSError):  # locked, or on a file system without locks
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                time.sleep(LOCK_RETRY_S)
         yield
-    finally:
-        os.close(descriptor)  # this ends the lock
 
 
 def _require_dead(path: str) -> None:

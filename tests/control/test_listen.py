@@ -127,6 +127,48 @@ def test_listening_leaves_a_file_that_took_the_place_of_its_socket(tmp_path):
     assert path.read_text() == "mine"
 
 
+def test_the_path_is_removed_alone_and_while_its_socket_listens(tmp_path, monkeypatch):
+    """Else a successor takes the path of a socket that looks dead, and its file, with the same inode, is removed."""
+    path, seen, unlink = str(tmp_path / "s"), [], os.unlink
+
+    def watched(name):
+        folder = os.open(tmp_path, os.O_RDONLY)
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.close(folder)
+        with socket.socket(socket.AF_UNIX) as client:
+            seen.append(client.connect_ex(name))
+        unlink(name)
+
+    monkeypatch.setattr(os, "unlink", watched)
+    with listening(path) as (listener, _):
+        listener.close()  # as a server does that takes no new clients
+    assert seen == [0] and not os.path.lexists(path)
+
+
+@pytest.fixture
+def no_right_to_read():
+    """Return a folder in which this process, no longer root, may make files, but which it may not read."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        os.chmod(folder, 0o333)
+        before = os.geteuid()
+        if before == 0:
+            os.seteuid(65534)  # nobody
+        yield folder
+        os.seteuid(before)
+        os.chmod(folder, 0o700)
+
+
+def test_listening_needs_no_right_to_read_the_folder(no_right_to_read):
+    path = f"{no_right_to_read}/s"
+    for _ in range(2):
+        with listening(path), socket.socket(socket.AF_UNIX) as client:
+            client.connect(path)
+            with pytest.raises(ConfigError, match="^listen: .* in use"), listening(path):
+                pass
+        assert not os.path.lexists(path)
+
+
 def test_listening_says_that_a_port_is_in_use():
     with listening(check_address("127.0.0.1:0")) as (server, address):
         assert server.getsockname()[0] == "127.0.0.1"
