@@ -8,9 +8,15 @@ The names in `__all__` are public (README.md in this folder). Each is imported w
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+from edgediff.run.prepare import prepare_program
+
+prepare_program(__name__)
+
+TYPE_CHECKING = False  # as type checkers know it; importing `typing` would take longer than all else here
 if TYPE_CHECKING:
+    from typing import Any
+
     from edgediff.config import LearnerConfig, WorldConfig
     from edgediff.control.controller import Controller
     from edgediff.errors import ConfigError
@@ -32,7 +38,7 @@ _HOMES = {
 }  # fmt: skip
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     if name not in _HOMES:
         raise AttributeError(f"module 'edgediff' has no attribute {name!r}")
     return getattr(import_module(f"edgediff.{_HOMES[name]}"), name)

@@ -1,10 +1,5 @@
 """Score saved runs on held-out traffic, beside the rules: `python -m edgediff.evaluate RUN [RUN ...]`."""
 
-from edgediff.run.process import prepare_process
-
-if __name__ == "__main__":
-    prepare_process()
-
 import csv
 import json
 import os

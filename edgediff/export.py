@@ -4,11 +4,6 @@ It is the policy that is evaluated, in the format ONNX: probabilities (B, A) of 
 noise (N, B, A). The file also holds the settings, so a controller needs nothing else.
 """
 
-from edgediff.run.process import prepare_process
-
-if __name__ == "__main__":
-    prepare_process()
-
 try:
     import onnx
     import onnxruntime  # noqa: F401  `open_session` uses it

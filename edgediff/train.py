@@ -1,10 +1,5 @@
 """Algorithm 1: train the agent on the simulated edge network. `python -m edgediff.train --preset quick`."""
 
-from edgediff.run.process import prepare_process
-
-if __name__ == "__main__":
-    prepare_process()
-
 import shlex
 import signal
 import sys

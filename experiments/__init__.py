@@ -2,5 +2,9 @@
 
 from pathlib import Path
 
+from edgediff.run.prepare import prepare_program
+
+prepare_program(__name__)
+
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "experiments/results"

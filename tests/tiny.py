@@ -113,6 +113,20 @@ def start(folder) -> subprocess.Popen:
     return process
 
 
+def at_import(module, code, folder) -> dict[str, str]:
+    """Return the environment of a Python that runs a line of code when a module is first looked for."""
+    (folder / "sitecustomize.py").write_text(f"""
+import os, sys
+class First:
+    def find_spec(self, name, *_):
+        if name == {module!r}:
+            sys.meta_path.remove(self)
+            {code}
+sys.meta_path.insert(0, First())
+""")
+    return os.environ | {"PYTHONPATH": str(folder)}
+
+
 def shell(folder, line: str, **env) -> subprocess.CompletedProcess:
     """Run a line of bash as a user would, with $TRAIN, $EVALUATE and $TINY; every part of a pipe counts."""
     names = {"TRAIN": " ".join(TRAIN), "EVALUATE": " ".join(EVALUATE), "TINY": " ".join(TINY)}

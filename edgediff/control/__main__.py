@@ -2,10 +2,7 @@
 
 import signal
 
-from edgediff.run.process import prepare_process
-
 if __name__ == "__main__":
-    prepare_process()
     if hasattr(signal, "SIGUSR1") and signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL:
         signal.signal(signal.SIGUSR1, lambda *_: None)  # it would end a program that is not ready yet
 

@@ -8,7 +8,6 @@ import contextlib
 import errno
 import io
 import os
-import re
 import select
 import signal
 import sys
@@ -17,24 +16,14 @@ from collections.abc import Callable
 
 from edgediff.config import RunConfig
 from edgediff.errors import ConfigError, NonFiniteError, first_line
+from edgediff.run.prepare import no_memory
 
 SIGNALS = "SIGINT", "SIGTERM", "SIGHUP"  # Ctrl-C, kill, a terminal that closes; Windows has no SIGHUP
 
 
-def prepare_process() -> None:
-    """Let idle threads of OpenMP sleep, and let Ctrl-C end the import of torch without a traceback.
-
-    Threads of OpenMP spin at every barrier unless told otherwise, and lose whole scheduler slices when another process
-    wants their core. OpenMP reads the variable once, when torch is imported. `run_program` sets Ctrl-C back.
-    """
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 def set_up_torch(run: RunConfig) -> None:
     """Apply threads and precision to this process; flush denormal numbers, which are slow, to zero."""
-    import torch  # here, so that `prepare_process` comes before it
+    import torch  # here: a program that needs none starts in a moment
 
     torch.set_num_threads(run.threads)
     torch.set_float32_matmul_precision(run.matmul_precision)
@@ -135,8 +124,10 @@ def run_program(
     sys.stdout, sys.stderr = display, _ = [Display(stream) for stream in streams]
     # TensorBoard writes in a thread; what it cannot write is raised once more by its next call, which is caught.
     threading.excepthook = lambda error: None if issubclass(error.exc_type, OSError) else thread_hook(error)
-    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL and threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # see prepare_process
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    prepared = in_main_thread and signal.getsignal(signal.SIGINT) is signal.SIG_DFL  # by prepare_program
+    if prepared:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         status = _status(program, main, sys.argv[1:] if argv is None else argv)
         lost = display.lost if display.lost is not NO_STREAM or not silent else None
@@ -145,6 +136,8 @@ def run_program(
         print(f"{program}: the output cannot be written ({first_line(lost)})", file=sys.stderr)
         return 1
     finally:
+        if prepared:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # the end of Python prints no traceback either
         (sys.stdout, sys.stderr), threading.excepthook = streams, thread_hook
 
 
@@ -155,10 +148,10 @@ def _status(program: str, main: Callable[[list[str]], int], argv: list[str]) -> 
         return int(ended.code or 0)
     except (ConfigError, NonFiniteError) as error:
         text, status = " ".join(str(error).split()), 2 if isinstance(error, ConfigError) else 1
-    except (MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and not re.search("allocate memory|out of memory", str(error)):
+    except (MemoryError, RuntimeError, ImportError) as error:
+        text, status = no_memory(error), 2
+        if not text:
             raise
-        text, status = "not enough memory for these settings", 2
     except OSError as error:
         text, status = f"{error.filename}: {error.strerror}" if error.filename else first_line(error), 2
     except KeyboardInterrupt:

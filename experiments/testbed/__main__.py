@@ -1,10 +1,5 @@
 """Schedule real TCP flows through the kernel: `python -m experiments.testbed RUN|RULE`."""
 
-from edgediff.run.process import prepare_process
-
-if __name__ == "__main__":
-    prepare_process()
-
 import os
 import re
 import sys

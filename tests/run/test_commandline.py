@@ -1,15 +1,11 @@
 """Flags, and what a program does to its process."""
 
-import os
 import re
-import signal
-import subprocess
-import sys
 import threading
 from importlib.util import find_spec
 
 import pytest
-from tiny import TINY, TRAIN, wait_for
+from tiny import TINY
 
 from edgediff import train
 from edgediff.__main__ import main as programs
@@ -39,27 +35,6 @@ def test_only_plain_digits_are_numbers(refused, flag, text):
 def test_run_program_gives_the_hook_of_threads_back():
     before = threading.excepthook
     assert run_program("x", lambda _: 0, []) == 0 and threading.excepthook is before
-
-
-@pytest.mark.slow
-def test_importing_the_package_changes_no_signal_handler_and_no_environment():
-    code = (
-        "import os, signal; before = dict(os.environ), signal.getsignal(signal.SIGINT); import edgediff.train, "
-        "edgediff.evaluate; assert before == (dict(os.environ), signal.getsignal(signal.SIGINT))"
-    )
-    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
-    assert subprocess.run([sys.executable, "-c", code], env=environment, timeout=60).returncode == 0
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("signals_heard")
-def test_an_interrupt_while_importing_prints_no_traceback(tmp_path):
-    (tmp_path / "torch.py").write_text("import time; open('reached', 'w').close(); time.sleep(60)")
-    process = subprocess.Popen(TRAIN, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    wait_for(lambda: (tmp_path / "reached").exists())
-    process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=10)
-    assert process.returncode == -signal.SIGINT and out == b""
 
 
 @pytest.mark.parametrize("argv, status", [([], 0), (["train"], 2)])
