@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import selectors
 import sys
+from collections.abc import Callable, Iterator
 from functools import partial
 
 from edgediff.config import WorldConfig
@@ -34,6 +35,18 @@ def tell(line: str) -> None:
             sys.stderr.write(f"{line}\n")
 
 
+@contextlib.contextmanager
+def on_request(call: Callable[[], object]) -> Iterator[None]:
+    """Call at every SIGUSR1, unless the process was started to ignore it; at the end, its handler is that of before."""
+    before = signal.getsignal(signal.SIGUSR1)
+    if before is not signal.SIG_IGN:
+        signal.signal(signal.SIGUSR1, lambda *_: call())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGUSR1, before or signal.SIG_DFL)
+
+
 async def serve(protocol: LineProtocol, place: str | int | None) -> None:
     """Serve standard input, or the clients of a path or port, until it ends or a signal comes.
 
@@ -41,9 +54,8 @@ async def serve(protocol: LineProtocol, place: str | int | None) -> None:
     """
     loop, server = asyncio.get_running_loop(), Server(protocol.answer)
     # Not `loop.add_signal_handler`: its handlers run in the loop, and a second signal has to end one that hangs, too.
-    if signal.getsignal(signal.SIGUSR1) is not signal.SIG_IGN:
-        signal.signal(signal.SIGUSR1, lambda *_: loop.call_soon_threadsafe(lambda: tell(protocol.latencies())))
-    with StopSignals(lambda _: loop.call_soon_threadsafe(server.ended.set)):
+    told = on_request(lambda: loop.call_soon_threadsafe(lambda: tell(protocol.latencies())))
+    with told, StopSignals(lambda _: loop.call_soon_threadsafe(server.ended.set)):
         if place is None:
             source, sink = sys.stdin.fileno(), sys.stdout.fileno()
             serving = asyncio.create_task(server.serve(partial(receive, source), partial(send, sink)))
@@ -56,7 +68,6 @@ async def serve(protocol: LineProtocol, place: str | int | None) -> None:
                 await server.ended.wait()
                 accepting.close()
         await server.stop()
-        signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # the loop ends
     tell(protocol.latencies())
     if place is None and not serving.cancelled():
         serving.result()
@@ -97,4 +108,8 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run_program("edgediff.control", main))
+    try:
+        sys.exit(run_program("edgediff.control", main))
+    finally:
+        if hasattr(signal, "SIGUSR1"):
+            signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # when Python ends, it takes back all other handlers

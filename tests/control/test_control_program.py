@@ -14,13 +14,14 @@ from pathlib import Path
 
 import pytest
 from lines import GOOD, encoded
-from tiny import is_caught, wait_for
+from tiny import at_import, is_caught, wait_for
 
 from edgediff.control import __main__ as control
 from edgediff.control.server import MAX_CLIENTS, SHUTDOWN_TIMEOUT_S
 
 pytestmark = pytest.mark.slow
 
+ROOT = Path(control.__file__).parents[2]
 LATEST_END_S = SHUTDOWN_TIMEOUT_S + 3  # the interpreter needs time to end, the more the busier the machine is
 CONTROL = [sys.executable, "-m", "edgediff.control"]
 
@@ -343,6 +344,26 @@ def test_a_signal_for_latencies_while_it_starts_is_harmless(start):
     assert process.returncode == 0 and b"gateway" in out and err.startswith(b"decisions: 1,")
 
 
+@pytest.mark.usefixtures("signals_heard")
+def test_a_signal_for_latencies_before_its_imports_is_harmless(start, tmp_path):
+    kill = f"os.kill(os.getpid(), {int(signal.SIGUSR1)})"
+    process = start(env=at_import("edgediff.errors", kill, tmp_path), cwd=ROOT)
+    out, _ = process.communicate(encoded(GOOD), timeout=60)
+    assert process.returncode == 0 and b"gateway" in out
+
+
+LATE = "sys.late = type('Late', (), {'__del__': lambda _, kill=os.kill, me=os.getpid(): kill(me, NUMBER)})()"
+
+
+@pytest.mark.parametrize("name, status", [("greedy", 0), ("none", 2)])
+def test_a_signal_for_latencies_after_all_else_is_harmless(start, tmp_path, name, status):
+    """When Python ends, it takes handlers back, then deletes what is left."""
+    late = at_import("edgediff.errors", LATE.replace("NUMBER", str(int(signal.SIGUSR1))), tmp_path)
+    process = start(name=name, env=late, cwd=ROOT)
+    _, err = process.communicate(encoded(GOOD), timeout=60)
+    assert process.returncode == status and err.count(b"\n") == 1
+
+
 # Flags
 
 
@@ -362,6 +383,13 @@ def test_a_signal_for_latencies_while_it_starts_is_harmless(start):
 )
 def test_a_mistake_in_the_flags_is_one_line(finished, refused, argv, message):
     refused(control, message, *argv)
+
+
+def test_a_refused_start_gives_the_signal_for_latencies_back(refused):
+    """What comes until the process ends must not reach the loop, which is closed."""
+    before = signal.getsignal(signal.SIGUSR1)
+    refused(control, "listen: none/s cannot be opened", "greedy", "--listen", "unix:none/s")
+    assert signal.getsignal(signal.SIGUSR1) is before
 
 
 @pytest.mark.parametrize("name, flag", [("stdin", "<&-"), ("stdout", ">&-")])
