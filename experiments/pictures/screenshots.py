@@ -8,7 +8,6 @@ import shutil
 import sys
 from io import BytesIO
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from edgediff.errors import ConfigError
 from edgediff.run.commandline import Parser
@@ -17,6 +16,7 @@ from experiments import RESULTS
 from experiments.look import __main__ as look
 from experiments.page import __main__ as annotate
 from experiments.pictures.drawing import Image, save_few_colours
+from experiments.scratch import scratch_folder
 
 FLOW = 14  # at load 2: the agent refuses it, and round robin, greedy and the rules with prices decide otherwise
 SHOTS = (("page.png", "#eq21", 15), ("decision.png", "#draws", 56))  # place, and pixels above it; a bar covers some
@@ -47,8 +47,8 @@ def main(argv: list[str]) -> int:
     parser = Parser("python -m experiments.pictures.screenshots", main.__doc__)
     parser.add_argument("--output", metavar="FOLDER", help="where to [results/pictures]")
     folder = Path(parser.parse(argv).output or RESULTS / "pictures")
-    with TemporaryDirectory() as temporary:
-        decisions = Path(temporary, "decisions.html")
+    with scratch_folder() as temporary:
+        decisions = temporary / "decisions.html"
         look.main([str(RESULTS / "agent"), "--load", "2", "--output", str(decisions)])
         take({"page.png": annotate.PAGE.as_uri(), "decision.png": f"{decisions.as_uri()}#flow={FLOW}"}, folder)
     return 0

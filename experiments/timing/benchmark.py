@@ -2,10 +2,8 @@
 
 import resource
 import sys
-import tempfile
 import time
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -28,6 +26,7 @@ from edgediff.run.weights import new_agent
 from edgediff.train import build
 from edgediff.world.rules import RoundRobin
 from edgediff.world.simulator import Simulator
+from experiments.scratch import scratch_folder
 
 
 def seconds_per_call(call, seconds: float = 2.0) -> float:
@@ -77,8 +76,8 @@ def save_full_state(settings: Settings) -> tuple[float, float, float]:
     memory.ended[:: settings.world.num_slots] = True
     memory.num_rows = memory.rows
     with (
-        tempfile.TemporaryDirectory(dir=".") as scratch,  # in memory, where many systems keep theirs, is no disk
-        create(Path(scratch) / "run", unique=False) as folder,
+        scratch_folder(".") as scratch,  # in memory, where many systems keep theirs, is no disk
+        create(scratch / "run", unique=False) as folder,
     ):
         times = [time.perf_counter()]
         Checkpointer(folder, settings, parts, Progress(), None).save()

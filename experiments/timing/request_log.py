@@ -5,7 +5,6 @@ The log is made up, in the format of the Azure week of 2024: the longer of its t
 
 import resource
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +18,7 @@ from edgediff.run.process import run_program
 from edgediff.world.log import load_log
 from edgediff.world.windows import close_log, describe_log, largest_episode
 from edgediff.world.workload import HELD_OUT, draw_traffic
+from experiments.scratch import scratch_folder
 
 WEEK_S, PART = 7 * 86400, 100_000
 START = np.datetime64("2024-05-10T00:00:00", "us")
@@ -62,8 +62,8 @@ def main(argv: list[str]) -> int:
     if not text.isdecimal() or not 1000 <= int(text) <= 10**9:
         raise ConfigError(f"rows: {text!r} is not a whole number from 1000 to 1000000000")
     world = WorldConfig()
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "week.csv"
+    with scratch_folder() as folder:
+        path = folder / "week.csv"
         write_log(path, int(text))
         print(f"{int(text):,} requests, {path.stat().st_size / 1e9:.2f} GB")
         log = measured("read", lambda _: load_log(str(path)))

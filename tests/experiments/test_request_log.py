@@ -1,10 +1,17 @@
 """The benchmark of long request logs: the log that it makes up, and what it prints."""
 
+import os
+import signal
+import subprocess
+import sys
+
 import numpy as np
 import pytest
+from tiny import wait_for
 
 from edgediff.world import log_rows
 from edgediff.world.log import load_log
+from experiments import ROOT
 from experiments.timing import request_log
 
 
@@ -32,3 +39,12 @@ def test_every_step_is_timed(call):
 @pytest.mark.parametrize("rows", ["999", "1e6", "-5"])
 def test_a_bad_number_of_rows_is_refused(refused, rows):
     refused(request_log, f"rows: '{rows}' is not a whole number from 1000 to 1000000000", f"--rows={rows}")
+
+
+@pytest.mark.slow
+def test_a_signal_leaves_no_log(tmp_path):
+    command = [sys.executable, "-m", "experiments.timing.request_log"]
+    with subprocess.Popen(command, cwd=ROOT, env=os.environ | {"TMPDIR": str(tmp_path)}) as process:
+        wait_for(lambda: list(tmp_path.rglob("week.csv")))
+        process.terminate()
+        assert process.wait(60) == -signal.SIGTERM and list(tmp_path.iterdir()) == []
