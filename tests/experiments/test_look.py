@@ -293,7 +293,7 @@ def test_mistakes_are_one_line_and_change_nothing(tmp_path, capsys):
         ((folder, "--load", "much"), "load: 'much' is not a number"),
         ((folder, "--lod", "2"), "did you mean --load?"),
         ((folder, "--output", notes), "notes.html is there and is no page of this program"),
-        ((folder, "--output", folder), "cannot be written"),
+        ((folder, "--output", folder), "is there and is no page of this program"),
         ((folder, "--output", tmp_path / "none/page.html"), "is not a folder"),
     ):
         assert run(*argv) == 2

@@ -133,6 +133,7 @@ def test_a_range_of_loads_is_drawn_log_uniformly_and_again_the_same():
 SWINGING = WorldConfig(num_workshops=10_000, arrival_rate=0.01, load_swing=0.7, load_stay_slots=50.0)
 
 
+@pytest.mark.slow
 @pytest.mark.eq(1)
 def test_a_swinging_load_is_low_or_high_by_a_two_state_chain():
     """A slot has some 30 or 170 flows of 10,000 workshops, so that a threshold of 90 tells which."""
