@@ -1,4 +1,4 @@
-"""What a program may write over: a page of its own, and else nothing. Whatever it writes is whole or not there."""
+"""What a program may write over: a page or a table of its own. Whatever it writes is whole or not there."""
 
 import csv
 import io

@@ -14,7 +14,7 @@ def write_atomically(path: Path, *parts: bytes | memoryview) -> None:
 
     At every moment, also after a power failure, `path` is the whole old file or the whole new one.
     """
-    beside = path.with_name(f".{path.name[:60]}{UNFINISHED}")
+    beside = path.with_name(f".{os.fsdecode(os.fsencode(path.name)[:240])}{UNFINISHED}")
     try:
         with beside.open("wb") as file:
             file.writelines(parts)

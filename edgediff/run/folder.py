@@ -120,9 +120,12 @@ def reopen(path: Path) -> tuple[RunFolder, dict]:
         except DamagedFile as error:
             advice = f"move it away to go on from {older[0].name}" if older else "start a new run"
             raise ConfigError(f"{error}; {advice}") from None
-        # An empty lock was made anew after a user removed it; then the checkpoint before tells whose folder it is.
-        identity = lock.read(100) or (files.read(older[0], KIND)["identity"] if older else saved["identity"])
-        if identity != saved["identity"]:
+        identity = lock.read(100)
+        if not identity:  # made anew after a user removed it; then the checkpoint before tells whose folder it is
+            with contextlib.suppress(DamagedFile):
+                identity = files.read(older[0], KIND)["identity"] if older else ""
+            os.write(lock.fileno(), saved["identity"].encode())
+        if identity not in ("", saved["identity"]):
             raise ConfigError(f"resume: {newest} is of another run than the folder; move it away")
         on_error.pop_all()
     return RunFolder(path, saved["identity"], lock), saved
@@ -156,17 +159,19 @@ def _locked(folder: Path, identity: str = "") -> IO[str]:
     except ImportError:
         raise ConfigError("run: training needs Linux or macOS, where a folder can be locked") from None
     path = folder / "lock"
-    try:
-        if os.path.lexists(path) and not path.is_file():
-            raise OSError("lock is not a regular file")
-        lock = path.open("a+", errors="replace")
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.write(lock.fileno(), identity.encode())
-    except BlockingIOError:
-        raise ConfigError(f"run: {folder} is in use by another process; wait for it, or stop it") from None
-    except OSError as error:
-        raise ConfigError(f"run: {folder} cannot be written or locked ({first_line(error)})") from None
-    lock.seek(0)
+    with contextlib.ExitStack() as on_error:
+        try:
+            if os.path.lexists(path) and not path.is_file():
+                raise OSError("lock is not a regular file")
+            lock = on_error.enter_context(path.open("a+", errors="replace"))
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.write(lock.fileno(), identity.encode())
+        except BlockingIOError:
+            raise ConfigError(f"run: {folder} is in use by another process; wait for it, or stop it") from None
+        except OSError as error:
+            raise ConfigError(f"run: {folder} cannot be written or locked ({first_line(error)})") from None
+        lock.seek(0)
+        on_error.pop_all()
     return lock
 
 

@@ -93,7 +93,7 @@ def check_memory(settings: Settings, log: RequestLog | None = None, learning: bo
     timelines = envs * (world.num_slots + world.max_delay_s / world.slot_s) * world.num_gateways
     of_log = 6 * log.time_s.size if log else 0  # three columns, and what `close_log` makes of them
     numbers = world.num_workshops * world.num_gateways + 3 * timelines + 8 * flows + of_log
-    needed_gb = SAVED * buffer_gb + 8 * numbers / 1e9
+    needed_gb = (SAVED - (run.device != "cpu")) * buffer_gb + 8 * numbers / 1e9
     if needed_gb >= 0.8 * (present_gb := memory_limit() / 1e9):
         raise ConfigError(
             f"{'buffer_size, num_envs, ' * learning}final_episodes, num_slots, load: {needed_gb:.1f} GB in all is not "

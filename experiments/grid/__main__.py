@@ -22,7 +22,6 @@ from edgediff.run.commandline import Parser
 from edgediff.run.process import StopSignals, run_program
 from experiments import RESULTS
 from experiments.grid.cluster import on_cluster
-from experiments.grid.fingerprint import code_of
 from experiments.grid.grid import Grid, Job
 from experiments.grid.grids import GRIDS
 from experiments.grid.process import job_command, result_of
@@ -30,71 +29,68 @@ from experiments.grid.record import code_note
 from experiments.grid.results import check, check_results, locked
 
 Submit = Callable[[str], Future]  # from the name of a job to its result, which is a text
-Place = AbstractContextManager[tuple[Submit, Callable[[], bool]]]  # where jobs run; and whether it is still there
 
 
 @contextmanager
-def on_this_machine(workers: int, command: Callable[[str], list[str]]) -> Iterator[tuple[Submit, Callable[[], bool]]]:
+def on_this_machine(workers: int, command: Callable[[str], list[str]]) -> Iterator[Submit]:
     """Yield what submits a job, by its name, to so many processes at a time; at the end, those that run are ended."""
     ended = threading.Event()
     with ThreadPoolExecutor(workers) as pool:
         try:
-            yield lambda name: pool.submit(result_of, command(name), lambda: not ended.is_set()), lambda: True
+            yield lambda name: pool.submit(result_of, command(name), lambda: not ended.is_set())
         finally:
             ended.set()
             pool.shutdown(cancel_futures=True)
 
 
-def run_grid(grid: Grid, results: Path, place: Place) -> int:
+def run_grid(grid: Grid, results: Path, place: AbstractContextManager[Submit]) -> int:
     """Run every job of a grid that is not done yet; return the exit status."""
     jobs, folder = grid.jobs(), results / grid.name
     with locked(folder), StopSignals() as stop:
         waiting = sorted(jobs.keys() - check_results(folder, jobs))
-        with place as (submit, is_there):
-            failed = run_jobs({name: jobs[name] for name in waiting}, folder, submit, is_there, stop)
-        missing = [name for name in sorted(jobs) if not (folder / f"{name}.csv").exists()]
+        with place as submit:
+            failed = run_jobs({name: jobs[name] for name in waiting}, folder, submit, stop)
+        missing, note = sorted(jobs.keys() - (done := check_results(folder, jobs))), code_note(done, jobs)
     rest = f"; missing: {', '.join(missing)}" if missing else ""
     print(f"{len(jobs) - len(missing)} of {len(jobs)} jobs are in {folder}{rest}")
     for name, error in sorted(failed.items()):
         print(f"failed: {name}: {error}")
-    if not stop.number and len(missing) > len(failed):
-        print("experiments.grid: cluster: the scheduler is gone; the same command goes on", file=sys.stderr)
-        return 1
+    if note:
+        print(f"experiments.grid: note: {note}", file=sys.stderr)
     if stop.number:
         print(f"experiments.grid: stopped by signal {stop.number} ({signal.strsignal(stop.number)})", file=sys.stderr)
         return 128 + stop.number
-    return 1 if failed else 0
+    if len(missing) > len(failed):
+        print("experiments.grid: cluster: the scheduler is gone; the same command goes on", file=sys.stderr)
+    return 1 if missing else 0
 
 
-def run_jobs(
-    jobs: dict[str, Job], folder: Path, submit: Submit, is_there: Callable[[], bool], stop: StopSignals
-) -> dict[str, str]:
-    """Run jobs and keep their results until a signal comes; return by name why some have failed."""
+def run_jobs(jobs: dict[str, Job], folder: Path, submit: Submit, stop: StopSignals) -> dict[str, str]:
+    """Run jobs and keep their results, until a signal comes or the scheduler is gone; return why some have failed."""
     failed: dict[str, str] = {}
     running = {submit(name): name for name in jobs}
     with tqdm(total=len(jobs), unit="job", disable=not jobs) as bar:
-        while running and not stop.number and is_there():
-            done = wait(running, timeout=0.1, return_when=FIRST_COMPLETED).done
-            if any(future.cancelled() for future in done):  # nobody but a scheduler that ends does it
-                break
-            for future in done:
+        while running:
+            stopped, done = stop.number, wait(running, timeout=0.1, return_when=FIRST_COMPLETED).done
+            gone = {future for future in done if future.cancelled()}  # only a scheduler that ends does it
+            for future in done - gone:
                 name = running.pop(future)
                 if error := keep(future, jobs[name], folder / f"{name}.csv"):
                     failed[name] = error
                 bar.update()
+            if gone or stopped:
+                break
     return failed
 
 
 def keep(future: Future, job: Job, path: Path) -> str:
     """Write the result of a job; return why it cannot be, "" if it is written."""
     try:
-        text = future.result()
-        if (code := check(text, job)) != code_of(job):
-            return f"made by code {code}; that of this folder is {code_of(job)}"
+        check(text := future.result(), job)
         write_atomically(path, text.encode())
         return ""
     except Exception as error:  # of the job, its worker, its result, or this disk
-        return first_line(error) or type(error).__name__
+        return first_line(error)
 
 
 def list_jobs(grid: Grid, results: Path) -> int:

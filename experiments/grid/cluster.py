@@ -7,40 +7,40 @@ from contextlib import contextmanager
 
 from edgediff.errors import ConfigError, first_line
 from experiments.grid.process import job_command, result_of
+from experiments.scratch import scratch_folder
 
 ANSWER_S = 5  # in which a scheduler has to answer
 
 
 @contextmanager
-def on_cluster(address: str, grid: str) -> Iterator[tuple[Callable[[str], Future], Callable[[], bool]]]:
+def on_cluster(address: str, grid: str) -> Iterator[Callable[[str], Future]]:
     """Connect with the scheduler at an address, or start `local:N` workers; yield what submits a job, by its name.
 
-    The second function tells whether the scheduler is still there. Raises `ConfigError` if it does not answer.
+    When the scheduler is gone, all futures are cancelled. Raises `ConfigError` if it does not answer.
     """
-    client = connect(address)
-    try:
+    with scratch_folder() as scratch, connect(address, str(scratch)) as client:
         executor = client.get_executor(pure=False)
-        yield lambda name: executor.submit(on_worker, grid, name), lambda: client.status == "running"
-    finally:
-        client.close()
+        yield lambda name: executor.submit(on_worker, grid, name)
 
 
-def connect(address: str):
-    """Return a client of a cluster."""
+def connect(address: str, scratch: str):
+    """Return a client of a cluster; the files of local workers go to a folder."""
     try:
         from distributed import Client
     except ModuleNotFoundError:
         raise ConfigError('cluster: dask is not installed: pip install -e ".[cluster]"') from None
     logging.disable(logging.CRITICAL)  # what matters is said in one line
     kind, _, workers = address.partition(":")
+    if kind == "local" and not (workers.isdecimal() and int(workers)):
+        raise ConfigError(f"cluster: {address} is not local:N, with N workers from 1")
+    given = dict(address=address, timeout=ANSWER_S)
+    if kind == "local":
+        given = dict(n_workers=int(workers), threads_per_worker=1, dashboard_address=None)
+        given |= dict(silence_logs=logging.CRITICAL, local_directory=scratch)
     try:
-        if kind == "local" and not (workers.isdecimal() and int(workers)):
-            raise ConfigError(f"cluster: {address} is not local:N, with N workers from 1")
-        if kind == "local":
-            return Client(n_workers=int(workers), threads_per_worker=1, dashboard_address=None, set_as_default=False)
-        return Client(address, timeout=ANSWER_S, set_as_default=False)
+        return Client(**given, set_as_default=False)
     except (OSError, ValueError) as error:
-        raise ConfigError(f"cluster: {address} does not answer ({first_line(error) or type(error).__name__})") from None
+        raise ConfigError(f"cluster: {address} does not answer ({first_line(error)})") from None
 
 
 def on_worker(grid: str, name: str) -> str:

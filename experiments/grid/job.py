@@ -11,7 +11,6 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,10 +33,11 @@ from experiments.grid.grids import GRIDS
 from experiments.grid.process import end_with_parent
 from experiments.grid.record import made_with
 from experiments.grid.results import TRAINING, Row, sealed, traffic
+from experiments.scratch import scratch_folder
 from experiments.variants.planning import PLANNERS, RolloutPlanner
 
 
-def run_job(job: Job, signals: StopSignals | None = None) -> list[Row]:
+def run_job(job: Job) -> list[Row]:
     """Carry out a job; return its rows.
 
     Phase `training` has a row per epoch, of exploring decisions; `held-out` one per evaluation of the run; `frozen` one
@@ -51,7 +51,7 @@ def run_job(job: Job, signals: StopSignals | None = None) -> list[Row]:
     settings = job.settings._replace(run=replace(job.settings.run, checkpoint_every_s=1e6))
     parts = build(settings, log, job.agent_class, job.observe)
     with tempfile.TemporaryDirectory() as scratch, create(Path(scratch) / "run", unique=False) as folder:
-        train(settings, folder, parts, signals=signals)
+        train(settings, folder, parts)
         rows = curve_rows(labels, settings.world, folder.path)
     spent = {name: rows[-1][name] for name in ("flows", "gradient_steps")}
     return rows + agent_rows(labels | spent, parts.agent, job)
@@ -119,8 +119,10 @@ def main(argv: list[str]) -> int:
     if output == "-":
         end_with_parent()
     try:
-        with StopSignals(stop) as signals, own_temporary_folder(), contextlib.redirect_stdout(sys.stderr):
-            text = sealed(run_job(job, signals), made_with(job), code_of(job))
+        with StopSignals(stop), scratch_folder() as scratch, contextlib.redirect_stdout(sys.stderr):
+            os.environ["TMPDIR"] = tempfile.tempdir = str(scratch)  # for torch, too
+            code = code_of(job)  # now: sources may change while it runs
+            text = sealed(run_job(job), made_with(job), code)
     except Stop as stopped:  # a signal to this job: die of it, as a program that does not catch it
         signal.signal(stopped.args[0], signal.SIG_DFL)
         signal.raise_signal(stopped.args[0])
@@ -129,18 +131,6 @@ def main(argv: list[str]) -> int:
     else:
         write_atomically(Path(output), text.encode())
     return 0
-
-
-@contextlib.contextmanager
-def own_temporary_folder() -> Iterator[None]:
-    """Keep all temporary files, torch's too, in a folder that is removed at the end."""
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["TMPDIR"], tempfile.tempdir = folder, folder
-        try:
-            yield
-        finally:
-            del os.environ["TMPDIR"]
-            tempfile.tempdir = None
 
 
 if __name__ == "__main__":

@@ -44,9 +44,12 @@ def locked(folder: Path) -> Iterator[None]:
         raise ConfigError(f"results: {folder} cannot be used ({first_line(error)})") from None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except OSError as error:
         os.close(lock)
-        raise ConfigError(f"results: another runner works in {folder}") from None
+        why = f"{folder} cannot be locked ({first_line(error)})"  # as on some disks that machines share
+        if isinstance(error, BlockingIOError):
+            why = f"another runner works in {folder}"
+        raise ConfigError(f"results: {why}") from None
     try:
         yield
     finally:

@@ -54,6 +54,7 @@ def bars(episode: Episode, start_s: float, capacity_bps: np.ndarray, most_bits: 
     """Yield, for each gateway, what is left by background traffic, what flows hold of it, and the queue."""
     left, width = BAR
     seen = np.searchsorted(episode.time_s, start_s + np.arange(0, SHOWN_S, STEP_S), side="right") - 1
+    seen = np.maximum(seen, 0)
     shares = (
         ("free", 4, LANE - 10, episode.total_bps / capacity_bps),
         ("held", 4, LANE - 10, np.minimum(episode.reserved_bps / capacity_bps, 1)),
@@ -100,7 +101,7 @@ def draw(settings: Settings, agent: Agent, path: Path) -> None:
     label, policy = evaluated(agent, settings.run)
     episodes = {"round robin, level 2": record(world, RoundRobin(2)), label: record(world, policy)}
     capacity_bps = Simulator(world).topology.capacity_bps
-    most_bits = max(episode.backlog_bits.max() for episode in episodes.values())
+    most_bits = max(1.0, *(episode.backlog_bits.max() for episode in episodes.values()))
     start_s = max(0.0, (world.num_slots * world.slot_s - SHOWN_S) / 2)
     height = TOP + LANE * world.num_gateways + FALL
     clock = f'<animate id="clock" attributeName="x" begin="0s;clock.end" dur="{SLOWER * SHOWN_S:g}s" to="0"/>'

@@ -69,8 +69,10 @@ def main(argv: list[str]) -> int:
     parser = Parser("python -m experiments.timing.latency", main.__doc__)
     parser.add_argument("--output", metavar="FILE", default=str(PATH), help="a new CSV file [results/latency.csv]")
     path = Path(parser.parse(argv).output)
-    if path.exists() or not path.parent.is_dir():
-        raise ConfigError(f"output: {path} exists and is left as it is, or has no folder; name another file")
+    if path.exists():
+        raise ConfigError(f"output: {path} exists and is left as it is; move it away, or name another file")
+    if not path.parent.is_dir():
+        raise ConfigError(f"output: {path.parent} is not a folder")
     set_up_torch(RunConfig())
     rows = []
     print(f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|")

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -113,6 +114,14 @@ def test_a_scheduler_that_goes_is_one_line(left, start, capsys):
     processes_until(lambda found: not found)
 
 
+def test_local_workers_leave_nothing_behind(left, tmp_path, monkeypatch, capsys):
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    assert run("--cluster", "local:2", "--results", left) == 0
+    assert capsys.readouterr().out == f"6 of 6 jobs are in {left / 'smoke'}\n"
+    assert not os.listdir(tmp_path / "temporary")
+
+
 @pytest.mark.parametrize(
     "address", ["tcp://127.0.0.1:1", "nowhere.invalid:1", "local:0", "local:two", "ftp://x:1", "x"]
 )
@@ -121,7 +130,8 @@ def test_an_address_that_is_none_is_one_line_within_10_s(address, left, capsys):
     assert run("--cluster", address, "--results", left) == 2
     assert time.monotonic() - began_s < 10
     out, err = capsys.readouterr()
-    assert out == "" and err.count("\n") == 1 and err.startswith(f"experiments.grid: cluster: {address} "), err
+    why = "is not local:N, with N workers from 1" if address.startswith("local") else "does not answer ("
+    assert out == "" and err.count("\n") == 1 and err.startswith(f"experiments.grid: cluster: {address} {why}"), err
 
 
 def test_without_dask_the_extra_is_named(left, monkeypatch, capsys):

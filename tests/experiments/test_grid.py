@@ -7,8 +7,9 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from jobs_alive import processes_until
@@ -21,6 +22,7 @@ from edgediff.train import train
 from edgediff.world.rollout import SCORES
 from experiments.grid import __main__ as runner
 from experiments.grid import job as jobs
+from experiments.grid import record
 from experiments.grid.grid import OWNER, Variant
 from experiments.grid.grids import GRIDS
 from experiments.grid.results import IDENTITY, TRAINING, identities, locked, opened
@@ -33,6 +35,7 @@ RULES = "most available", "random", "smallest wait"
 STUB = """
 import os, signal, sys, time
 from pathlib import Path
+from types import SimpleNamespace
 name, ready, noted = sys.argv[1:]
 seed = int(name.split("-")[-1])
 if seed == 1:
@@ -209,17 +212,29 @@ def test_a_second_runner_is_told(stubbed, tiny, tmp_path):
     assert os.listdir(folder) == []
 
 
-def test_a_result_of_other_code_is_not_taken(tiny, write_result, tmp_path, monkeypatch):
-    """As of a worker that has another version."""
-    (job,) = tiny().jobs().values()
-    write_result(tmp_path / "ready", job)
-    future = Future()
-    future.set_result((tmp_path / "ready").read_bytes().decode())
-    assert runner.keep(future, job, tmp_path / "x.csv") == ""
-    assert (tmp_path / "x.csv").read_bytes() == (tmp_path / "ready").read_bytes()
-    monkeypatch.setattr(runner, "code_of", lambda job: "today")
-    assert "; that of this folder is today" in runner.keep(future, job, tmp_path / "y.csv")
-    assert not (tmp_path / "y.csv").exists()
+def test_what_is_finished_when_the_work_ends_is_kept(tiny, write_result, tmp_path):
+    """A scheduler that ends cancels the others; a signal may come while a result arrives."""
+    jobs = tiny(agents=("random",), seeds=(0, 1, 2)).jobs()
+    for number, waiting in ((0, CancelledError), (15, None)):
+        folder, futures = tmp_path / str(number), {}
+        for name, job in jobs.items():
+            write_result(tmp_path / "ready" / name, job)
+            futures[name] = Future()
+        for name in ("random-0", "random-1"):
+            futures[name].set_result((tmp_path / "ready" / name).read_bytes().decode())
+        if waiting:
+            futures["random-2"].cancel()
+            futures["random-2"].set_running_or_notify_cancel()
+        folder.mkdir()
+        assert runner.run_jobs(jobs, folder, futures.get, SimpleNamespace(number=number)) == {}
+        assert sorted(os.listdir(folder)) == ["random-0.csv", "random-1.csv"]
+
+
+def test_a_result_of_other_code_is_kept_and_named(stubbed, tiny, tmp_path, monkeypatch):
+    """As of a worker that has another version, or of sources that were changed meanwhile."""
+    monkeypatch.setattr(record, "code_of", lambda job: "today")
+    status, out, err = stubbed(tiny(agents=("random",)))
+    assert status == 0 and out.startswith("1 of 1 jobs") and "note: made by other code than today's: random-0" in err
 
 
 def test_a_result_that_cannot_be_written_is_named(tiny, write_result, tmp_path):

@@ -1,5 +1,6 @@
 """A program that a signal ends leaves no temporary files."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -37,5 +38,9 @@ def test_a_scratch_folder_ends_with_its_program(number, status, tmp_path):
 def test_no_program_has_a_temporary_folder_of_another_kind():
     """But a job of a grid, which dies of its signals itself."""
     files = ROOT.glob("experiments/**/*.py")
-    users = {path.name for path in files if "TemporaryDirectory(" in path.read_text()}
+    users = {
+        path.name
+        for path in files
+        if re.search(r"\b(mkdtemp|mkstemp|TemporaryDirectory|NamedTemporaryFile)\(", path.read_text())
+    }
     assert users == {"scratch.py", "job.py"}
