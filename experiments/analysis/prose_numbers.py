@@ -24,15 +24,17 @@ from experiments.analysis.reading import pd, read_csv, read_together
 from experiments.analysis.score_tables import ahead, of_variant, paired
 from experiments.analysis.stats import iqm
 from experiments.testbed import cases
+from experiments.timing import clients
 
 STATISTICS = {"iqm": iqm, "mean": np.mean, "median": np.median, "min": np.min, "max": np.max, "above": None}
 SCALES = {"%": 100, "points": 100, "ms": 1000}
 FILES = {  # path, columns, and those that tell rows apart: keys, and at last the row
     "testbed": ("testbed/runs.csv", cases.COLUMNS, ("setting", "load", "scheduler")),
     "transfer": ("transfer.csv", transfer.COLUMNS, ("network", "scheduler")),
+    "clients": ("clients.csv", clients.COLUMNS, ("socket",)),
     "sizes": ("sizes.csv", sizes.COLUMNS, ("quarter", "rule")),
 }
-NO_NUMBERS = "setting", "scheduler", "network", "rule"
+NO_NUMBERS = "setting", "scheduler", "network", "rule", "socket"
 NUMBER = re.compile(r"<!-- ([^<>\s][^<>\n]*) -->([^<\n]*)<!-- -->")
 SHOWN = re.compile(r"(?=[+-]?\.?\d)([+-]?)(\d*)(?:\.(\d+))?(%| .*|)")
 

@@ -24,7 +24,7 @@ from experiments.analysis.reading import read_together
 from experiments.analysis.readme_tables import TABLES
 from experiments.analysis.score_tables import columns_of, differences, names_of, scores
 
-FOLDERS = ".", "experiments", "experiments/results", "experiments/testbed"
+FOLDERS = ".", "experiments", "experiments/results", "experiments/testbed", "edgediff/control"
 READMES = [str(ROOT / folder / "README.md") for folder in FOLDERS]
 OPENING = r"<!-- ((?:table|differences) .*?) -->\n"
 DEFAULT = "headline", "completion,reward"
