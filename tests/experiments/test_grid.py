@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from concurrent.futures import CancelledError, Future
@@ -249,6 +250,8 @@ def test_a_result_that_cannot_be_written_is_named(tiny, write_result, tmp_path):
 
 def test_a_mistake_found_in_a_job_is_one_line(tiny, tmp_path, monkeypatch, capsys):
     """The request log is read there."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # a job has a temporary folder of its own, and leaves its name behind
+    monkeypatch.setattr(tempfile, "tempdir", None)
     (tmp_path / "bad.csv").write_text("nonsense\n")
     grid = tiny(agents=("random",), settings=dict(trace=str(tmp_path / "bad.csv")))
     monkeypatch.setitem(GRIDS, "smoke", grid)
