@@ -22,6 +22,7 @@ KINDS = "d2sac mlp", "d2sac shared", "d2sac priced", "sac priced", "dqn shared",
 NETWORKS = {"mlp": [], "shared": ["--network", "shared"], "priced": ["--network", "shared", "--critic", "priced"]}
 OPTIONS = {"evaluate": ["--final-episodes", "1"], "transfer": ["--results", "."], "pictures": ["--output", "pictures"]}
 OPTIONS |= {"look": ["--output", "page.html"], "lag": ["--results", "."], "export": ["agent.onnx"]}
+OPTIONS |= {"clients": ["--requests", "32", "--results", "."]}
 
 
 def may_refuse(program, kind):
@@ -76,8 +77,8 @@ def test_the_programs_are_found():
 @pytest.mark.parametrize("kind", ["committed", *KINDS])
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_it_starts(name, kind, runs, prepared, tmp_path, monkeypatch, capfd):
-    if "drive_controller" in name and kind != "committed":
-        pytest.skip("it starts a process, and is the controller's client")
+    if ("drive_controller" in name or "clients" in name) and kind != "committed":
+        pytest.skip("it starts processes, and is the controller's client")
     try:
         program = prepared(importlib.import_module(name))
     except SystemExit as missing:
