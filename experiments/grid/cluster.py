@@ -1,13 +1,13 @@
 """Send the jobs of a grid to the workers of a Dask cluster (extra `cluster`); their results come back to be written."""
 
 import logging
+import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 
 from edgediff.errors import ConfigError, first_line
 from experiments.grid.process import job_command, result_of
-from experiments.scratch import scratch_folder
 
 ANSWER_S = 5  # in which a scheduler has to answer
 
@@ -18,7 +18,7 @@ def on_cluster(address: str, grid: str) -> Iterator[Callable[[str], Future]]:
 
     When the scheduler is gone, all futures are cancelled. Raises `ConfigError` if it does not answer.
     """
-    with scratch_folder() as scratch, connect(address, str(scratch)) as client:
+    with tempfile.TemporaryDirectory() as scratch, connect(address, scratch) as client:
         executor = client.get_executor(pure=False)
         yield lambda name: executor.submit(on_worker, grid, name)
 
@@ -26,6 +26,7 @@ def on_cluster(address: str, grid: str) -> Iterator[Callable[[str], Future]]:
 def connect(address: str, scratch: str):
     """Return a client of a cluster; the files of local workers go to a folder."""
     try:
+        import dask
         from distributed import Client
     except ModuleNotFoundError:
         raise ConfigError('cluster: dask is not installed: pip install -e ".[cluster]"') from None
@@ -36,7 +37,8 @@ def connect(address: str, scratch: str):
     given = dict(address=address, timeout=ANSWER_S)
     if kind == "local":
         given = dict(n_workers=int(workers), threads_per_worker=1, dashboard_address=None)
-        given |= dict(silence_logs=logging.CRITICAL, local_directory=scratch)
+        given |= dict(silence_logs=logging.CRITICAL)
+        dask.config.set(temporary_directory=scratch)
     try:
         return Client(**given, set_as_default=False)
     except (OSError, ValueError) as error:

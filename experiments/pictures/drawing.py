@@ -4,12 +4,13 @@ import os
 from io import BytesIO
 from pathlib import Path
 
-os.environ["MPLBACKEND"] = "Agg"  # not that of a notebook, whose `!command` hands its own on
 try:
+    given = os.environ.pop("MPLBACKEND", None)  # a notebook hands its own on to `!command`, where it may not be known
     import matplotlib
 except ModuleNotFoundError:
     raise SystemExit('matplotlib is not installed: pip install -e ".[experiments]"') from None
 
+matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.patches import Patch
 from PIL import Image
@@ -21,6 +22,8 @@ from edgediff.run.scores import agent_policy
 from edgediff.world.decision import LEVEL_FACTORS
 from edgediff.world.rollout import Policy
 
+if given:
+    os.environ["MPLBACKEND"] = given
 LEVEL_COLOURS = "#9ecae1", "#4292c6", "#084594"  # levels 0, 1, 2, from light to dark
 matplotlib.rcParams["svg.hashsalt"] = "edgediff"  # the same picture is the same file
 

@@ -46,6 +46,9 @@ def start():
         )
         command = [sys.executable, "-m", f"distributed.cli.dask_{what}", *flags, "--no-dashboard"]
         started.append(subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+        while what == "scheduler" and not answers(int(port)):
+            assert started[-1].poll() is None
+            time.sleep(0.1)
         return started[-1]
 
     _start.address = address
@@ -53,6 +56,11 @@ def start():
     for process in started:
         process.kill()
         process.wait()
+
+
+def answers(port):
+    with socket.socket() as asking:
+        return asking.connect_ex(("127.0.0.1", port)) == 0
 
 
 def meanwhile(do):

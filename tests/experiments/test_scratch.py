@@ -36,11 +36,11 @@ def test_a_scratch_folder_ends_with_its_program(number, status, tmp_path):
 
 
 def test_no_program_has_a_temporary_folder_of_another_kind():
-    """But a job of a grid, which dies of its signals itself."""
+    """But a job of a grid and its runner, which see to their signals themselves."""
     files = ROOT.glob("experiments/**/*.py")
     users = {
         path.name
         for path in files
         if re.search(r"\b(mkdtemp|mkstemp|TemporaryDirectory|NamedTemporaryFile)\(", path.read_text())
     }
-    assert users == {"scratch.py", "job.py"}
+    assert users == {"scratch.py", "job.py", "cluster.py"}

@@ -310,7 +310,7 @@ def again(text, *change):
     (lambda text: text.replace(",0.5,", ",half,"), CUT),
     (lambda text: "".join(text.splitlines(keepends=True)[:-1]), CUT),
     (lambda text: "".join(text.splitlines(keepends=True)[:20]), CUT),
-    (lambda text: with_digest("a,b\n1,2\n# made by code 0 with {}\n"), "its columns should be phase, variant, agent"),
+    (lambda text: with_digest("a,b\n1,2\n# made by code 0 with {}\n"), "is cut, or no result of this kind: its"),
     (lambda text: sealed([], {}, ""), "is cut, or no result of this kind"),
     (lambda text: again(text, ",0.5,", ",half,"), "could not convert string to float"),
     (lambda text: again(text, ",d2sac,1,", ",d2sac,5,"), "holds the result of another job: d2sac, d2sac, seed 5"),
