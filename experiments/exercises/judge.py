@@ -207,8 +207,8 @@ def check(name: str = "", *functions: FunctionType) -> None:
 def check_all(namespace: dict | None = None) -> None:
     """Print what is solved: judge every exercise whose functions you have defined in the notebook or shell."""
     there = vars(sys.modules["__main__"]) if namespace is None else namespace
-    yours = {name: each for name, each in there.items() if isinstance(each, FunctionType)}
-    yours = {name: each for name, each in yours.items() if not str(each.__module__).startswith("edgediff.")}
+    functions = {name: each for name, each in there.items() if isinstance(each, FunctionType)}
+    yours = {name: each for name, each in functions.items() if not str(each.__module__).startswith("edgediff.")}
     solved, others = 0, []
     for one in EXERCISES:
         own = [yours.get(name.rpartition(".")[2]) for name in one.functions]

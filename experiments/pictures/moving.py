@@ -11,10 +11,8 @@ import numpy as np
 from edgediff.config import Settings
 from edgediff.learner.agent import Agent
 from edgediff.run.atomic import write_atomically
-from edgediff.world.rules import RoundRobin
 from edgediff.world.simulator import Simulator
-from experiments.pictures.drawing import evaluated
-from experiments.pictures.timelines import HELD, LATE, QUEUE, Episode, record
+from experiments.pictures.timelines import HELD, LATE, QUEUE, Episode, beside_round_robin
 
 LOAD, SHOWN_S, SLOWER = 2.0, 2.4, 5  # the traffic, how much of the middle of its episode, and how slowly
 STEP_S, FALL_S = 0.03, 0.25  # between two lengths of a bar; in which a dropped flow falls
@@ -53,8 +51,8 @@ def dots(episode: Episode, start_s: float) -> Iterator[str]:
 def bars(episode: Episode, start_s: float, capacity_bps: np.ndarray, most_bits: float) -> Iterator[str]:
     """Yield, for each gateway, what is left by background traffic, what flows hold of it, and the queue."""
     left, width = BAR
-    seen = np.searchsorted(episode.time_s, start_s + np.arange(0, SHOWN_S, STEP_S), side="right") - 1
-    seen = np.maximum(seen, 0)
+    seen = np.searchsorted(episode.time_s, start_s + np.arange(0, SHOWN_S, STEP_S), side="right")
+    seen = np.maximum(seen - 1, 0)
     shares = (
         ("free", 4, LANE - 10, episode.total_bps / capacity_bps),
         ("held", 4, LANE - 10, np.minimum(episode.reserved_bps / capacity_bps, 1)),
@@ -98,8 +96,7 @@ def legend(y: float) -> Iterator[str]:
 def draw(settings: Settings, agent: Agent, path: Path) -> None:
     """Draw round robin and an agent on the same traffic, of the first held-out episode at load 2."""
     world = settings.world.at_load(LOAD)
-    label, policy = evaluated(agent, settings.run)
-    episodes = {"round robin, level 2": record(world, RoundRobin(2)), label: record(world, policy)}
+    episodes = beside_round_robin(world, settings.run, agent)
     capacity_bps = Simulator(world).topology.capacity_bps
     most_bits = max(1.0, *(episode.backlog_bits.max() for episode in episodes.values()))
     start_s = max(0.0, (world.num_slots * world.slot_s - SHOWN_S) / 2)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from edgediff.config import Settings, WorldConfig
+from edgediff.config import RunConfig, Settings, WorldConfig
 from edgediff.learner.agent import Agent
 from edgediff.run.scores import traffic_label
 from edgediff.world.rollout import Policy
@@ -49,6 +49,12 @@ def record(world: WorldConfig, policy: Policy) -> Episode:
     return Episode(*map(np.array, zip(*rows, strict=True)))
 
 
+def beside_round_robin(world: WorldConfig, run: RunConfig, agent: Agent) -> dict[str, Episode]:
+    """Return an episode under round robin and the same under an agent, by what to call them."""
+    label, policy = evaluated(agent, run)
+    return {"round robin, level 2": record(world, RoundRobin(2)), label: record(world, policy)}
+
+
 def lanes(axes, episode: Episode, capacity_bps: np.ndarray, most_bits: float, name: str) -> None:
     """Draw one lane per gateway, the first on top; its height stands for the capacity, and for `most_bits` of queue."""
     top, late = len(capacity_bps) - 1, ~episode.completed & ~episode.dropped
@@ -78,8 +84,7 @@ def lanes(axes, episode: Episode, capacity_bps: np.ndarray, most_bits: float, na
 def draw(settings: Settings, agent: Agent, path: Path) -> None:
     """Draw round robin above the agent, on the same traffic."""
     world = settings.world
-    label, policy = evaluated(agent, settings.run)
-    episodes = {"round robin, level 2": record(world, RoundRobin(2)), label: record(world, policy)}
+    episodes = beside_round_robin(world, settings.run, agent)
     most_bits = max(episode.backlog_bits.max() for episode in episodes.values())
     figure, rows = plt.subplots(2, 1, figsize=(9, 10.4), sharex=True)
     for axes, (name, episode) in zip(rows, episodes.items(), strict=True):

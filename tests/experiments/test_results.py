@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from resealed import again
 
 from edgediff.errors import ConfigError
 from experiments.grid import fingerprint, record
@@ -38,11 +39,6 @@ def test_check_results_finds_what_is_done(results):
     (folder / "random-0.csv").unlink()
     assert check_results(folder, jobs).keys() == {"d2sac-0"}
     assert check_results(folder / "none", jobs) == {}
-
-
-def again(text, *change):
-    """Change a result, and give it the digest of what it says now."""
-    return with_digest(text.rpartition(DIGEST)[0].replace(*change))
 
 
 CUT = "is cut, or was changed: its last line is not the SHA-256 of the others"

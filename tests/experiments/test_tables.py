@@ -12,12 +12,13 @@ import pytest
 pytest.importorskip("pandas", reason="needs the extra `experiments`")
 
 import pandas as pd
+from resealed import again
 
 from edgediff.errors import ConfigError
 from edgediff.run.process import run_program
 from experiments import ROOT
 from experiments.analysis import gateways, prose_numbers, reading, score_tables, tables
-from experiments.grid.results import DIGEST, sealed, with_digest
+from experiments.grid.results import sealed, with_digest
 from experiments.testbed import cases
 
 pytestmark = pytest.mark.slow
@@ -296,11 +297,6 @@ def test_every_table_of_results_has_a_marker():
 
 
 CUT = "is cut, or was changed: its last line is not the SHA-256"
-
-
-def again(text, *change):
-    """Change a result, and give it the digest of what it says now."""
-    return with_digest(text.rpartition(DIGEST)[0].replace(*change))
 
 
 @pytest.mark.parametrize("damage, message", [
