@@ -120,13 +120,14 @@ def reopen(path: Path) -> tuple[RunFolder, dict]:
         except DamagedFile as error:
             advice = f"move it away to go on from {older[0].name}" if older else "start a new run"
             raise ConfigError(f"{error}; {advice}") from None
-        identity = lock.read(100)
-        if not identity:  # made anew after a user removed it; then the checkpoint before tells whose folder it is
+        written = identity = lock.read(100)
+        if not written and older:  # made anew after a user removed it: the checkpoint before tells whose folder it is
             with contextlib.suppress(DamagedFile):
-                identity = files.read(older[0], KIND)["identity"] if older else ""
-            os.write(lock.fileno(), saved["identity"].encode())
+                identity = files.read(older[0], KIND)["identity"]
         if identity not in ("", saved["identity"]):
             raise ConfigError(f"resume: {newest} is of another run than the folder; move it away")
+        if not written:
+            os.write(lock.fileno(), saved["identity"].encode())
         on_error.pop_all()
     return RunFolder(path, saved["identity"], lock), saved
 

@@ -281,10 +281,11 @@ def test_a_copy_of_a_run_goes_on_like_the_run(call, stop_after, tmp_path):
     assert outcome(tmp_path / "a") == outcome(tmp_path / "copy")
 
 
-def test_without_a_lock_the_checkpoint_before_tells_whose_folder_it_is(call, refused, finished, tmp_path):
+@pytest.mark.parametrize("lock", ["removed", "empty"])
+def test_without_a_lock_the_checkpoint_before_tells_whose_folder_it_is(call, refused, finished, tmp_path, lock):
     assert call(train, "--run", "b", *TINY, "--agent", "ppo", "--epochs", "5")[0] == 0
     shutil.copy(checkpoints(tmp_path / "b")[-1], tmp_path / "a/checkpoint-000099.pt")
-    (tmp_path / "a/lock").unlink()
+    (tmp_path / "a/lock").unlink() if lock == "removed" else (tmp_path / "a/lock").write_text("")
     refused(train, "checkpoint-000099.pt is of another run than the folder", "--resume", "a")
 
 
