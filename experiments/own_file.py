@@ -24,7 +24,7 @@ def refuse_foreign(path: Path, mark: str, field: str) -> None:
     except OSError as error:
         raise ConfigError(f"{field}: {path} cannot be written ({error.strerror})") from None
     if not ours:
-        raise ConfigError(f"{field}: {path} is there and is no page of this program; give another one")
+        raise ConfigError(f"{field}: {path} was not written by this program, and is left as it is; give another name")
 
 
 def write_new(path: Path, text: str) -> None:

@@ -9,6 +9,7 @@ import os
 import platform
 import re
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from itertools import count
@@ -46,14 +47,18 @@ class Progress:
 
 @dataclass
 class RunFolder(contextlib.AbstractContextManager):
-    """The locked folder of a run; a context manager that unlocks it, and removes it if nothing was saved in it."""
+    """The locked folder of a run; a context manager that unlocks it, and removes it if nothing was saved in it.
+
+    The folders above it that were made for it go with it.
+    """
 
     path: Path
     identity: str
     lock: IO[str]
+    above: tuple[Path, ...] = ()  # the folders that were made for it, the innermost first
 
     def __exit__(self, *_) -> None:
-        _remove_unused(self.path)
+        _remove_unused(self.path, self.above)
         self.lock.close()
 
     def save(self, content: dict) -> None:
@@ -83,6 +88,7 @@ def create(path: Path, unique: bool) -> RunFolder:
 
     A folder that exists is refused; if `unique`, a number is appended to its name instead.
     """
+    above = tuple(folder for folder in path.parents if not os.path.lexists(folder))
     for number in count(2):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -90,15 +96,16 @@ def create(path: Path, unique: bool) -> RunFolder:
             break
         except (OSError, ValueError) as error:
             if not isinstance(error, FileExistsError) or not os.path.isdir(path.parent):
+                _remove_unused(path, above)
                 raise ConfigError(f"run: {path} cannot be created ({first_line(error)})") from None
             if not unique:
                 raise ConfigError(f"run: {path} exists and is left as it is; name a new folder") from None
             path = path.with_name(f"{path.name.split('--')[0]}--{number}")
     identity = uuid.uuid4().hex
     try:
-        return RunFolder(path, identity, _locked(path, identity))
+        return RunFolder(path, identity, _locked(path, identity), above)
     except ConfigError:
-        _remove_unused(path)
+        _remove_unused(path, above)
         raise
 
 
@@ -145,12 +152,16 @@ def _number(checkpoint: Path) -> int:
     return int(checkpoint.stem.partition("-")[2])
 
 
-def _remove_unused(folder: Path) -> None:
+def _remove_unused(folder: Path, above: Iterable[Path]) -> None:
     with contextlib.suppress(OSError, ConfigError):
-        if not checkpoints(folder):
-            for path in (folder / "lock", *folder.glob(f".checkpoint-*{UNFINISHED}")):
-                path.unlink(missing_ok=True)
-            folder.rmdir()  # refused if there is anything else in it
+        if checkpoints(folder):
+            return
+        for path in (folder / "lock", *folder.glob(f".checkpoint-*{UNFINISHED}")):
+            path.unlink(missing_ok=True)
+        folder.rmdir()  # refused if there is anything else in it
+    with contextlib.suppress(OSError, ValueError):
+        for empty in above:
+            empty.rmdir()
 
 
 def _locked(folder: Path, identity: str = "") -> IO[str]:

@@ -107,7 +107,7 @@ def memory_limit(system: Path = Path("/")) -> float:
         return math.inf  # Windows does not say
     limits = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
     with suppress(OSError):  # not Linux
-        for line in (system / "proc/self/cgroup").read_text().splitlines():
+        for line in (system / "proc/self/cgroup").read_text(errors="surrogateescape").splitlines():
             _, controllers, group = line.split(":", 2)
             version_1 = "memory" in controllers.split(",")
             top = system / "sys/fs/cgroup" / ("memory" if version_1 else "")

@@ -13,7 +13,7 @@ except ModuleNotFoundError:
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.patches import Patch
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from edgediff.config import RunConfig
 from edgediff.learner.agent import Agent
@@ -21,10 +21,12 @@ from edgediff.run.atomic import write_atomically
 from edgediff.run.scores import agent_policy
 from edgediff.world.decision import LEVEL_FACTORS
 from edgediff.world.rollout import Policy
+from experiments.own_file import refuse_foreign
 
 if given:
     os.environ["MPLBACKEND"] = given
 LEVEL_COLOURS = "#9ecae1", "#4292c6", "#084594"  # levels 0, 1, 2, from light to dark
+MARK = "edgediff"  # in every picture of ours; a file without it is another's, and stays
 matplotlib.rcParams["svg.hashsalt"] = "edgediff"  # the same picture is the same file
 
 
@@ -49,8 +51,8 @@ def save(figure, path: Path, dpi: int = 130) -> None:
     """
     drawn = BytesIO()
     if path.suffix == ".svg":
-        figure.savefig(drawn, format="svg", metadata={"Date": None, "Creator": None})
-        write_atomically(path, drawn.getvalue())
+        figure.savefig(drawn, format="svg", metadata={"Date": None, "Creator": MARK})
+        write_picture(path, drawn.getvalue())
     else:
         figure.savefig(drawn, dpi=dpi)
         save_few_colours(Image.open(drawn), path)
@@ -61,6 +63,13 @@ def save(figure, path: Path, dpi: int = 130) -> None:
 def save_few_colours(image: Image.Image, path: Path) -> None:
     """Write a PNG of 256 colours, which is a third as large as one of all colours."""
     few = image.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE)
-    drawn = BytesIO()
-    few.save(drawn, "PNG", optimize=True)
-    write_atomically(path, drawn.getvalue())
+    drawn, mark = BytesIO(), PngImagePlugin.PngInfo()
+    mark.add_text("Software", MARK)
+    few.save(drawn, "PNG", optimize=True, pnginfo=mark)
+    write_picture(path, drawn.getvalue())
+
+
+def write_picture(path: Path, content: bytes) -> None:
+    """Write a picture that has our mark, over an older one of ours or where nothing is."""
+    refuse_foreign(path, MARK, "picture")
+    write_atomically(path, content)

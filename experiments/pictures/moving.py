@@ -10,8 +10,8 @@ import numpy as np
 
 from edgediff.config import Settings
 from edgediff.learner.agent import Agent
-from edgediff.run.atomic import write_atomically
 from edgediff.world.simulator import Simulator
+from experiments.pictures.drawing import write_picture
 from experiments.pictures.timelines import HELD, LATE, QUEUE, Episode, beside_round_robin
 
 LOAD, SHOWN_S, SLOWER = 2.0, 2.4, 5  # the traffic, how much of the middle of its episode, and how slowly
@@ -104,12 +104,12 @@ def draw(settings: Settings, agent: Agent, path: Path) -> None:
     clock = f'<animate id="clock" attributeName="x" begin="0s;clock.end" dur="{SLOWER * SHOWN_S:g}s" to="0"/>'
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {2 * WIDTH} {height + 26}" role="img">',
-        f"<title>Flows at load {LOAD:g}, {SLOWER} times slower: {' beside '.join(episodes)}</title>",
+        f"<title>edgediff: flows at load {LOAD:g}, {SLOWER} times slower: {' beside '.join(episodes)}</title>",
         f"<style>{STYLE}</style>" + bar("free", 0, 0, 2 * WIDTH, height + 26, clock),
     ]
     for x, (name, episode) in zip((0, WIDTH), episodes.items(), strict=True):
         lines.append(f'<svg x="{x}" width="{WIDTH}" height="{height}">')
         lines.append(f'<g font-weight="bold">{text(2, 16, f"{name}: {episode.completed.mean():.0%} in time")}</g>')
         lines += [*bars(episode, start_s, capacity_bps, most_bits), *dots(episode, start_s), "</svg>"]
-    write_atomically(path, "\n".join([*lines, *legend(height + 18), "</svg>\n"]).encode())
+    write_picture(path, "\n".join([*lines, *legend(height + 18), "</svg>\n"]).encode())
     print(path)

@@ -233,7 +233,7 @@ def test_a_foreign_file_stays_and_a_page_of_ours_is_written_whole(tmp_path, caps
     assert annotate.run_program("annotate", annotate.main, [str(foreign)]) == 2 and foreign.read_text() == "mine"
     assert (
         capsys.readouterr().err
-        == f"annotate: page: {foreign} is there and is no page of this program; give another one\n"
+        == f"annotate: page: {foreign} was not written by this program, and is left as it is; give another name\n"
     )
     own = tmp_path / "own.html"
     own.write_text(f"<!DOCTYPE html>{annotate.MARK}")

@@ -292,8 +292,8 @@ def test_mistakes_are_one_line_and_change_nothing(tmp_path, capsys):
         ((folder, "--load", "0"), "load: 0.0 is not a number from"),
         ((folder, "--load", "much"), "load: 'much' is not a number"),
         ((folder, "--lod", "2"), "did you mean --load?"),
-        ((folder, "--output", notes), "notes.html is there and is no page of this program"),
-        ((folder, "--output", folder), "is there and is no page of this program"),
+        ((folder, "--output", notes), "notes.html was not written by this program"),
+        ((folder, "--output", folder), "was not written by this program"),
         ((folder, "--output", tmp_path / "none/page.html"), "is not a folder"),
     ):
         assert run(*argv) == 2

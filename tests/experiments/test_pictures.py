@@ -14,6 +14,7 @@ import torch
 pytest.importorskip("matplotlib", reason="needs the extra `experiments`")
 
 from edgediff.config import preset_settings
+from edgediff.errors import ConfigError
 from edgediff.learner.diffusion import variance_schedule
 from edgediff.run.scores import agent_policy, score
 from edgediff.run.weights import new_agent, write_weights
@@ -21,11 +22,12 @@ from edgediff.world.rules import RoundRobin
 from edgediff.world.simulator import Simulator
 from edgediff.world.state import state_of
 from edgediff.world.workload import HELD_OUT
+from experiments.own_file import refuse_foreign
 from experiments.page.index import ROWS
 from experiments.pictures import __main__ as pictures
 from experiments.pictures import agent as agent_picture
 from experiments.pictures import choices, denoising, moving, schedule, timelines
-from experiments.pictures.drawing import plt
+from experiments.pictures.drawing import MARK, plt, save
 
 RESULTS = Path(pictures.__file__).parents[1] / "results"
 
@@ -67,6 +69,18 @@ def test_pictures_are_drawn_into_the_folder_of_the_run(run, which, monkeypatch):
         assert pictures.run_program("pictures", pictures.main, [str(folder), *flags]) == 0
         assert {path.name for path in output.iterdir()} == ALWAYS | chain
     assert {path: path.stat().st_mtime_ns for path in drawn_files()} == committed
+
+
+@pytest.mark.parametrize("name", ["a.svg", "a.png"])
+def test_a_picture_is_drawn_over_one_of_ours_only(tmp_path, name):
+    path = tmp_path / name
+    path.write_text("<svg>mine</svg>")
+    with pytest.raises(ConfigError, match=f"picture: .*{name} was not written by this program"):
+        save(plt.figure(), path)
+    assert path.read_text() == "<svg>mine</svg>"
+    path.unlink()
+    for _ in range(2):
+        save(plt.figure(), path)
 
 
 @pytest.mark.slow
@@ -113,6 +127,7 @@ def test_each_flow_of_the_moving_picture_moves_as_it_did(tmp_path):
     """Here all of an episode is shown, since it is short; gateways hold and queue what they did."""
     settings, agent = small()
     moving.draw(settings, agent, tmp_path / "moving.svg")
+    refuse_foreign(tmp_path / "moving.svg", MARK, "picture")
     world = settings.world.at_load(moving.LOAD)
     episode = timelines.record(world, RoundRobin(2))
     assert 0 < episode.dropped.sum() < len(episode.dropped)

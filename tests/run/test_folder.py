@@ -12,7 +12,7 @@ from tiny import TINY, complete, newest, outcome, shell
 from edgediff import evaluate, train
 from edgediff.run import start as starting
 from edgediff.run.checkpoint import Checkpointer
-from edgediff.run.folder import checkpoints
+from edgediff.run.folder import checkpoints, create
 
 pytestmark = pytest.mark.slow
 
@@ -56,8 +56,22 @@ def test_a_folder_that_cannot_be_locked_is_taken_away_again(refused, monkeypatch
         raise OSError(37, "No locks available")
 
     monkeypatch.setattr("fcntl.flock", refuse)
-    for _ in range(2):
-        refused(train, "run: r cannot be written or locked ([Errno 37] No locks available)", "--run", "r", *TINY)
+    for name in ("r", "new/p/q"):
+        message = f"run: {name} cannot be written or locked ([Errno 37] No locks available)"
+        refused(train, message, "--run", name, *TINY)
+        refused(train, message, "--run", name, *TINY)
+
+
+def test_folders_above_a_run_that_was_not_begun_go_with_it(refused, tmp_path):
+    """Those that were made for it; not one that was there before, and not one with anything in it."""
+    (tmp_path / "mine").mkdir()
+    refused(train, "cannot be created", "--run", "mine/new/" + "n" * 300, *TINY)
+    assert os.listdir(tmp_path / "mine") == []
+    made = [create(tmp_path / "mine/new" / name, unique=False) for name in "ab"]
+    for folder, left in zip(reversed(made), (["new"], []), strict=True):
+        with folder:
+            pass
+        assert os.listdir(tmp_path / "mine") == left
 
 
 def test_two_runs_that_start_in_the_same_second_get_two_folders(call, tmp_path, monkeypatch):

@@ -83,13 +83,14 @@ def test_scoring_needs_no_memory_for_what_learns(monkeypatch):
 @pytest.mark.parametrize(
     "group, limit",
     [("0::/a/b", "sys/fs/cgroup/a/memory.max"), ("0::/", "sys/fs/cgroup/memory.max"),
-     ("3:cpu,memory:/a", "sys/fs/cgroup/memory/a/memory.limit_in_bytes"), ("0::/a", None)])  # fmt: skip
+     ("3:cpu,memory:/a", "sys/fs/cgroup/memory/a/memory.limit_in_bytes"), ("0::/a", None),
+     ("0::/a\udcff/b", "sys/fs/cgroup/a\udcff/memory.max")])  # fmt: skip
 def test_the_memory_of_a_container_counts(tmp_path, group, limit):
     """Of its own group or of one above it, in both versions of control groups; "max" is no limit."""
     for path, text in (("proc/self/cgroup", f"1:cpu:/\n{group}\n"), ("sys/fs/cgroup/a/b/memory.max", "max"),
                        (limit or "none", "1500000000")):  # fmt: skip
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).write_text(text)
+        (tmp_path / path).write_text(text, errors="surrogateescape")
     whole = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     assert memory_limit(tmp_path) == (min(1_500_000_000, whole) if limit else whole)
 
