@@ -242,7 +242,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         network="shared", critic="priced", hidden=64, load_low=0.5, load_high=3.0,
         priority1_weight=0.5, priority3_weight=2.0,
         epochs=40, collect_per_epoch=5000, batch_size=256, buffer_size=200_000, eval_every=10, final_episodes=32,
-        gamma=0.97, n_step=10, actor_lr=1e-3, critic_lr=5e-4, d2sac_denoising_steps=2, d2sac_diffusion_weight=0.1,
+        gamma=0.975, n_step=40, actor_lr=1e-3, critic_lr=5e-4, d2sac_denoising_steps=2, d2sac_diffusion_weight=0.1,
         sac_critic_lr=5e-4, dqn_lr=5e-4, dqn_epsilon_final=0.01, ppo_gae_lambda=0.95,
     ),
 }  # fmt: skip

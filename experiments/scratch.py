@@ -1,6 +1,7 @@
 """A temporary folder that does not outlive its program, also if a signal ends that."""
 
 import contextlib
+import os
 import signal
 import tempfile
 from collections.abc import Iterator
@@ -8,12 +9,15 @@ from pathlib import Path
 
 from edgediff.run.process import StopSignals
 
+PREFIX = "EDGEDIFF_SCRATCH"  # in the environment: how the name begins, for whoever removes what a kill has left
+
 
 @contextlib.contextmanager
 def scratch_folder(place: str | None = None) -> Iterator[Path]:
     """Yield a new folder in a place, by default that of the system; at the end or at a signal, remove it."""
     try:
-        with StopSignals(_interrupt) as signals, tempfile.TemporaryDirectory(dir=place) as folder:
+        beginning = os.environ.get(PREFIX)
+        with StopSignals(_interrupt) as signals, tempfile.TemporaryDirectory(prefix=beginning, dir=place) as folder:
             try:
                 yield Path(folder)
             finally:

@@ -73,7 +73,7 @@ def other_networks(results: Path) -> str:
     rows = read_csv(results / "transfer.csv", transfer.COLUMNS, ("scheduler", "network"))
     networks, by = list(rows["network"].unique()), rows.groupby(["scheduler", "network"])
     cells = {key: f"{iqm(of['completion'].to_numpy()):.3f} / {iqm(of['reward'].to_numpy()):+.3f}" for key, of in by}
-    body = [[name, *(cells[name, network] for network in networks)] for name in rows["scheduler"].unique()]
+    body = [[name, *(cells.get((name, network), "") for network in networks)] for name in rows["scheduler"].unique()]
     return markdown(["completion / reward", *networks], body)
 
 

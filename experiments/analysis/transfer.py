@@ -1,8 +1,9 @@
 """Score agents on networks that they were not trained for: `python -m experiments.analysis.transfer RUN [RUN ...]`.
 
 The runs must have shared networks, whose weights serve any number of gateways. It writes transfer.csv: a row for every
-run and every rule on every network, at load 1; bandwidth and compute per flow stay the same. On the last network the
-largest gateway fails in the middle of the episode: from then on no flow may choose it.
+run and every rule on every network, at load 1 if it says nothing else; bandwidth and compute per flow stay the same. On
+one network the largest gateway fails in the middle of the episode: from then on no flow may choose it. A run that was
+trained on another number of gateways than the usual one is scored on networks of its own size, for comparison.
 """
 
 import sys
@@ -26,8 +27,9 @@ from experiments.grid.grids import of_size
 from experiments.own_file import write_table
 
 COLUMNS = "scheduler", "network", "seed", "completion", "reward"
-EPISODES = 8
-
+USUAL, THERE = "deploy", "deploy, trained there"
+EPISODES, EPISODES_OF_LARGE = 8, 2  # a large network has ten times the flows of a small one
+LARGE = {f"{gateways} gateways, load 2": of_size(gateways) | dict(load=2.0) for gateways in (64, 256)}
 
 FAILING = "8 gateways, the largest fails"
 NETWORKS = {
@@ -37,6 +39,7 @@ NETWORKS = {
     "64 gateways": of_size(64),
     "7 gateways, capacities drawn": of_size(7) | dict(topology="uniform", topology_seed=1),
     FAILING: of_size(8),
+    **LARGE,
 }
 
 
@@ -71,20 +74,23 @@ def policies(run: str, network: str) -> tuple[Settings, dict[str, Policy]]:
         return settings, agent_policy(agent, settings.run)[1]
 
     settings, policy = agent_on(**NETWORKS[network])
-    found = {"deploy": policy, **{name: all_rules()[name] for name in (GREEDY, BY_LOAD, CROWDING)}}
+    found = {USUAL: policy, **{name: all_rules()[name] for name in (GREEDY, BY_LOAD, CROWDING)}}
     if network != FAILING:
         return settings, found
     failed = settings.world.num_gateways - 1
-    without = found | {"deploy": agent_on(**NETWORKS[network] | dict(num_gateways=failed))[1]}
+    without = found | {USUAL: agent_on(**NETWORKS[network] | dict(num_gateways=failed))[1]}
     return settings, {name: WithFailure(policy, without[name], failed) for name, policy in found.items()}
 
 
 def rows_of(run: str) -> list[tuple]:
-    """Score the agent of a run, and the rules on the same traffic, on every network."""
-    rows = []
-    for network in NETWORKS:
+    """Score the agent of a run, and rules on the same traffic, on every network; or it alone, on those of its size."""
+    rows, trained = [], load_run(run).settings.world.num_gateways
+    usual = trained == WorldConfig().num_gateways
+    for network in [name for name, given in NETWORKS.items() if usual or given["num_gateways"] == trained]:
         settings, found = policies(run, network)
-        simulator, seed = Simulator(settings.world, EPISODES, state_of_view=None), settings.run.seed
+        found = found if usual else {THERE: found[USUAL]}
+        episodes, seed = EPISODES_OF_LARGE if network in LARGE else EPISODES, settings.run.seed
+        simulator = Simulator(settings.world, episodes, state_of_view=None)
         for name, policy in found.items():
             scores = score(simulator, policy, HELD_OUT + 1 + seed)
             rows.append((name, network, seed, f"{scores['completion']:.6g}", f"{scores['reward']:.6g}"))

@@ -26,7 +26,7 @@ MARKS = ADMISSION, BY_LOAD, CROWDING, COMPLETION
 D2SAC = ("d2sac",)
 
 SIX_SEEDS, TEN_SEEDS = tuple(range(6)), tuple(range(10))
-FRESH_SEEDS = tuple(range(100, 130))  # scored once, after all settings were final
+FRESH_SEEDS = tuple(range(200, 230))  # scored once, after all settings were final; 100 to 126 were the first round
 TWO_SEEDS, SEEDS, STATE_SEEDS, TUNING_SEEDS = (0, 1), (0, 1, 2), (10, 11, 12), (20, 21)
 
 LOAD_1 = (dict(load=1.0),)

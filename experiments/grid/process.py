@@ -1,15 +1,19 @@
 """A job in a process of its own. It ends with the process that has started it, however that one ends."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+import uuid
 from collections.abc import Callable
+from pathlib import Path
 
 from experiments import ROOT
+from experiments.scratch import PREFIX
 
 LOOK_S, END_S = 0.05, 10.0  # between two looks; from SIGTERM to SIGKILL
 
@@ -29,7 +33,7 @@ def result_of(command: list[str], wanted: Callable[[], bool]) -> str:
     When `wanted` is no longer true, the process is ended.
     """
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": path}
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": path, PREFIX: f"edgediff-{uuid.uuid4().hex}-"}
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
         # A session of its own, so that Ctrl-C does not reach it.
         process = subprocess.Popen(
@@ -42,6 +46,8 @@ def result_of(command: list[str], wanted: Callable[[], bool]) -> str:
                 time.sleep(LOOK_S)
         finally:
             end(process)
+            for left in Path(tempfile.gettempdir()).glob(f"{environment[PREFIX]}*"):  # by a job that was killed
+                shutil.rmtree(left, ignore_errors=True)
         if process.returncode:
             raise JobFailed(failure(process.returncode, read(errors)))
         return read(out)

@@ -4,10 +4,12 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
 from experiments import ROOT
+from experiments.grid.process import JobFailed, result_of
 
 CODE = """
 import os, sys
@@ -33,6 +35,15 @@ def test_a_scratch_folder_ends_with_its_program(number, status, tmp_path):
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (status, "x: interrupted\n" if status > 0 else "")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_runner_of_a_grid_removes_what_a_killed_job_has_left(tmp_path, monkeypatch):
+    """SIGKILL leaves a process no moment to do it."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (tmp_path / "theirs").mkdir()
+    with pytest.raises(JobFailed, match="killed by signal 9"):
+        result_of([sys.executable, "-c", CODE, str(tmp_path), "9"], wanted=lambda: True)
+    assert [path.name for path in tmp_path.iterdir()] == ["theirs"]
 
 
 def test_no_program_has_a_temporary_folder_of_another_kind():

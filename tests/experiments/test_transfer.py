@@ -55,10 +55,15 @@ def test_a_run_is_scored_on_every_network(tmp_path, monkeypatch, capsys):
     short = {name: given | dict(num_slots=15) for name, given in transfer.NETWORKS.items()}
     monkeypatch.setattr(transfer, "NETWORKS", short)
     monkeypatch.setattr(transfer, "EPISODES", 1)
-    assert run_program("train", train, [*TINY, "--network", "shared", "--run", str(tmp_path / "run")]) == 0
-    assert run_program("transfer", transfer.main, [str(tmp_path / "run"), "--results", str(tmp_path)]) == 0
+    for name, flags in (("run", ()), ("there", ("--num-gateways", "16"))):
+        argv = [*TINY, "--network", "shared", "--run", str(tmp_path / name), *flags]
+        assert run_program("train", train, argv) == 0
+    runs = [str(tmp_path / name) for name in ("run", "there")]
+    assert run_program("transfer", transfer.main, [*runs, "--results", str(tmp_path)]) == 0
     with (tmp_path / "transfer.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert {row["network"] for row in rows} == set(transfer.NETWORKS)
+    there = rows.pop()
+    assert (there["scheduler"], there["network"]) == ("deploy, trained there", "16 gateways")
     assert len(rows) == 4 * len(short) and {row["scheduler"] for row in rows} >= {"deploy", GREEDY}
     assert all(0 <= float(row["completion"]) <= 1 for row in rows)

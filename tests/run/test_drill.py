@@ -1,7 +1,7 @@
 """The drill: a run is killed with SIGKILL again and again and goes on, and ends with the bits of an untouched one.
 
-`pytest` kills three times, `pytest -m drill` thirty times and every agent. Kills come at random moments and at named
-points; after each, the newest state must load.
+`pytest` kills three times, `pytest -m drill` 25 times for every agent and network. Kills come at random moments and at
+named points; after each, the newest state must load.
 """
 
 import contextlib
@@ -120,10 +120,10 @@ def kill_once(driver, folder, argv, point, rng) -> bool:
     return status != 0
 
 
-def drill(call, driver, folder, agent, kills, seed):
+def drill(call, driver, folder, kills, seed, *flags):
     """Kill a run so many times; compare its end with that of an untouched one; return the points tried."""
     rng, tried = np.random.default_rng(seed), []
-    settings = [*TINY, "--checkpoint-every-s", "0", "--agent", agent, "--epochs", str(6 * kills)]  # for all kills
+    settings = [*TINY, "--checkpoint-every-s", "0", "--epochs", str(6 * kills), *flags]  # for all kills
     assert call(train, "--run", "a", *settings)[0] == 0
     argv = anew = ["--run", "b", *settings]
     for point in [*rng.permutation(list(POINTS)), *rng.choice(list(POINTS), kills)][:kills]:
@@ -143,12 +143,14 @@ def drill(call, driver, folder, agent, kills, seed):
 
 @pytest.mark.slow
 def test_three_kills(call, driver, tmp_path):
-    assert len(drill(call, driver, tmp_path, "dqn", 3, seed=1)) == 3
+    assert len(drill(call, driver, tmp_path, 3, 1, "--agent", "dqn")) == 3
 
 
 @pytest.mark.drill
+@pytest.mark.parametrize("network", ["mlp", "shared"])
 @pytest.mark.parametrize("agent", AGENTS)
-def test_thirty_kills(call, driver, tmp_path, agent):
-    tried = drill(call, driver, tmp_path, agent, 30, seed=len(agent))
-    print(f"\n{agent}: {len(tried)} kills survived")
-    assert len(tried) == 30 and set(tried) == set(POINTS)
+def test_twenty_five_kills(call, driver, tmp_path, agent, network):
+    flags = ["--agent", agent, "--network", network, *["--critic", "priced"] * (network == "shared")]
+    tried = drill(call, driver, tmp_path, 25, len(agent), *flags)
+    print(f"\n{agent}, {network}: {len(tried)} kills survived")
+    assert len(tried) == 25 and set(tried) == set(POINTS)
