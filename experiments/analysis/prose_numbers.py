@@ -24,7 +24,7 @@ from experiments.analysis.reading import pd, read_csv, read_together
 from experiments.analysis.score_tables import ahead, of_variant, paired
 from experiments.analysis.stats import iqm
 from experiments.testbed import cases
-from experiments.timing import clients
+from experiments.timing import clients, rhythm
 
 STATISTICS = {"iqm": iqm, "mean": np.mean, "median": np.median, "min": np.min, "max": np.max, "above": None}
 SCALES = {"%": 100, "points": 100, "ms": 1000}
@@ -32,9 +32,10 @@ FILES = {  # path, columns, and those that tell rows apart: keys, and at last th
     "testbed": ("testbed/runs.csv", cases.COLUMNS, ("setting", "load", "scheduler")),
     "transfer": ("transfer.csv", transfer.COLUMNS, ("network", "scheduler")),
     "clients": ("clients.csv", clients.COLUMNS, ("socket",)),
+    "decisions": ("decisions.csv", rhythm.COLUMNS, ("every_ms", "controller")),
     "sizes": ("sizes.csv", sizes.COLUMNS, ("quarter", "rule")),
 }
-NO_NUMBERS = "setting", "scheduler", "network", "rule", "socket"
+NO_NUMBERS = "setting", "scheduler", "network", "rule", "socket", "controller"
 NUMBER = re.compile(r"<!-- ([^<>\s][^<>\n]*) -->([^<\n]*)<!-- -->")
 SHOWN = re.compile(r"(?=[+-]?\.?\d)([+-]?)(\d*)(?:\.(\d+))?(%| .*|)")
 

@@ -27,7 +27,9 @@ def parser() -> Parser:
         "output": "file for a CSV of all flows",
         "name": "first part of the namespaces' names [edgediff]",
     }
-    result.add_argument("scheduler", metavar="RUN|RULE", help=f"folder of a run, or one of {', '.join(RULES)}")
+    result.add_argument(
+        "scheduler", metavar="RUN|RULE", help=f"folder of a run, NAME.onnx, or one of {', '.join(RULES)}"
+    )
     for name, text in flags.items():
         result.add_argument(f"--{name}", metavar="X", help=text)
     result.add_argument("--unpaced", action="store_true", help="nobody enforces the grants: TCP does as it likes")

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from edgediff.config import LearnerConfig, RunConfig, Settings, WorldConfig
+from edgediff.control.onnx_agent import OnnxAgent, load_onnx
 from edgediff.errors import ConfigError
 from edgediff.learner.agent import Agent
 from edgediff.run.atomic import write_atomically
@@ -46,7 +47,7 @@ class Scheduler(NamedTuple):
 
     name: str
     settings: Settings
-    agent: Agent | None  # of a run
+    agent: Agent | OnnxAgent | None  # of a run, or of a file of `edgediff.export`
 
     @property
     def label(self) -> str:
@@ -78,6 +79,9 @@ def find(name: str, given: dict[str, dict]) -> Scheduler:
         return Scheduler(name, Settings(WorldConfig(), LearnerConfig(), RunConfig()).changed(given), None)
     if not Path(name).exists():
         raise ConfigError(f"scheduler: {name!r} is neither the folder of a run nor one of {', '.join(RULES)}")
+    if name.endswith(".onnx"):
+        agent, settings = load_onnx(name, "last", given)
+        return Scheduler(name, settings._replace(world=settings.world.at_load(settings.world.load)), agent)
     run = load_run(name, **given["world"] | given["run"] | {"device": "cpu"})
     set_up_torch(run.settings.run)
     return Scheduler(name, run.settings, run.agent)

@@ -22,7 +22,7 @@ KINDS = "d2sac mlp", "d2sac shared", "d2sac priced", "sac priced", "dqn shared",
 NETWORKS = {"mlp": [], "shared": ["--network", "shared"], "priced": ["--network", "shared", "--critic", "priced"]}
 OPTIONS = {"evaluate": ["--final-episodes", "1"], "transfer": ["--results", "."], "pictures": ["--output", "pictures"]}
 OPTIONS |= {"look": ["--output", "page.html"], "lag": ["--results", "."], "export": ["agent.onnx"]}
-OPTIONS |= {"clients": ["--requests", "32", "--results", "."]}
+OPTIONS |= {"clients": ["--requests", "32", "--results", "."], "rhythm": ["--requests", "1", "--results", "."]}
 
 
 def may_refuse(program, kind):

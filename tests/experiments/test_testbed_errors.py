@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from edgediff import export
 from edgediff.run.process import StopSignals
 from experiments.testbed import __main__ as testbed
 from experiments.testbed import episode, namespaces
@@ -102,6 +103,19 @@ def test_the_controller_gets_the_gateways_and_uses_no_gpu_even_if_the_run_was_tr
     assert trained.settings.run.device == "cpu"
     rule = episode.find("greedy", {"world": {"num_gateways": 5}, "learner": {}, "run": {}})
     assert rule.controller_flags() == ["greedy", "--num-gateways", "5"]
+
+
+@pytest.mark.slow
+def test_an_exported_agent_plays_the_flows_of_its_run(finished, tmp_path, call):
+    """At one load, as a run does, and each time the same; its noise is its own, so its decisions need not be those."""
+    pytest.importorskip("onnxruntime")
+    assert call(export, finished, tmp_path / "agent.onnx")[0] == 0
+    given = {"world": {"load": 2.0}, "learner": {}, "run": {"seed": 1}}
+    of_run, of_file = (episode.find(str(name), given) for name in (finished, tmp_path / "agent.onnx"))
+    assert of_file.settings.world == of_run.settings.world and of_file.controller_flags()[0].endswith("agent.onnx")
+    assert episode.traffic(of_file) == episode.traffic(of_run)
+    one, two = (of_file.simulated()["delay_s"] for _ in range(2))
+    assert len(one) == len(of_run.simulated()["delay_s"]) > 10 and (one == two).all()
 
 
 def test_an_error_of_the_system_without_a_file_is_one_line(capsys):
