@@ -11,7 +11,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from edgediff import export
 from edgediff.run.process import StopSignals
 from experiments.testbed import __main__ as testbed
 from experiments.testbed import episode, namespaces
@@ -108,7 +107,10 @@ def test_the_controller_gets_the_gateways_and_uses_no_gpu_even_if_the_run_was_tr
 @pytest.mark.slow
 def test_an_exported_agent_plays_the_flows_of_its_run(finished, tmp_path, call):
     """At one load, as a run does, and each time the same; its noise is its own, so its decisions need not be those."""
-    pytest.importorskip("onnxruntime")
+    for name in ("onnx", "onnxscript", "onnxruntime"):
+        pytest.importorskip(name, reason="needs the extra `onnx`")
+    from edgediff import export
+
     assert call(export, finished, tmp_path / "agent.onnx")[0] == 0
     given = {"world": {"load": 2.0}, "learner": {}, "run": {"seed": 1}}
     of_run, of_file = (episode.find(str(name), given) for name in (finished, tmp_path / "agent.onnx"))
