@@ -27,7 +27,7 @@ if given:
     os.environ["MPLBACKEND"] = given
 LEVEL_COLOURS = "#9ecae1", "#4292c6", "#084594"  # levels 0, 1, 2, from light to dark
 MARK = "edgediff"  # in every picture of ours; a file without it is another's, and stays
-matplotlib.rcParams["svg.hashsalt"] = "edgediff"  # the same picture is the same file
+matplotlib.rcParams["svg.hashsalt"] = MARK  # the same picture is the same file
 
 
 def level_patches() -> list[Patch]:

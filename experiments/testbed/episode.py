@@ -79,7 +79,7 @@ def find(name: str, given: dict[str, dict]) -> Scheduler:
         return Scheduler(name, Settings(WorldConfig(), LearnerConfig(), RunConfig()).changed(given), None)
     if not Path(name).exists():
         raise ConfigError(f"scheduler: {name!r} is neither the folder of a run nor one of {', '.join(RULES)}")
-    if name.endswith(".onnx"):
+    if Path(name).suffix == ".onnx" and Path(name).is_file():
         agent, settings = load_onnx(name, "last", given)
         return Scheduler(name, settings._replace(world=settings.world.at_load(settings.world.load)), agent)
     run = load_run(name, **given["world"] | given["run"] | {"device": "cpu"})
