@@ -15,9 +15,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from edgediff.config import Settings, WorldConfig
+from edgediff.errors import ConfigError
 from edgediff.learner.agent import Agent
 from edgediff.run.atomic import write_atomically
 from edgediff.run.checkpoint import Stop, stop
+from edgediff.run.commandline import Parser
 from edgediff.run.folder import create
 from edgediff.run.process import StopSignals, run_program, set_up_torch
 from edgediff.run.scores import agent_policy, score
@@ -113,8 +115,14 @@ def rounded(values: dict[str, float]) -> dict[str, str]:
 
 def main(argv: list[str]) -> int:
     """Run the job JOB of the grid GRID, and write OUTPUT."""
-    grid, name, output = argv
-    job = GRIDS[grid].jobs()[name]
+    parser = Parser("python -m experiments.grid.job GRID JOB OUTPUT", main.__doc__)
+    for name, text in (("grid", "its name"), ("job", "as --list of the grid names it"), ("output", "a CSV, or -")):
+        parser.add_argument(name, metavar=name.upper(), help=text)
+    args = parser.parse(argv)
+    jobs = GRIDS[args.grid].jobs() if args.grid in GRIDS else {}
+    if not (job := jobs.get(args.job)):
+        raise ConfigError(f"job: {args.grid} {args.job} is no job of a grid; experiments.grid NAME --list names them")
+    output = args.output
     set_up_torch(job.settings.run)
     if output == "-":
         end_with_parent()

@@ -355,6 +355,17 @@ def test_mistakes_on_the_command_line_are_one_line(argv, message, capsys):
     assert out == "" and err.count("\n") == 1 and message in err
 
 
+@pytest.mark.parametrize("argv, message", [
+    (["smoke", "sac-0"], "OUTPUT"),
+    (["smok", "sac-0", "x.csv"], "job: smok sac-0 is no job of a grid"),
+    (["smoke", "sac-9", "x.csv"], "job: smoke sac-9 is no job of a grid"),
+])  # fmt: skip
+def test_mistakes_in_the_command_of_a_job_are_one_line(argv, message, capsys):
+    assert run_program("job", jobs.main, argv) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.count("\n") == 1 and message in err
+
+
 @pytest.mark.parametrize("name", GRIDS)
 def test_jobs_of_the_grids_have_the_settings_that_they_say(name):
     grid = GRIDS[name]
