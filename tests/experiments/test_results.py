@@ -243,7 +243,10 @@ def test_a_result_says_which_code_made_it(results, sources, write_result):
 IN_PROGRESS = {"deploy_baselines", "deploy_chain", "deploy_no_actor", "requests"}
 
 
-@pytest.mark.parametrize("name", sorted(set(GRIDS) - {"smoke"}))
+LARGEST = pytest.param("deploy", marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("name", [*sorted(GRIDS.keys() - {"smoke", "deploy"}), LARGEST])
 def test_the_committed_results_are_whole_and_valid(name):
     """All of them, by the settings of today."""
     jobs, folder = GRIDS[name].jobs(), Path(__file__).parents[2] / "experiments/results" / name
