@@ -240,7 +240,7 @@ def test_a_result_says_which_code_made_it(results, sources, write_result):
 
 
 # Grids of many hours, which are run in pieces: what is there is valid.
-IN_PROGRESS = {"deploy_baselines", "deploy_chain", "deploy_no_actor", "requests"}
+IN_PROGRESS = {"deploy_chain", "deploy_no_actor", "requests"}
 
 
 LARGEST = pytest.param("deploy", marks=pytest.mark.slow)
