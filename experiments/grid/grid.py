@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from itertools import product
 from typing import Any, NamedTuple
 
-from edgediff.config import CONFIGS, Settings, preset_settings
+from edgediff.config import CONFIGS, Settings, WorldConfig, preset_settings
 from edgediff.errors import ConfigError
 from edgediff.learner.agent import Agent
 from edgediff.learner.agents import AGENTS
@@ -62,7 +63,7 @@ class Job:
     def scorings(self) -> list[Scoring]:
         """Return one entry per score: for a rule per traffic, for an agent per mode that it has, each once."""
         if not self.agent_class:
-            distinct = {self.evaluated(given).world: self.evaluated(given) for given in self.evaluate}
+            distinct = {settings.world: settings for settings in map(self.evaluated, self.evaluate)}
             return [Scoring(self.label, settings) for settings in distinct.values()]
         found, modes = [], self.agent_class.MODES
         for given in self.evaluate:
@@ -74,12 +75,16 @@ class Job:
                 found.append(Scoring(label, self.evaluated(given), mode, *how))
         return found
 
+    @cached_property
+    def scored_world(self) -> WorldConfig:
+        """The world of all scores, before their changes; a score is at one load."""
+        return self.settings.world.at_load(self.settings.world.load)
+
     def evaluated(self, given: dict[str, Any]) -> Settings:
-        """Return the settings for one entry of `evaluate`; a score is at one load."""
-        world = self.settings.world.at_load(self.settings.world.load)
+        """Return the settings for one entry of `evaluate`."""
         changes = {name: value for name, value in given.items() if name not in OF_POLICY}
         run = replace(self.settings.run, eval_draws=given.get("eval_draws", self.settings.run.eval_draws))
-        return self.settings._replace(world=replace(world, **changes), run=run)
+        return self.settings._replace(world=replace(self.scored_world, **changes), run=run)
 
 
 @dataclass(frozen=True)

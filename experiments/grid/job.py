@@ -122,9 +122,8 @@ def main(argv: list[str]) -> int:
     jobs = GRIDS[args.grid].jobs() if args.grid in GRIDS else {}
     if not (job := jobs.get(args.job)):
         raise ConfigError(f"job: {args.grid} {args.job} is no job of a grid; experiments.grid NAME --list names them")
-    output = args.output
     set_up_torch(job.settings.run)
-    if output == "-":
+    if args.output == "-":
         end_with_parent()
     try:
         with StopSignals(stop), scratch_folder() as scratch, contextlib.redirect_stdout(sys.stderr):
@@ -134,10 +133,10 @@ def main(argv: list[str]) -> int:
     except Stop as stopped:  # a signal to this job: die of it, as a program that does not catch it
         signal.signal(stopped.args[0], signal.SIG_DFL)
         signal.raise_signal(stopped.args[0])
-    if output == "-":
+    if args.output == "-":
         print(text, end="")
     else:
-        write_atomically(Path(output), text.encode())
+        write_atomically(Path(args.output), text.encode())
     return 0
 
 

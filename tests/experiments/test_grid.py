@@ -342,26 +342,18 @@ def test_jobs_refuses_a_grid_that_makes_no_sense(tiny, change, message):
     assert message in str(error.value)
 
 
-@pytest.mark.parametrize("argv, message", [
-    (["smok"], "grid: 'smok' is not one of headline, "),
-    (["smoke", "--workers=0"], "workers: 0 is not"),
-    (["smoke", "--workers=two"], "workers"),
-    (["smoke", "--results=/dev/null"], "results: /dev/null/smoke cannot be used"),
-    ([], "NAME"),
+@pytest.mark.parametrize("program, argv, message", [
+    (runner, ["smok"], "grid: 'smok' is not one of headline, "),
+    (runner, ["smoke", "--workers=0"], "workers: 0 is not"),
+    (runner, ["smoke", "--workers=two"], "workers"),
+    (runner, ["smoke", "--results=/dev/null"], "results: /dev/null/smoke cannot be used"),
+    (runner, [], "NAME"),
+    (jobs, ["smoke", "sac-0"], "OUTPUT"),
+    (jobs, ["smok", "sac-0", "x.csv"], "job: smok sac-0 is no job of a grid"),
+    (jobs, ["smoke", "sac-9", "x.csv"], "job: smoke sac-9 is no job of a grid"),
 ])  # fmt: skip
-def test_mistakes_on_the_command_line_are_one_line(argv, message, capsys):
-    assert run_program("grid", runner.main, argv) == 2
-    out, err = capsys.readouterr()
-    assert out == "" and err.count("\n") == 1 and message in err
-
-
-@pytest.mark.parametrize("argv, message", [
-    (["smoke", "sac-0"], "OUTPUT"),
-    (["smok", "sac-0", "x.csv"], "job: smok sac-0 is no job of a grid"),
-    (["smoke", "sac-9", "x.csv"], "job: smoke sac-9 is no job of a grid"),
-])  # fmt: skip
-def test_mistakes_in_the_command_of_a_job_are_one_line(argv, message, capsys):
-    assert run_program("job", jobs.main, argv) == 2
+def test_mistakes_on_the_command_line_are_one_line(program, argv, message, capsys):
+    assert run_program("grid", program.main, argv) == 2
     out, err = capsys.readouterr()
     assert out == "" and err.count("\n") == 1 and message in err
 

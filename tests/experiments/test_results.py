@@ -243,10 +243,7 @@ def test_a_result_says_which_code_made_it(results, sources, write_result):
 IN_PROGRESS = {"deploy_chain", "deploy_no_actor", "requests"}
 
 
-LARGEST = pytest.param("deploy", marks=pytest.mark.slow)
-
-
-@pytest.mark.parametrize("name", [*sorted(GRIDS.keys() - {"smoke", "deploy"}), LARGEST])
+@pytest.mark.parametrize("name", sorted(set(GRIDS) - {"smoke"}))
 def test_the_committed_results_are_whole_and_valid(name):
     """All of them, by the settings of today."""
     jobs, folder = GRIDS[name].jobs(), Path(__file__).parents[2] / "experiments/results" / name
