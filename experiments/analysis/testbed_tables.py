@@ -6,14 +6,25 @@ from pathlib import Path
 
 from edgediff.world.rules import RULES
 from experiments.analysis.reading import pd, read_csv
-from experiments.analysis.score_tables import markdown
-from experiments.testbed.cases import AGENT, ALONE_BITS, ALONE_BPS, ALONE_COLUMNS, COLUMNS, CONNECTIONS, SCHEDULERS
+from experiments.analysis.score_tables import difference_text, markdown
+from experiments.testbed.cases import (
+    AGENT,
+    ALONE_BITS,
+    ALONE_BPS,
+    ALONE_COLUMNS,
+    COLUMNS,
+    CONNECTIONS,
+    SCHEDULERS,
+    TORCH,
+)
+from experiments.testbed.episode_result import STALLS
 
-LABELS = RULES | {AGENT: "d2sac, deploy"}
+LABELS = RULES | {AGENT: "d2sac, deploy", TORCH: "d2sac, deploy, with torch"}
 # Columns of the scores: heading, setting that was played, which of its three scores.
 SCORED = {
-    "kernel": ("fifo", ""), "kernel, told all unsent": ("unsent", ""), "kernel, unpaced": ("unpaced", ""),
-    "simulator": ("fifo", "simulated_"), "simulator without T_q": ("fifo", "without_wait_"),
+    "kernel": ("fifo", ""), "kernel, again": ("again", ""), "kernel, told all unsent": ("unsent", ""),
+    "kernel, unpaced": ("unpaced", ""), "simulator": ("fifo", "simulated_"),
+    "simulator without T_q": ("fifo", "without_wait_"),
 }  # fmt: skip
 
 
@@ -22,9 +33,15 @@ def runs(results: Path) -> pd.DataFrame:
     return read_csv(results / "testbed/runs.csv", COLUMNS, ("setting", "scheduler"))
 
 
+def compared(results: Path) -> pd.DataFrame:
+    """Return the runs of the schedulers that all settings have: agents without torch, and rules."""
+    found = runs(results)
+    return found[found["scheduler"].isin(SCHEDULERS)]
+
+
 def means(results: Path, metric: str) -> pd.DataFrame:
     """Return the mean over seeds, by load and scheduler, one column for each of `SCORED`."""
-    by = runs(results).groupby(["setting", "load", "scheduler"])
+    by = compared(results).groupby(["setting", "load", "scheduler"])
     columns = {heading: by[f"{before}{metric}"].mean()[setting] for heading, (setting, before) in SCORED.items()}
     return pd.DataFrame(columns)
 
@@ -43,14 +60,27 @@ def scores(results: Path) -> str:
 def order(results: Path) -> str:
     """Return how many of the ten pairs of schedulers are in the same order, by completion."""
     found = means(results, "completion")
-    compared = [("kernel", "simulator"), ("kernel", "simulator without T_q"), ("kernel, told all unsent", "simulator"),
-                ("kernel, unpaced", "simulator")]  # fmt: skip
+    pairs = [("kernel", "simulator"), ("kernel", "simulator without T_q"), ("kernel, told all unsent", "simulator"),
+             ("kernel, unpaced", "simulator")]  # fmt: skip
     body = []
     for load in sorted({*found.index.levels[0]}):
         of_load = found.loc[load]
-        cells = ["" if of_load[one].isna().any() else same_order(of_load[one], of_load[two]) for one, two in compared]
+        cells = ["" if of_load[one].isna().any() else same_order(of_load[one], of_load[two]) for one, two in pairs]
         body.append([f"{load:g}", *cells])
-    return markdown(["load", *(f"{one} / {two}" for one, two in compared)], body)
+    return markdown(["load", *(f"{one} / {two}" for one, two in pairs)], body)
+
+
+def differences(results: Path) -> str:
+    """Return the completion of the agent less that of others, seed by seed, and of each less its own, played again."""
+    by = runs(results).set_index(["setting", "load", "scheduler", "seed"])["completion"].sort_index()
+    usual, body = [("fifo", load) for load in (1.0, 1.5, 2.0)] + [("again", 2.0)], []
+    for name in SCHEDULERS:
+        ahead = [by[setting, load, AGENT] - by[setting, load, name] for setting, load in usual]
+        cells = ["-" if name == AGENT else difference_text(values.to_numpy()) for values in ahead]
+        noise = by["again", 2.0, name] - by["fifo", 2.0, name]
+        body.append([LABELS[name], *cells, f"{noise.mean():+.3f}, {noise.std():.3f}"])
+    shown = "load 1", "load 1.5", "load 2", "load 2, again"
+    return markdown(["d2sac minus", *shown, "load 2: again less the first time, mean and deviation"], body)
 
 
 def same_order(one: pd.Series, two: pd.Series) -> str:
@@ -61,8 +91,8 @@ def same_order(one: pd.Series, two: pd.Series) -> str:
 
 def deviations(results: Path) -> str:
     """Return what the kernel does, term by term, beside what the model says; means over schedulers and seeds."""
-    by = runs(results).groupby(["setting", "load"]).mean(numeric_only=True)
-    shown = [("fifo", load) for load in (0.5, 1.0, 1.5, 2.0)] + [("unsent", 2.0), ("unpaced", 2.0)]
+    by = compared(results).groupby(["setting", "load"]).mean(numeric_only=True)
+    shown = [("fifo", load) for load in (1.0, 1.5, 2.0)] + [("unsent", 2.0), ("unpaced", 2.0)]
     body = [[text, model, *(form(by.loc[key]) for key in shown)] for text, model, form in TERMS]
     names = {"fifo": "load {:g}", "unsent": "load {:g}, told all unsent", "unpaced": "load {:g}, unpaced"}
     return markdown(["term", "model", *(names[setting].format(load) for setting, load in shown)], body)
@@ -95,9 +125,12 @@ def fidelity(results: Path) -> str:
 WORST: dict[str, Callable] = {
     "decision p50, p99 ms (median of runs)": lambda usual, _: f"{usual.asked_p50_ms:.2f}, {usual.asked_p99_ms:.2f}",
     "p99 ms, worst run": lambda _, worst: f"{worst.asked_p99_ms:.2f}",
+    "slowest, ms": lambda _, worst: f"{worst.asked_max_ms:.1f}",
     "first byte after the slot, mean ms (median of runs, worst run)":
         lambda usual, worst: f"{1e3 * usual.begun_s:.1f}, {1e3 * worst.begun_s:.1f}",
-    "slots late p99 ms": lambda _, worst: f"{1e3 * worst.late_p99_s:.1f}",
+    "slots late, p99 and most, ms": lambda _, worst: f"{1e3 * worst.late_p99_s:.1f}, {1e3 * worst.late_max_s:.1f}",
+    "answers late, most, ms": lambda _, worst: f"{1e3 * worst.answer_late_max_s:.1f}",
+    "stood still, ms: users, server, controller": lambda _, worst: ", ".join(f"{1e3 * worst[s]:.1f}" for s in STALLS),
     "length": lambda _, worst: f"{worst.length:.4f}",
     "link over rate": lambda _, worst: f"{worst.link:.3f}",
     "packets lost": lambda _, worst: f"{worst.drops:.0f}",
@@ -120,6 +153,7 @@ def idle(results: Path) -> str:
 
 TABLES: dict[str, Callable[[Path], str]] = {
     "testbed_scores": scores,
+    "testbed_differences": differences,
     "testbed_order": order,
     "testbed_deviations": deviations,
     "testbed_fidelity": fidelity,

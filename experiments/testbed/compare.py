@@ -3,8 +3,11 @@
 A run is one row of runs.csv. What is there is not played again, so a comparison that was stopped goes on.
 """
 
+import contextlib
 import csv
+import logging
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,20 +15,38 @@ from tqdm import tqdm
 
 from edgediff.errors import ConfigError, first_line
 from edgediff.run.commandline import Parser
-from edgediff.world.rules import RULES
 from experiments import RESULTS
+from experiments.scratch import scratch_folder
 from experiments.testbed import namespaces
-from experiments.testbed.cases import COLUMNS, DRAWN, DRAWN_LOAD, FLOW_COLUMNS, KEYS, SETTINGS, TRIES, Case, cases
+from experiments.testbed.cases import (
+    AGENT,
+    COLUMNS,
+    DRAWN,
+    DRAWN_LOAD,
+    FLOW_COLUMNS,
+    KEYS,
+    SETTINGS,
+    TORCH,
+    TRIES,
+    Case,
+    cases,
+)
 from experiments.testbed.child_processes import run_testbed
-from experiments.testbed.episode import WithoutWait, find, play, traffic
-from experiments.testbed.episode_result import breaches, deviations, merged, scores, write_csv
+from experiments.testbed.episode import Scheduler, WithoutWait, find, play, traffic
+from experiments.testbed.episode_result import STALLS, breaches, deviations, merged, scores, write_csv
 
 
-def measure(case: Case, name: str) -> tuple[dict[str, object], dict[str, np.ndarray]] | list[str]:
+def scheduler_of(case: Case, runs: list[str], files: list[str]) -> Scheduler:
+    """Return the agent whose turn it is by the seed of the traffic, or a rule in its place, with the same settings."""
+    given = {"world": {"load": case.load}, "learner": {}, "run": {"seed": case.seed}}
+    agents = runs if case.scheduler == TORCH else files
+    agent = find(agents[case.seed % len(agents)], given)
+    return agent if case.scheduler in (AGENT, TORCH) else Scheduler(case.scheduler, agent.settings, None)
+
+
+def measure(case: Case, scheduler: Scheduler, name: str) -> tuple[dict[str, object], dict[str, np.ndarray]] | list[str]:
     """Play one case; return its row and its flows, or why it has no numbers."""
     queue, paced, _, _ = SETTINGS[case.setting]
-    given = {"world": {"load": case.load}, "learner": {}, "run": {"seed": case.seed}}
-    scheduler = find(case.scheduler if case.scheduler in RULES else str(RESULTS / case.scheduler), given)
     found = play(scheduler, traffic(scheduler), name, queue, paced)
     world = scheduler.settings.world
     flows = merged(found, scheduler.simulated(), world)
@@ -34,11 +55,34 @@ def measure(case: Case, name: str) -> tuple[dict[str, object], dict[str, np.ndar
     without = merged(found, scheduler.simulated(WithoutWait), world)
     values = scores(flows) | {f"simulated_{name}": value for name, value in scores(flows, "simulated_").items()}
     values |= {f"without_wait_{name}": value for name, value in scores(without, "simulated_").items()}
-    p50, p99 = np.quantile(found["asked_ms"], [0.5, 0.99])
-    values |= deviations(flows) | {"overgranted": found["overgranted"], "asked_p50_ms": p50, "asked_p99_ms": p99}
-    values |= found["fidelity"]
+    asked = np.quantile(found["asked_ms"], [0.5, 0.99, 1])
+    values |= dict(zip(("asked_p50_ms", "asked_p99_ms", "asked_max_ms"), asked, strict=True))
+    values |= deviations(flows) | {"overgranted": found["overgranted"]} | found["fidelity"]
+    values |= dict(zip(STALLS, found["fidelity"]["stall_s"].values(), strict=True))
     rounded = {name: f"{value:.5g}" for name, value in values.items() if name in COLUMNS}
     return case._asdict() | {"flows": len(flows["slot"])} | rounded, flows
+
+
+def tried(case: Case, scheduler: Scheduler) -> tuple[dict[str, object], dict[str, np.ndarray]] | list[str]:
+    """Play one case until a run shows numbers, three times at most; return what `measure` does."""
+    for _ in range(TRIES):
+        found = measure(case, scheduler, "edgediff-compare")
+        if isinstance(found, tuple):
+            break
+    return found
+
+
+@contextlib.contextmanager
+def exported(runs: list[str]) -> Iterator[list[str]]:
+    """Yield the files of runs that decide without torch, in the same order."""
+    from edgediff.export import export  # only here, so that the module needs no extra
+
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns that torchvision is missing
+    with scratch_folder() as folder:
+        files = [folder / f"{number}.onnx" for number, _ in enumerate(runs)]
+        for run, file in zip(runs, files, strict=True):
+            export(run, file)
+        yield [str(file) for file in files]
 
 
 def kept(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
@@ -68,26 +112,28 @@ def drawn(case: Case, flows: dict[str, np.ndarray], before: list[dict]) -> list[
 
 
 def main(argv: list[str]) -> int:
-    """Play five schedulers at four loads with three seeds, in the kernel and in the simulator."""
-    parser = Parser("python -m experiments.testbed.compare", main.__doc__)
+    """Play five schedulers at three loads with ten seeds, in the kernel and in the simulator; load 2 twice."""
+    parser = Parser("python -m experiments.testbed.compare [RUN ...]", main.__doc__)
+    usual, which = [str(RESULTS / "agent")], "agents that take turns [experiments/results/agent]"
+    parser.add_argument("runs", metavar="RUN", nargs="*", default=usual, help=which)
     parser.add_argument("--results", metavar="FOLDER", default=str(RESULTS / "testbed"), help="where results go")
-    results = Path(parser.parse(argv).results)
+    args = parser.parse(argv)
+    results = Path(args.results)
     rows, of_picture = kept(results / "runs.csv", COLUMNS), kept(results / "flows.csv", FLOW_COLUMNS)
     namespaces.enter()
     done = {tuple(row[key] for key in KEYS) for row in rows}
     left = [case for case in cases() if tuple(map(str, case)) not in done]
     failed = []
-    for case in tqdm(left, unit="run"):
-        for _ in range(TRIES):
-            found = measure(case, "edgediff-compare")
-            if isinstance(found, tuple):
-                rows.append(found[0])
-                of_picture = drawn(case, found[1], of_picture)
-                write_csv(results / "flows.csv", FLOW_COLUMNS, of_picture)
-                write_csv(results / "runs.csv", COLUMNS, rows)
-                break
-        else:
-            failed.append(f"{case}: {'; '.join(found)}")
+    with exported(args.runs) as files:
+        for case in tqdm(left, unit="run"):
+            found = tried(case, scheduler_of(case, args.runs, files))
+            if isinstance(found, list):
+                failed.append(f"{case}: {'; '.join(found)}")
+                continue
+            rows.append(found[0])
+            of_picture = drawn(case, found[1], of_picture)
+            write_csv(results / "flows.csv", FLOW_COLUMNS, of_picture)
+            write_csv(results / "runs.csv", COLUMNS, rows)
     print("\n".join(failed) or f"{len(rows)} runs are in {results / 'runs.csv'}")
     return 1 if failed else 0
 

@@ -61,8 +61,9 @@ class Scheduler(NamedTuple):
 
     def controller_flags(self) -> list[str]:
         """Return the arguments of `edgediff.control`. An agent decides on the CPU, as in `simulated`."""
-        cpu = ["--device", "cpu"] if self.agent else []
-        return [self.name, "--num-gateways", str(self.settings.world.num_gateways), *cpu]
+        told = "num_gateways", "priority1_weight", "priority2_weight", "priority3_weight"
+        flags = [f"--{name.replace('_', '-')}={getattr(self.settings.world, name)}" for name in told]
+        return [self.name, *flags, *["--device=cpu"] * bool(self.agent)]
 
     def simulated(self, kind: type[Simulator] = Simulator) -> dict[str, np.ndarray]:
         """Play the flows in a simulator; return the outcome of each, as `rollout` does."""

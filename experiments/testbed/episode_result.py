@@ -13,6 +13,7 @@ from edgediff.run.atomic import write_atomically
 # The most that a run may have which shows numbers. A stall of 30 ms moves the mean latency of 10 s by 0.05 ms.
 LATE_S, STALL_S, CORE, LINK, LENGTH = 0.005, 0.03, 0.8, 1.01, 1.02
 PROCESSES = "users", "edge server", "controller"
+STALLS = tuple(f"{name} stood still s" for name in PROCESSES)
 SCORES = {"completion": "{:.1%}", "latency_s": "{:.3f} s", "latency_p50_s": "{:.3f} s", "latency_p95_s": "{:.3f} s",
           "dropped": "{:.1%}"}  # and how they are shown  # fmt: skip
 DEVIATIONS = (

@@ -96,12 +96,14 @@ def test_a_file_that_comes_while_the_testbed_runs_stays(call, monkeypatch, tmp_p
     assert (tmp_path / "a.csv").read_text() == "mine"
 
 
-def test_the_controller_gets_the_gateways_and_uses_no_gpu_even_if_the_run_was_trained_on_one(finished):
+def test_the_controller_gets_gateways_and_weights_and_uses_no_gpu_even_if_the_run_was_trained_on_one(finished):
     trained = episode.find(str(finished), {"world": {}, "learner": {}, "run": {"device": "cuda"}})
-    assert trained.controller_flags() == [str(finished), "--num-gateways", "8", "--device", "cpu"]
+    weights = [f"--priority{p}-weight=1.0" for p in (1, 2)]
+    flags = ["--num-gateways=8", *weights, "--priority3-weight=1.0", "--device=cpu"]
+    assert trained.controller_flags() == [str(finished), *flags]
     assert trained.settings.run.device == "cpu"
-    rule = episode.find("greedy", {"world": {"num_gateways": 5}, "learner": {}, "run": {}})
-    assert rule.controller_flags() == ["greedy", "--num-gateways", "5"]
+    rule = episode.find("greedy", {"world": dict(num_gateways=5, priority3_weight=2.0), "learner": {}, "run": {}})
+    assert rule.controller_flags() == ["greedy", "--num-gateways=5", *weights, "--priority3-weight=2.0"]
 
 
 @pytest.mark.slow

@@ -11,7 +11,8 @@ import pandas as pd
 
 from experiments import RESULTS
 from experiments.analysis import testbed_figure, testbed_tables
-from experiments.testbed.cases import ALONE_COLUMNS, FLOW_COLUMNS, SCHEDULERS
+from experiments.testbed.cases import AGENT, ALONE_COLUMNS, COLUMNS, FLOW_COLUMNS, SCHEDULERS, TORCH, cases
+from experiments.testbed.episode_result import write_csv
 
 
 def test_pairs_in_the_same_order_by_hand():
@@ -28,7 +29,27 @@ def test_the_tables_show_the_mean_over_seeds():
     mine = [float(row["completion"]) for row in rows if row["scheduler"] == "greedy"]
     table = testbed_tables.scores(RESULTS).splitlines()
     line = next(line for line in table if line.startswith("| 2 | one-step greedy"))
-    assert len(mine) == 3 and line.split("|")[3].split(",")[0].strip() == f"{np.mean(mine):.3f}"
+    assert len(mine) == 10 and line.split("|")[3].split(",")[0].strip() == f"{np.mean(mine):.3f}"
+
+
+def test_differences_are_paired_by_seed_and_stand_beside_the_noise_of_playing_again(tmp_path):
+    """Traffic moves all schedulers alike, so it is in no difference; played again, greedy is .01 or .03 lower."""
+    (tmp_path / "testbed").mkdir()
+    rows = []
+    for case in cases():
+        completion = 0.5 + case.seed / 100 + 0.2 * (case.scheduler == AGENT)
+        completion -= 0.1 * (case.scheduler == TORCH)
+        completion -= (case.setting == "again") * (case.scheduler == "greedy") * (0.01 + 0.02 * (case.seed % 2))
+        rows.append(dict.fromkeys(COLUMNS, 1.0) | case._asdict() | {"completion": completion})
+    write_csv(tmp_path / "testbed/runs.csv", COLUMNS, rows)
+    header, _, *lines = testbed_tables.differences(tmp_path).splitlines()
+    cells = {line.split("|")[1].strip(): line.split("|")[2:-1] for line in lines}
+    assert len(cells) == len(SCHEDULERS) and header.count("load 2") == 3
+    usual, again, noise = (cells["one-step greedy (knows the model)"][k].strip() for k in (2, 3, 4))
+    assert usual.startswith("+0.200 [+0.200, +0.200]") and again.startswith("+0.220 [")
+    assert noise == f"-0.020, {np.std([0.01, 0.03] * 5, ddof=1):.3f}"
+    assert testbed_tables.order(tmp_path).count(" of 10 ") == 3 * 2 + 2  # torch is one of no pair
+    assert cells["d2sac, deploy"][0].strip() == "-" and cells["d2sac, deploy"][4].strip() == "+0.000, 0.000"
 
 
 def test_the_time_of_a_flow_that_is_alone_is_a_median(tmp_path):
@@ -53,4 +74,4 @@ def test_the_picture_has_the_flows_of_each_setting_in_a_panel_of_its_own(tmp_pat
 
 def test_all_schedulers_are_in_the_table_of_fidelity():
     text = testbed_tables.fidelity(RESULTS)
-    assert all(testbed_tables.LABELS[name] in text for name in SCHEDULERS)
+    assert all(testbed_tables.LABELS[name] in text for name in (*SCHEDULERS, TORCH))
