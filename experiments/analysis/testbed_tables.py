@@ -14,6 +14,7 @@ from experiments.testbed.cases import (
     ALONE_COLUMNS,
     COLUMNS,
     CONNECTIONS,
+    LOADS,
     SCHEDULERS,
     TORCH,
 )
@@ -73,14 +74,16 @@ def order(results: Path) -> str:
 def differences(results: Path) -> str:
     """Return the completion of the agent less that of others, seed by seed, and of each less its own, played again."""
     by = runs(results).set_index(["setting", "load", "scheduler", "seed"])["completion"].sort_index()
-    usual, body = [("fifo", load) for load in (1.0, 1.5, 2.0)] + [("again", 2.0)], []
+    usual, body = [("fifo", load) for load in LOADS] + [("again", 2.0)], []
     for name in SCHEDULERS:
         ahead = [by[setting, load, AGENT] - by[setting, load, name] for setting, load in usual]
         cells = ["-" if name == AGENT else difference_text(values.to_numpy()) for values in ahead]
         noise = by["again", 2.0, name] - by["fifo", 2.0, name]
         body.append([LABELS[name], *cells, f"{noise.mean():+.3f}, {noise.std():.3f}"])
-    shown = "load 1", "load 1.5", "load 2", "load 2, again"
-    return markdown(["d2sac minus", *shown, "load 2: again less the first time, mean and deviation"], body)
+    shown = (f"load {load:g}" for load in LOADS)
+    return markdown(
+        ["d2sac minus", *shown, "load 2, again", "load 2: again less the first time, mean and deviation"], body
+    )
 
 
 def same_order(one: pd.Series, two: pd.Series) -> str:
@@ -92,7 +95,7 @@ def same_order(one: pd.Series, two: pd.Series) -> str:
 def deviations(results: Path) -> str:
     """Return what the kernel does, term by term, beside what the model says; means over schedulers and seeds."""
     by = compared(results).groupby(["setting", "load"]).mean(numeric_only=True)
-    shown = [("fifo", load) for load in (1.0, 1.5, 2.0)] + [("unsent", 2.0), ("unpaced", 2.0)]
+    shown = [("fifo", load) for load in LOADS] + [("unsent", 2.0), ("unpaced", 2.0)]
     body = [[text, model, *(form(by.loc[key]) for key in shown)] for text, model, form in TERMS]
     names = {"fifo": "load {:g}", "unsent": "load {:g}, told all unsent", "unpaced": "load {:g}, unpaced"}
     return markdown(["term", "model", *(names[setting].format(load) for setting, load in shown)], body)

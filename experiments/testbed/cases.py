@@ -48,5 +48,5 @@ def cases() -> list[Case]:
         Case(setting, scheduler, load, seed)
         for seed, (setting, (_, _, loads, seeds)) in product(SEEDS, SETTINGS.items())
         for load, scheduler in product(loads, (*SCHEDULERS, TORCH))
-        if seed in seeds and (scheduler != TORCH or (setting, load) == ("fifo", DRAWN_LOAD))
+        if seed in seeds and (scheduler != TORCH or (setting, load) == ("fifo", 2.0))
     ]

@@ -35,6 +35,9 @@ from experiments.testbed.child_processes import run_testbed
 from experiments.testbed.episode import Scheduler, WithoutWait, find, play, traffic
 from experiments.testbed.episode_result import STALLS, breaches, deviations, merged, scores, write_csv
 
+# The row of a run and its flows, or why it has no numbers.
+Measured = tuple[dict[str, object], dict[str, np.ndarray]] | list[str]
+
 
 def scheduler_of(case: Case, runs: list[str], files: list[str]) -> Scheduler:
     """Return the agent whose turn it is by the seed of the traffic, or a rule in its place, with the same settings."""
@@ -44,7 +47,7 @@ def scheduler_of(case: Case, runs: list[str], files: list[str]) -> Scheduler:
     return agent if case.scheduler in (AGENT, TORCH) else Scheduler(case.scheduler, agent.settings, None)
 
 
-def measure(case: Case, scheduler: Scheduler, name: str) -> tuple[dict[str, object], dict[str, np.ndarray]] | list[str]:
+def measure(case: Case, scheduler: Scheduler, name: str) -> Measured:
     """Play one case; return its row and its flows, or why it has no numbers."""
     queue, paced, _, _ = SETTINGS[case.setting]
     found = play(scheduler, traffic(scheduler), name, queue, paced)
@@ -63,7 +66,7 @@ def measure(case: Case, scheduler: Scheduler, name: str) -> tuple[dict[str, obje
     return case._asdict() | {"flows": len(flows["slot"])} | rounded, flows
 
 
-def tried(case: Case, scheduler: Scheduler) -> tuple[dict[str, object], dict[str, np.ndarray]] | list[str]:
+def tried(case: Case, scheduler: Scheduler) -> Measured:
     """Play one case until a run shows numbers, three times at most; return what `measure` does."""
     for _ in range(TRIES):
         found = measure(case, scheduler, "edgediff-compare")
