@@ -69,12 +69,16 @@ def of_seeds(grid: str, results: Path) -> str:
 
 
 def other_networks(results: Path) -> str:
-    """Return what agents and rules score on networks that the agents were not trained for."""
+    """Return what agents and rules score on networks that the agents were not trained for, and the agents' price."""
     rows = read_csv(results / "transfer.csv", transfer.COLUMNS, ("scheduler", "network"))
     networks, by = list(rows["network"].unique()), rows.groupby(["scheduler", "network"])
     cells = {key: f"{iqm(of['completion'].to_numpy()):.3f} / {iqm(of['reward'].to_numpy()):+.3f}" for key, of in by}
-    body = [[name, *(cells.get((name, network), "") for network in networks)] for name in rows["scheduler"].unique()]
-    return markdown(["completion / reward", *networks], body)
+    body = []
+    for name in rows["scheduler"].unique():
+        prices = rows[rows["scheduler"] == name].groupby("seed")["price"].first()
+        price = f"{prices.min():.2f} to {prices.max():.2f}" if prices.notna().all() else ""
+        body.append([name, str(len(prices)), price, *(cells.get((name, network), "") for network in networks)])
+    return markdown(["completion / reward", "seeds", "learned price", *networks], body)
 
 
 def ratios_change(results: Path) -> str:

@@ -3,7 +3,8 @@
 The runs must have shared networks, whose weights serve any number of gateways. It writes transfer.csv: a row for every
 run and every rule on every network, at load 1 if it says nothing else; bandwidth and compute per flow stay the same. On
 one network the largest gateway fails in the middle of the episode: from then on no flow may choose it. A run that was
-trained on another number of gateways than the usual one is scored on networks of its own size, for comparison.
+trained on another number of gateways than the usual one is scored on networks of its own size, for comparison; its rows
+name the number of its environments, E, and of the steps of its returns, n. Agents with a price of crowding show it.
 """
 
 import sys
@@ -13,6 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from edgediff.config import Settings, WorldConfig
+from edgediff.learner.agent import Agent
+from edgediff.learner.shared import PricedCritic
 from edgediff.run.commandline import Parser
 from edgediff.run.process import run_program, set_up_torch
 from edgediff.run.scores import agent_policy, score
@@ -24,10 +27,11 @@ from edgediff.world.simulator import Simulator
 from edgediff.world.workload import HELD_OUT
 from experiments import RESULTS
 from experiments.grid.grids import of_size
+from experiments.look.inside import critics
 from experiments.own_file import write_table
 
-COLUMNS = "scheduler", "network", "seed", "completion", "reward"
-USUAL, THERE = "deploy", "deploy, trained there"
+COLUMNS = "scheduler", "network", "seed", "completion", "reward", "price"
+USUAL = "deploy"
 EPISODES, EPISODES_OF_LARGE = 8, 2  # a large network has ten times the flows of a small one
 LARGE = {f"{gateways} gateways, load 2": of_size(gateways) | dict(load=2.0) for gateways in (64, 256)}
 
@@ -65,35 +69,43 @@ class WithFailure:
         return np.where(late, (gateway + (gateway >= self.failed)) * len(LEVEL_FACTORS) + level, action)
 
 
-def policies(run: str, network: str) -> tuple[Settings, dict[str, Policy]]:
-    """Return the agent of a run and two rules, ready for a network, and the settings there."""
+def learned_price(agent: Agent) -> str:
+    """Return the mean price of crowding of an agent's critics, or "" if they have none."""
+    priced = [critic for critic in critics(agent) if isinstance(critic, PricedCritic)]
+    return f"{np.mean([critic.prices[0].item() for critic in priced]):.6g}" if priced else ""
 
-    def agent_on(**given) -> tuple[Settings, Policy]:
+
+def policies(run: str, network: str) -> tuple[Settings, dict[str, Policy], str]:
+    """Return the agent of a run and three rules, ready for a network; the settings there; and the agent's price."""
+
+    def agent_on(**given) -> tuple[Settings, Policy, str]:
         settings, _, _, agent = load_run(run, **{"load": 1.0} | given)
         set_up_torch(settings.run)
-        return settings, agent_policy(agent, settings.run)[1]
+        return settings, agent_policy(agent, settings.run)[1], learned_price(agent)
 
-    settings, policy = agent_on(**NETWORKS[network])
+    settings, policy, price = agent_on(**NETWORKS[network])
     found = {USUAL: policy, **{name: all_rules()[name] for name in (GREEDY, BY_LOAD, CROWDING)}}
     if network != FAILING:
-        return settings, found
+        return settings, found, price
     failed = settings.world.num_gateways - 1
     without = found | {USUAL: agent_on(**NETWORKS[network] | dict(num_gateways=failed))[1]}
-    return settings, {name: WithFailure(policy, without[name], failed) for name, policy in found.items()}
+    return settings, {name: WithFailure(policy, without[name], failed) for name, policy in found.items()}, price
 
 
 def rows_of(run: str) -> list[tuple]:
     """Score the agent of a run, and rules on the same traffic, on every network; or it alone, on those of its size."""
-    rows, trained = [], load_run(run).settings.world.num_gateways
-    usual = trained == WorldConfig().num_gateways
-    for network in [name for name, given in NETWORKS.items() if usual or given["num_gateways"] == trained]:
-        settings, found = policies(run, network)
-        found = found if usual else {THERE: found[USUAL]}
+    rows, (world, learner, _) = [], load_run(run).settings
+    usual = world.num_gateways == WorldConfig().num_gateways
+    for network in [name for name, given in NETWORKS.items() if usual or given["num_gateways"] == world.num_gateways]:
+        settings, found, price = policies(run, network)
+        if not usual:
+            found = {f"{USUAL}, trained there, E {learner.num_envs}, n {learner.n_step}": found[USUAL]}
         episodes, seed = EPISODES_OF_LARGE if network in LARGE else EPISODES, settings.run.seed
         simulator = Simulator(settings.world, episodes, state_of_view=None)
         for name, policy in found.items():
             scores = score(simulator, policy, HELD_OUT + 1 + seed)
-            rows.append((name, network, seed, f"{scores['completion']:.6g}", f"{scores['reward']:.6g}"))
+            means = f"{scores['completion']:.6g}", f"{scores['reward']:.6g}"
+            rows.append((name, network, seed, *means, price if name.startswith(USUAL) else ""))
     return rows
 
 

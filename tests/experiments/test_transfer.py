@@ -8,6 +8,7 @@ from tiny import TINY
 
 from edgediff.config import WorldConfig
 from edgediff.run.process import run_program
+from edgediff.run.start import load_run
 from edgediff.train import main as train
 from edgediff.world.decision import all_outcomes
 from edgediff.world.rollout import rollout
@@ -55,7 +56,7 @@ def test_a_run_is_scored_on_every_network(tmp_path, monkeypatch, capsys):
     short = {name: given | dict(num_slots=15) for name, given in transfer.NETWORKS.items()}
     monkeypatch.setattr(transfer, "NETWORKS", short)
     monkeypatch.setattr(transfer, "EPISODES", 1)
-    for name, flags in (("run", ()), ("there", ("--num-gateways", "16"))):
+    for name, flags in (("run", ()), ("there", ("--num-gateways", "16", "--critic", "priced"))):
         argv = [*TINY, "--network", "shared", "--run", str(tmp_path / name), *flags]
         assert run_program("train", train, argv) == 0
     runs = [str(tmp_path / name) for name in ("run", "there")]
@@ -64,6 +65,9 @@ def test_a_run_is_scored_on_every_network(tmp_path, monkeypatch, capsys):
         rows = list(csv.DictReader(file))
     assert {row["network"] for row in rows} == set(transfer.NETWORKS)
     there = rows.pop()
-    assert (there["scheduler"], there["network"]) == ("deploy, trained there", "16 gateways")
+    assert (there["scheduler"], there["network"]) == ("deploy, trained there, E 4, n 3", "16 gateways")
+    critics = load_run(runs[1]).agent.networks["critics"]
+    price = (critics.q1.prices[0].item() + critics.q2.prices[0].item()) / 2
+    assert float(there["price"]) == pytest.approx(price, rel=1e-5) and not any(row["price"] for row in rows)
     assert len(rows) == 4 * len(short) and {row["scheduler"] for row in rows} >= {"deploy", GREEDY}
     assert all(0 <= float(row["completion"]) <= 1 for row in rows)
