@@ -75,29 +75,29 @@ def learned_price(agent: Agent) -> str:
     return f"{np.mean([critic.prices[0].item() for critic in priced]):.6g}" if priced else ""
 
 
-def policies(run: str, network: str) -> tuple[Settings, dict[str, Policy], str]:
-    """Return the agent of a run and three rules, ready for a network; the settings there; and the agent's price."""
+def policies(run: str, network: str) -> tuple[Settings, dict[str, Policy]]:
+    """Return the agent of a run and three rules, ready for a network, and the settings there."""
 
-    def agent_on(**given) -> tuple[Settings, Policy, str]:
+    def agent_on(**given) -> tuple[Settings, Policy]:
         settings, _, _, agent = load_run(run, **{"load": 1.0} | given)
         set_up_torch(settings.run)
-        return settings, agent_policy(agent, settings.run)[1], learned_price(agent)
+        return settings, agent_policy(agent, settings.run)[1]
 
-    settings, policy, price = agent_on(**NETWORKS[network])
+    settings, policy = agent_on(**NETWORKS[network])
     found = {USUAL: policy, **{name: all_rules()[name] for name in (GREEDY, BY_LOAD, CROWDING)}}
     if network != FAILING:
-        return settings, found, price
+        return settings, found
     failed = settings.world.num_gateways - 1
     without = found | {USUAL: agent_on(**NETWORKS[network] | dict(num_gateways=failed))[1]}
-    return settings, {name: WithFailure(policy, without[name], failed) for name, policy in found.items()}, price
+    return settings, {name: WithFailure(policy, without[name], failed) for name, policy in found.items()}
 
 
 def rows_of(run: str) -> list[tuple]:
     """Score the agent of a run, and rules on the same traffic, on every network; or it alone, on those of its size."""
-    rows, (world, learner, _) = [], load_run(run).settings
+    rows, ((world, learner, _), _, _, agent) = [], load_run(run)
     usual = world.num_gateways == WorldConfig().num_gateways
     for network in [name for name, given in NETWORKS.items() if usual or given["num_gateways"] == world.num_gateways]:
-        settings, found, price = policies(run, network)
+        settings, found = policies(run, network)
         if not usual:
             found = {f"{USUAL}, trained there, E {learner.num_envs}, n {learner.n_step}": found[USUAL]}
         episodes, seed = EPISODES_OF_LARGE if network in LARGE else EPISODES, settings.run.seed
@@ -105,7 +105,7 @@ def rows_of(run: str) -> list[tuple]:
         for name, policy in found.items():
             scores = score(simulator, policy, HELD_OUT + 1 + seed)
             means = f"{scores['completion']:.6g}", f"{scores['reward']:.6g}"
-            rows.append((name, network, seed, *means, price if name.startswith(USUAL) else ""))
+            rows.append((name, network, seed, *means, learned_price(agent) if name.startswith(USUAL) else ""))
     return rows
 
 

@@ -78,8 +78,10 @@ def tried(case: Case, scheduler: Scheduler) -> Measured:
 @contextlib.contextmanager
 def exported(runs: list[str]) -> Iterator[list[str]]:
     """Yield the files of runs that decide without torch, in the same order."""
-    from edgediff.export import export  # only here, so that the module needs no extra
-
+    try:
+        from edgediff.export import export  # only here, so that the module needs no extra
+    except SystemExit as missing:
+        raise ConfigError(str(missing)) from None
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns that torchvision is missing
     with scratch_folder() as folder:
         files = [folder / f"{number}.onnx" for number, _ in enumerate(runs)]
