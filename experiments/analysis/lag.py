@@ -11,7 +11,6 @@ import numpy as np
 
 from edgediff.config import WorldConfig
 from edgediff.errors import ConfigError
-from edgediff.learner.shared import PricedCritic
 from edgediff.run.commandline import Parser
 from edgediff.run.process import run_program, set_up_torch
 from edgediff.run.scores import agent_policy
@@ -24,7 +23,7 @@ from edgediff.world.workload import _SWING, HELD_OUT, stream, two_states
 from experiments import RESULTS
 from experiments.analysis.reading import pd, read_csv, short_name
 from experiments.grid.grids import SWING
-from experiments.look.inside import critics
+from experiments.look.inside import priced_critics
 from experiments.own_file import write_table
 from experiments.pictures.drawing import plt, save
 
@@ -61,7 +60,7 @@ def played(world: WorldConfig, policy: Policy, seed: int) -> pd.DataFrame:
 def rows_of(run: str) -> list[tuple]:
     """Return the rows of lag.csv: means over bins of time, for the agent and for the rule with prices times load."""
     settings, _, _, agent = load_run(run, load=LOAD, num_slots=1000, **SWING)
-    priced = [critic for critic in critics(agent) if isinstance(critic, PricedCritic)]
+    priced = priced_critics(agent)
     if not priced:
         raise ConfigError(f"run: {run} has no critics with prices (network shared, critic priced)")
     set_up_torch(settings.run)

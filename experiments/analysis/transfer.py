@@ -15,7 +15,6 @@ import numpy as np
 
 from edgediff.config import Settings, WorldConfig
 from edgediff.learner.agent import Agent
-from edgediff.learner.shared import PricedCritic
 from edgediff.run.commandline import Parser
 from edgediff.run.process import run_program, set_up_torch
 from edgediff.run.scores import agent_policy, score
@@ -27,7 +26,7 @@ from edgediff.world.simulator import Simulator
 from edgediff.world.workload import HELD_OUT
 from experiments import RESULTS
 from experiments.grid.grids import of_size
-from experiments.look.inside import critics
+from experiments.look.inside import priced_critics
 from experiments.own_file import write_table
 
 COLUMNS = "scheduler", "network", "seed", "completion", "reward", "price"
@@ -71,7 +70,7 @@ class WithFailure:
 
 def learned_price(agent: Agent) -> str:
     """Return the mean price of crowding of an agent's critics, or "" if they have none."""
-    priced = [critic for critic in critics(agent) if isinstance(critic, PricedCritic)]
+    priced = priced_critics(agent)
     return f"{np.mean([critic.prices[0].item() for critic in priced]):.6g}" if priced else ""
 
 

@@ -65,6 +65,11 @@ def critics(agent: Agent) -> list[nn.Module]:
     return [agent.networks[name] for name in ("target_q",) if name in agent.networks]
 
 
+def priced_critics(agent: Agent) -> list[PricedCritic]:
+    """Return the critics that have prices, none for most agents."""
+    return [critic for critic in critics(agent) if isinstance(critic, PricedCritic)]
+
+
 @torch.inference_mode()
 def values(agent: Agent, state: torch.Tensor) -> np.ndarray:
     """Return the values of all actions by every critic, (C, A)."""
@@ -75,6 +80,5 @@ def values(agent: Agent, state: torch.Tensor) -> np.ndarray:
 @torch.inference_mode()
 def prices(agent: Agent, state: torch.Tensor) -> np.ndarray:
     """Return V(s) and the price of each thing that is taken, by every critic that has prices, (C, 1 + things)."""
-    priced = [critic for critic in critics(agent) if isinstance(critic, PricedCritic)]
-    found = [torch.cat([critic.value(state), critic.prices[None]], dim=-1) for critic in priced]
+    found = [torch.cat([critic.value(state), critic.prices[None]], dim=-1) for critic in priced_critics(agent)]
     return torch.cat(found).numpy() if found else np.zeros((0, len(LEVEL_ENTRIES)))
